@@ -1,0 +1,143 @@
+/**
+ * The plan: what the workers run. It is public, plain JSON, and part of a model's manifest; the weights
+ * are not in it. Layers are gone: what is left are the few operations a protocol offers.
+ *
+ * Values are numbered; value 0 is the input. Tensors are [batch, height, width, channels] or
+ * [batch, features], row-major. A value is either *shared* (replicated shares at scale f) or *unreduced*
+ * (an additive sharing that a linear step left behind, at scale 2f); the comment of each step says which it
+ * takes and gives.
+ */
+
+/** Geometry of a convolution; a Dense layer is one with 1x1 images. Padding at bottom and right is implied. */
+export interface Conv2DGeometry {
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly inChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly outChannels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+}
+
+/** Geometry of a pooling window over [height, width, channels]; windows are clipped to the image. */
+export interface PoolGeometry {
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly channels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly poolHeight: number;
+  readonly poolWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+}
+
+/** Geometry of zero padding over [height, width, channels]. */
+export interface PadGeometry {
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly channels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+}
+
+interface StepBase {
+  /** Name of the layer, or layers joined by "+", that this step came from: for tables and errors. */
+  readonly name: string;
+  readonly input: number;
+  readonly output: number;
+}
+
+/** shared -> unreduced. `kernel` and `bias` index `Plan.weights`; kernel is [kh, kw, in, out] at scale f, bias [out] at 2f. */
+export interface Conv2DStep extends StepBase {
+  readonly op: 'conv2d';
+  readonly geometry: Conv2DGeometry;
+  readonly kernel: number;
+  readonly bias: number | null;
+}
+
+/** shared -> unreduced: the mean over each window by a public reciprocal at scale f. */
+export interface AveragePool2DStep extends StepBase {
+  readonly op: 'averagePool2d';
+  readonly geometry: PoolGeometry;
+}
+
+/** unreduced (2f) -> shared (f). */
+export interface TruncateStep extends StepBase {
+  readonly op: 'truncate';
+}
+
+/** unreduced (2f) or shared (f) -> shared (f): max(0, x), truncating on the way when x is unreduced. */
+export interface RectifyStep extends StepBase {
+  readonly op: 'rectify';
+}
+
+/** shared -> shared. */
+export interface MaxPool2DStep extends StepBase {
+  readonly op: 'maxPool2d';
+  readonly geometry: PoolGeometry;
+}
+
+/** shared -> shared. */
+export interface Pad2DStep extends StepBase {
+  readonly op: 'pad2d';
+  readonly geometry: PadGeometry;
+}
+
+export type PlanStep =
+  | Conv2DStep
+  | AveragePool2DStep
+  | TruncateStep
+  | RectifyStep
+  | MaxPool2DStep
+  | Pad2DStep;
+
+export interface WeightSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Fractional bits: f for kernels, 2f for biases. */
+  readonly fractionalBits: number;
+}
+
+export interface Plan {
+  /** Shape of one sample, without the batch axis. */
+  readonly inputShape: readonly number[];
+  readonly outputShape: readonly number[];
+  /** f: fractional bits of activations and kernels. */
+  readonly fractionalBits: number;
+  /**
+   * k: activations t (at scale f) satisfy |t| < 2^(k-2), so values at scale 2f satisfy |z| < 2^(f+k-2) and the
+   * workers need only the low f + k bits of anything. 16 <= k, f + k <= 64.
+   */
+  readonly activationBits: number;
+  /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear. */
+  readonly outputFractionalBits: number;
+  /** Applied by the client, in the clear. */
+  readonly outputActivation: 'linear' | 'softmax';
+  /** Weights in the order in which their ring words are concatenated. */
+  readonly weights: readonly WeightSpec[];
+  /** In order of execution. The last step's output is the model's output. */
+  readonly steps: readonly PlanStep[];
+}
+
+/** A model ready to be shared: the public plan and the secret weights, one array per `Plan.weights` entry. */
+export interface CompiledModel {
+  readonly plan: Plan;
+  readonly weights: readonly Float64Array[];
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}

@@ -1,0 +1,137 @@
+/**
+ * The manifest of a shared model: everything about it that is public, signed by its owner, identical on the
+ * three workers. Its digest names the model in every request, so a client and three workers that disagree
+ * about anything in it cannot run a prediction together.
+ */
+import { z } from 'zod';
+
+/** Limits that hold for every model; a manifest beyond one of them is refused. */
+export const MODEL_LIMITS = {
+  maxSteps: 512,
+  maxWeights: 1024,
+  maxWeightWords: 50_000_000,
+  maxTensorElements: 10_000_000,
+  maxManifestBytes: 1_048_576,
+} as const;
+
+export const modelNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'a model name is 1 to 64 letters, digits, "_", "." or "-"');
+
+export const protocolNameSchema = z.enum(['replicated']);
+export type ProtocolName = z.infer<typeof protocolNameSchema>;
+
+const extent = z.int().min(1).max(1_000_000);
+const offset = z.int().min(0).max(1_000_000);
+const shape = z.array(extent).min(1).max(4);
+const valueId = z.int().min(0).max(MODEL_LIMITS.maxSteps);
+const stepBase = { name: z.string().max(1024), input: valueId, output: valueId };
+
+const conv2dGeometry = z.strictObject({
+  inHeight: extent,
+  inWidth: extent,
+  inChannels: extent,
+  outHeight: extent,
+  outWidth: extent,
+  outChannels: extent,
+  kernelHeight: extent,
+  kernelWidth: extent,
+  strideHeight: extent,
+  strideWidth: extent,
+  dilationHeight: extent,
+  dilationWidth: extent,
+  padTop: offset,
+  padLeft: offset,
+});
+
+const poolGeometry = z.strictObject({
+  inHeight: extent,
+  inWidth: extent,
+  channels: extent,
+  outHeight: extent,
+  outWidth: extent,
+  poolHeight: extent,
+  poolWidth: extent,
+  strideHeight: extent,
+  strideWidth: extent,
+  padTop: offset,
+  padLeft: offset,
+});
+
+const padGeometry = z.strictObject({
+  inHeight: extent,
+  inWidth: extent,
+  channels: extent,
+  outHeight: extent,
+  outWidth: extent,
+  padTop: offset,
+  padLeft: offset,
+});
+
+const weightIndex = z.int().min(0).max(MODEL_LIMITS.maxWeights);
+
+const stepSchema = z.discriminatedUnion('op', [
+  z.strictObject({
+    op: z.literal('conv2d'),
+    ...stepBase,
+    geometry: conv2dGeometry,
+    kernel: weightIndex,
+    bias: weightIndex.nullable(),
+  }),
+  z.strictObject({ op: z.literal('averagePool2d'), ...stepBase, geometry: poolGeometry }),
+  z.strictObject({ op: z.literal('truncate'), ...stepBase }),
+  z.strictObject({ op: z.literal('rectify'), ...stepBase }),
+  z.strictObject({ op: z.literal('maxPool2d'), ...stepBase, geometry: poolGeometry }),
+  z.strictObject({ op: z.literal('pad2d'), ...stepBase, geometry: padGeometry }),
+]);
+
+/** Mirrors `Plan` of mpc-core, strictly; mpc-core's `validatePlan` then checks that the steps fit together. */
+export const planSchema = z.strictObject({
+  inputShape: shape,
+  outputShape: shape,
+  fractionalBits: z.int().min(1).max(24),
+  activationBits: z.int().min(16).max(48),
+  outputFractionalBits: z.int().min(1).max(48),
+  outputActivation: z.enum(['linear', 'softmax']),
+  weights: z
+    .array(z.strictObject({ name: z.string().max(1024), shape, fractionalBits: z.int().min(1).max(48) }))
+    .max(MODEL_LIMITS.maxWeights),
+  steps: z.array(stepSchema).max(MODEL_LIMITS.maxSteps),
+});
+
+/** How a picture becomes the model's input: what the training data went through. */
+export const preprocessingSchema = z.strictObject({
+  kind: z.literal('mnist'),
+  /** Grey picture, ink high on background 0, cropped, scaled into a 20x20 box, centred by mass in 28x28. */
+  height: z.literal(28),
+  width: z.literal(28),
+  /** Pixel values 0..255 are divided by this. */
+  divideBy: z.number().positive(),
+});
+
+export const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  name: modelNameSchema,
+  version: z.int().min(1).max(2_147_483_647),
+  createdAt: z.iso.datetime(),
+  plan: planSchema,
+  /** Inputs outside this range are refused by the client: the range check of the model holds inside it only. */
+  inputRange: z.strictObject({ min: z.number(), max: z.number() }),
+  preprocessing: preprocessingSchema.nullable(),
+  /** Class names, one per output, or null. */
+  labels: z.array(z.string().max(128)).max(100_000).nullable(),
+  protocol: protocolNameSchema,
+  /** SHA-256, lowercase hex, of the share file that worker 0, 1 and 2 hold. */
+  shareDigests: z.tuple([z.hex().length(64), z.hex().length(64), z.hex().length(64)]),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** The manifest as it travels: the exact signed text, the owner's Ed25519 public key and signature, in hex. */
+export const signedManifestSchema = z.strictObject({
+  text: z.string().max(MODEL_LIMITS.maxManifestBytes),
+  ownerKey: z.hex().length(64),
+  signature: z.hex().length(128),
+});
+
+export type SignedManifest = z.infer<typeof signedManifestSchema>;
