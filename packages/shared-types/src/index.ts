@@ -1,4 +1,10 @@
 /** The wire contract of Trivet. */
+export * from './bytes.js';
+export * from './canonical-json.js';
+export * from './cluster.js';
 export * from './errors.js';
 export * from './manifest.js';
 export * from './messages.js';
+export * from './parse.js';
+export * from './predict-codec.js';
+export * from './signing.js';

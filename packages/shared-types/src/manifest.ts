@@ -4,6 +4,7 @@
  * about anything in it cannot run a prediction together.
  */
 import { z } from 'zod';
+import { hexSchema } from './bytes.js';
 
 /** Limits that hold for every model; a manifest beyond one of them is refused. */
 export const MODEL_LIMITS = {
@@ -109,7 +110,7 @@ export const preprocessingSchema = z.strictObject({
   divideBy: z.number().positive(),
 });
 
-export const manifestSchema = z.strictObject({
+const manifestFields = z.strictObject({
   format: z.literal(1),
   name: modelNameSchema,
   version: z.int().min(1).max(2_147_483_647),
@@ -122,7 +123,21 @@ export const manifestSchema = z.strictObject({
   labels: z.array(z.string().max(128)).max(100_000).nullable(),
   protocol: protocolNameSchema,
   /** SHA-256, lowercase hex, of the share file that worker 0, 1 and 2 hold. */
-  shareDigests: z.tuple([z.hex().length(64), z.hex().length(64), z.hex().length(64)]),
+  shareDigests: z.tuple([hexSchema(32), hexSchema(32), hexSchema(32)]),
+});
+
+/** Checks each field, and that the fields fit together; whether the plan's steps do is for `validatePlan`. */
+export const manifestSchema = manifestFields.superRefine((manifest, context) => {
+  const { inputRange, labels, plan, preprocessing } = manifest;
+  const outputs = plan.outputShape.reduce((product, extent) => product * extent, 1);
+  const inputs = plan.inputShape.reduce((product, extent) => product * extent, 1);
+  const refuse = (field: string, message: string) =>
+    context.addIssue({ code: 'custom', path: [field], message });
+  if (inputRange.min >= inputRange.max) refuse('inputRange', 'min must be less than max');
+  if (labels !== null && labels.length !== outputs) refuse('labels', `the model has ${outputs} outputs`);
+  if (preprocessing !== null && inputs !== preprocessing.height * preprocessing.width) {
+    refuse('preprocessing', `pictures do not fit the model's ${inputs} inputs`);
+  }
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
@@ -130,8 +145,8 @@ export type Manifest = z.infer<typeof manifestSchema>;
 /** The manifest as it travels: the exact signed text, the owner's Ed25519 public key and signature, in hex. */
 export const signedManifestSchema = z.strictObject({
   text: z.string().max(MODEL_LIMITS.maxManifestBytes),
-  ownerKey: z.hex().length(64),
-  signature: z.hex().length(128),
+  ownerKey: hexSchema(32),
+  signature: hexSchema(64),
 });
 
 export type SignedManifest = z.infer<typeof signedManifestSchema>;

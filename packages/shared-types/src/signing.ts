@@ -1,0 +1,126 @@
+/**
+ * Signatures of the model owner: over manifests, and over a worker's challenge. Ed25519 (RFC 8032), verified
+ * strictly (cofactorless edge cases of ZIP 215 are refused). Each use begins with its own context line, so a
+ * signature given for one purpose is worth nothing for another.
+ */
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { bytesToHex, hexSchema, hexToBytes, sha256Hex, utf8ToBytes } from './bytes.js';
+import { canonicalJson } from './canonical-json.js';
+import { TrivetError } from './errors.js';
+import { type Manifest, manifestSchema, type SignedManifest, signedManifestSchema } from './manifest.js';
+import { parseJson, parseStrict } from './parse.js';
+
+const MANIFEST_CONTEXT = 'trivet manifest v1\n';
+const OWNER_AUTH_CONTEXT = 'trivet owner authentication v1\n';
+
+const keySchema = hexSchema(32);
+const signatureSchema = hexSchema(64);
+
+/** A model owner's Ed25519 keys, 32 bytes each in lowercase hex. The secret one never leaves the owner. */
+export interface OwnerKeys {
+  readonly secretKey: string;
+  readonly publicKey: string;
+}
+
+/** Fresh owner keys, from the platform's secure random source. */
+export function generateOwnerKeys(): OwnerKeys {
+  const { secretKey, publicKey } = ed25519.keygen();
+  return { secretKey: bytesToHex(secretKey), publicKey: bytesToHex(publicKey) };
+}
+
+/** The public key that belongs to an owner's secret key. */
+export function ownerPublicKey(ownerSecretKeyHex: string): string {
+  return bytesToHex(ed25519.getPublicKey(secretKeyBytes(ownerSecretKeyHex)));
+}
+
+/**
+ * Prints a manifest canonically and signs the text.
+ * @throws TrivetError INVALID_ARGUMENT when the manifest or the key is malformed
+ */
+export function signManifest(manifest: Manifest, ownerSecretKeyHex: string): SignedManifest {
+  const text = canonicalJson(parseStrict(manifestSchema, manifest, 'The manifest'));
+  const secretKey = secretKeyBytes(ownerSecretKeyHex);
+  return parseStrict(
+    signedManifestSchema,
+    {
+      text,
+      ownerKey: bytesToHex(ed25519.getPublicKey(secretKey)),
+      signature: bytesToHex(ed25519.sign(utf8ToBytes(MANIFEST_CONTEXT + text), secretKey)),
+    },
+    'The signed manifest',
+  );
+}
+
+/**
+ * Checks a signed manifest: its form, the owner's signature, and that its text is the canonical one.
+ * Whether the plan's steps fit together is for mpc-core's `validatePlan`.
+ * @param expectedOwnerKey when given, the only key whose signature counts
+ * @throws TrivetError INVALID_ARGUMENT (malformed) or PERMISSION_DENIED (wrong key or signature)
+ */
+export function verifyManifest(signed: SignedManifest, expectedOwnerKey?: string): Manifest {
+  const { text, ownerKey, signature } = parseStrict(signedManifestSchema, signed, 'The signed manifest');
+  if (expectedOwnerKey !== undefined && ownerKey !== expectedOwnerKey) {
+    throw new TrivetError(
+      'PERMISSION_DENIED',
+      'The model is signed with another key than the owner key of this cluster.',
+    );
+  }
+  if (!verify(signature, utf8ToBytes(MANIFEST_CONTEXT + text), ownerKey)) {
+    throw new TrivetError('PERMISSION_DENIED', "The signature of the model's manifest is not the owner's.");
+  }
+  const manifest = parseJson(manifestSchema, text, 'The manifest');
+  if (canonicalJson(manifest) !== text) {
+    throw new TrivetError('INVALID_ARGUMENT', 'The manifest is not written as canonical JSON.');
+  }
+  return manifest;
+}
+
+/** SHA-256 of the manifest's text, lowercase hex: the name of a model in every request. */
+export function manifestDigest(signed: SignedManifest): string {
+  return sha256Hex(signed.text);
+}
+
+/** What an owner signs to authenticate: bound to the cluster, the worker and that worker's fresh challenge. */
+export function ownerAuthMessage(clusterId: string, workerIndex: number, challengeHex: string): Uint8Array {
+  return utf8ToBytes(`${OWNER_AUTH_CONTEXT}${clusterId}\n${workerIndex}\n${challengeHex}`);
+}
+
+/** The owner's signature, hex, over {@link ownerAuthMessage}. */
+export function signOwnerChallenge(
+  ownerSecretKeyHex: string,
+  clusterId: string,
+  workerIndex: number,
+  challengeHex: string,
+): string {
+  const message = ownerAuthMessage(clusterId, workerIndex, challengeHex);
+  return bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
+}
+
+/** Whether `signatureHex` is the owner's over this worker's challenge; malformed input is just false. */
+export function verifyOwnerSignature(
+  ownerKeyHex: string,
+  clusterId: string,
+  workerIndex: number,
+  challengeHex: string,
+  signatureHex: string,
+): boolean {
+  return verify(signatureHex, ownerAuthMessage(clusterId, workerIndex, challengeHex), ownerKeyHex);
+}
+
+function verify(signatureHex: string, message: Uint8Array, publicKeyHex: string): boolean {
+  if (!keySchema.safeParse(publicKeyHex).success || !signatureSchema.safeParse(signatureHex).success)
+    return false;
+  try {
+    return ed25519.verify(hexToBytes(signatureHex), message, hexToBytes(publicKeyHex), { zip215: false });
+  } catch {
+    // A key that is no point of the curve.
+    return false;
+  }
+}
+
+function secretKeyBytes(hex: string): Uint8Array {
+  if (!keySchema.safeParse(hex).success) {
+    throw new TrivetError('INVALID_ARGUMENT', 'An owner key is 32 bytes in lowercase hexadecimal.');
+  }
+  return hexToBytes(hex);
+}
