@@ -1,0 +1,228 @@
+/**
+ * Builds the golden vectors of wire version 1. Every vector is what another implementation needs to check itself:
+ * good ones with what they decode to, bad ones with the error they must end in. Nothing here is random.
+ */
+import {
+  bytesToHex,
+  type Cluster,
+  canonicalJson,
+  encodePredictReply,
+  encodePredictRequest,
+  hexToBytes,
+  type Manifest,
+  manifestDigest,
+  type SignedManifest,
+  signManifest,
+  signOwnerChallenge,
+  type WireSharePart,
+} from '../src/index.js';
+import {
+  CHALLENGE,
+  CLUSTER,
+  CLUSTER_ID,
+  counting,
+  MANIFEST,
+  OWNER_PUBLIC_KEY,
+  OWNER_SECRET_KEY,
+} from './fixtures.js';
+
+export interface BadBytes {
+  readonly name: string;
+  readonly bytes: string;
+  readonly code: string;
+}
+
+const signed = signManifest(MANIFEST, OWNER_SECRET_KEY);
+const digest = manifestDigest(signed);
+const requestId = bytesToHex(counting(16, 0xf0));
+const COUNT = 2;
+const INPUT_SIZE = 3;
+const OUTPUT_SIZE = 3;
+
+const seed = (start: number): WireSharePart => ({ kind: 'seed', seed: counting(32, start) });
+const explicit: WireSharePart = { kind: 'explicit', words: counting(8 * COUNT * INPUT_SIZE, 0x80) };
+
+/** The message with the bytes at `offset` replaced. */
+function patched(message: Uint8Array, offset: number, hex: string): string {
+  const copy = message.slice();
+  copy.set(hexToBytes(hex), offset);
+  return bytesToHex(copy);
+}
+
+function shapeFaults(message: Uint8Array): BadBytes[] {
+  const code = 'INVALID_ARGUMENT';
+  return [
+    { name: 'empty', bytes: '', code },
+    { name: 'header cut short', bytes: bytesToHex(message.subarray(0, 63)), code },
+    { name: 'last byte missing', bytes: bytesToHex(message.subarray(0, -1)), code },
+    { name: 'one byte left over', bytes: `${bytesToHex(message)}00`, code },
+    { name: 'another magic', bytes: patched(message, 0, '54565132'), code },
+    { name: 'count 0', bytes: patched(message, 56, '00000000'), code },
+  ];
+}
+
+function predictRequest() {
+  const forms: readonly (readonly [string, WireSharePart, WireSharePart])[] = [
+    ['worker 0: two seeds', seed(0), seed(32)],
+    ['worker 1: seed and words', seed(32), explicit],
+    ['worker 2: words and seed', explicit, seed(0)],
+  ];
+  const messages = forms.map(([, first, second]) =>
+    encodePredictRequest({
+      requestId,
+      manifestDigest: digest,
+      deadlineMs: 30_000,
+      count: COUNT,
+      first,
+      second,
+    }),
+  );
+  const sample = messages[1]!;
+  const code = 'INVALID_ARGUMENT';
+  return {
+    context: { manifestDigest: digest, inputSize: INPUT_SIZE, maxCount: 4 },
+    good: forms.map(([name, first, second], index) => ({
+      name,
+      bytes: bytesToHex(messages[index]!),
+      decoded: {
+        requestId,
+        manifestDigest: digest,
+        deadlineMs: 30_000,
+        count: COUNT,
+        first: part(first),
+        second: part(second),
+      },
+    })),
+    bad: [
+      ...shapeFaults(sample),
+      { name: 'another form byte', bytes: patched(sample, 60, '02'), code },
+      { name: 'forms swapped, lengths not', bytes: patched(messages[0]!, 60, '01'), code },
+      { name: 'reserved bytes not zero', bytes: patched(sample, 62, '0100'), code },
+      { name: 'more samples than allowed', bytes: patched(sample, 56, '05000000'), code },
+      { name: 'more samples than sent', bytes: patched(sample, 56, '03000000'), code },
+      { name: 'deadline 0', bytes: patched(sample, 52, '00000000'), code },
+      { name: 'deadline beyond the limit', bytes: patched(sample, 52, 'ffffffff'), code },
+      { name: 'unknown model', bytes: patched(sample, 20, '00'.repeat(32)), code: 'NOT_FOUND' },
+    ] satisfies BadBytes[],
+  };
+}
+
+function predictReply() {
+  const statistics = {
+    rounds: 27,
+    bytesSent: 70_000,
+    bytesReceived: 80_000,
+    bytesDealt: 20_000,
+    computeMicros: 4_321,
+    queueMicros: 12,
+    batchSize: 2,
+    steps: [] as { rounds: number; bytesSent: number; bytesReceived: number; micros: number }[],
+  };
+  const withSteps = { ...statistics, steps: [{ rounds: 1, bytesSent: 64, bytesReceived: 32, micros: 99 }] };
+  const words = counting(8 * COUNT * OUTPUT_SIZE, 7);
+  const base = { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE, words };
+  const replies = [
+    { name: 'without steps', reply: { ...base, statistics } },
+    { name: 'with a step', reply: { ...base, statistics: withSteps } },
+  ];
+  const sample = encodePredictReply(replies[1]!.reply);
+  const code = 'INVALID_ARGUMENT';
+  return {
+    context: { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE },
+    good: replies.map(({ name, reply }) => ({
+      name,
+      bytes: bytesToHex(encodePredictReply(reply)),
+      decoded: { ...reply, words: bytesToHex(words) },
+    })),
+    bad: [
+      ...shapeFaults(sample).map((bad) =>
+        bad.name === 'count 0' ? { ...bad, bytes: patched(sample, 52, '00000000') } : bad,
+      ),
+      { name: "another request's id", bytes: patched(sample, 4, '00'), code },
+      { name: "another model's digest", bytes: patched(sample, 20, '00000000'), code },
+      { name: 'another count', bytes: patched(sample, 52, '03000000'), code },
+      { name: 'another output size', bytes: patched(sample, 56, '04000000'), code },
+      { name: 'more steps than sent', bytes: patched(sample, 88, '02000000'), code },
+      { name: 'more steps than any plan has', bytes: patched(sample, 88, 'ffffffff'), code },
+      { name: 'reserved bytes not zero', bytes: patched(sample, 92, '01000000'), code },
+    ] satisfies BadBytes[],
+  };
+}
+
+/** Signs a text that need not be a manifest. */
+function forged(change: (manifest: Record<string, unknown>) => unknown): { text: string } {
+  return { text: canonicalJson(change(structuredClone(MANIFEST) as unknown as Record<string, unknown>)) };
+}
+
+function manifest() {
+  const invalid = (name: string, value: unknown, code = 'INVALID_ARGUMENT') => ({
+    name,
+    signed: value,
+    code,
+  });
+  const flipped = `${signed.signature.startsWith('0') ? '1' : '0'}${signed.signature.slice(1)}`;
+  return {
+    ownerSecretKey: OWNER_SECRET_KEY,
+    ownerKey: OWNER_PUBLIC_KEY,
+    good: [{ name: 'tiny', manifest: MANIFEST as Manifest, signed: signed as SignedManifest, digest }],
+    bad: [
+      invalid('a signature bit flipped', { ...signed, signature: flipped }, 'PERMISSION_DENIED'),
+      invalid(
+        'the text changed',
+        { ...signed, ...forged((m) => ({ ...m, version: 2 })) },
+        'PERMISSION_DENIED',
+      ),
+      invalid('the key of another', { ...signed, ownerKey: 'ab'.repeat(32) }, 'PERMISSION_DENIED'),
+      invalid('a key in uppercase', { ...signed, ownerKey: signed.ownerKey.toUpperCase() }),
+      invalid('a field too many', { ...signed, extra: true }),
+      invalid('a field missing', { text: signed.text, ownerKey: signed.ownerKey }),
+    ],
+  };
+}
+
+function ownerAuthentication() {
+  return {
+    ownerKey: OWNER_PUBLIC_KEY,
+    clusterId: CLUSTER_ID,
+    workerIndex: 1,
+    challenge: CHALLENGE,
+    signature: signOwnerChallenge(OWNER_SECRET_KEY, CLUSTER_ID, 1, CHALLENGE),
+  };
+}
+
+function cluster() {
+  const [alice, bob, carol] = CLUSTER.workers;
+  return {
+    good: [{ name: 'three on localhost', value: CLUSTER as Cluster }],
+    bad: [
+      { name: 'two workers', value: { ...CLUSTER, workers: [alice, bob] } },
+      { name: 'out of order', value: { ...CLUSTER, workers: [bob, alice, carol] } },
+      { name: 'one name twice', value: { ...CLUSTER, workers: [alice, bob, { ...carol, name: 'bob' }] } },
+      { name: 'one address twice', value: { ...CLUSTER, workers: [alice, bob, { ...carol, url: bob.url }] } },
+      {
+        name: 'another scheme',
+        value: { ...CLUSTER, workers: [alice, bob, { ...carol, url: 'ftp://localhost' }] },
+      },
+      { name: 'another format', value: { ...CLUSTER, format: 2 } },
+      { name: 'a field too many', value: { ...CLUSTER, ownerSecretKey: 'x' } },
+    ],
+  };
+}
+
+/** File name in vectors/v1 to content. */
+export function buildVectors() {
+  return {
+    'predict-request.json': predictRequest(),
+    'predict-reply.json': predictReply(),
+    'manifest.json': manifest(),
+    'owner-authentication.json': ownerAuthentication(),
+    'cluster.json': cluster(),
+  };
+}
+
+/** A share part with its bytes in hex, for JSON. */
+function part(value: WireSharePart): { kind: string; seed?: string; words?: string } {
+  return value.kind === 'seed'
+    ? { kind: 'seed', seed: bytesToHex(value.seed) }
+    : { kind: 'explicit', words: bytesToHex(value.words) };
+}

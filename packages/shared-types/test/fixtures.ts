@@ -1,0 +1,75 @@
+/** Small, deterministic values of the wire contract for tests and golden vectors. */
+import type { Cluster, Manifest } from '../src/index.js';
+
+/** RFC 8032, section 7.1, test 1. */
+export const OWNER_SECRET_KEY = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
+export const OWNER_PUBLIC_KEY = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
+export const CLUSTER_ID = '00112233445566778899aabbccddeeff';
+export const CHALLENGE = 'c0'.repeat(32);
+
+/** `length` bytes that count up from `start`. */
+export function counting(length: number, start = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (start + index) & 0xff);
+}
+
+/** A dense layer of two inputs and three outputs, then nothing. */
+export const MANIFEST: Manifest = {
+  format: 1,
+  name: 'tiny',
+  version: 1,
+  createdAt: '2024-01-01T00:00:00.000Z',
+  plan: {
+    inputShape: [2],
+    outputShape: [3],
+    fractionalBits: 16,
+    activationBits: 28,
+    outputFractionalBits: 32,
+    outputActivation: 'softmax',
+    weights: [
+      { name: 'dense/kernel', shape: [1, 1, 2, 3], fractionalBits: 16 },
+      { name: 'dense/bias', shape: [3], fractionalBits: 32 },
+    ],
+    steps: [
+      {
+        op: 'conv2d',
+        name: 'dense',
+        input: 0,
+        output: 1,
+        kernel: 0,
+        bias: 1,
+        geometry: {
+          inHeight: 1,
+          inWidth: 1,
+          inChannels: 2,
+          outHeight: 1,
+          outWidth: 1,
+          outChannels: 3,
+          kernelHeight: 1,
+          kernelWidth: 1,
+          strideHeight: 1,
+          strideWidth: 1,
+          dilationHeight: 1,
+          dilationWidth: 1,
+          padTop: 0,
+          padLeft: 0,
+        },
+      },
+    ],
+  },
+  inputRange: { min: -1, max: 1 },
+  preprocessing: null,
+  labels: ['a', 'b', 'c'],
+  protocol: 'replicated',
+  shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],
+};
+
+export const CLUSTER: Cluster = {
+  format: 1,
+  clusterId: CLUSTER_ID,
+  ownerKey: OWNER_PUBLIC_KEY,
+  workers: [
+    { index: 0, name: 'alice', url: 'http://localhost:4000' },
+    { index: 1, name: 'bob', url: 'http://localhost:4001' },
+    { index: 2, name: 'carol', url: 'http://localhost:4002' },
+  ],
+};

@@ -1,0 +1,123 @@
+/** Properties of the codecs and of canonical JSON over random values, and decoders on random bytes. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  bytesToHex,
+  canonicalJson,
+  decodePredictReply,
+  decodePredictRequest,
+  encodePredictRequest,
+  manifestSchema,
+  outcomeSchema,
+  parseStrict,
+  signManifest,
+  TrivetError,
+  verifyManifest,
+} from '../src/index.js';
+import { MANIFEST, OWNER_SECRET_KEY } from './fixtures.js';
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const limits = { maxCount: 1000, inputSizeOf: () => 4 };
+
+const request = fc
+  .record({
+    id: bytes(16),
+    digest: bytes(32),
+    deadlineMs: fc.integer({ min: 1, max: 600_000 }),
+    count: fc.integer({ min: 1, max: 5 }),
+  })
+  .chain(({ id, digest, deadlineMs, count }) => {
+    const part = fc.oneof(
+      bytes(32).map((seed) => ({ kind: 'seed' as const, seed })),
+      bytes(32 * count).map((words) => ({ kind: 'explicit' as const, words })),
+    );
+    const ids = { requestId: bytesToHex(id), manifestDigest: bytesToHex(digest) };
+    return fc.record({ first: part, second: part }).map((parts) => ({ ...ids, deadlineMs, count, ...parts }));
+  });
+
+describe('predict codec', () => {
+  it('decodes what it encodes', () => {
+    fc.assert(
+      fc.property(request, (value) => {
+        expect(decodePredictRequest(encodePredictRequest(value), limits)).toEqual(value);
+      }),
+    );
+  });
+
+  it('refuses every other length', () => {
+    fc.assert(
+      fc.property(request, fc.integer({ min: -200, max: 200 }), (value, change) => {
+        const message = encodePredictRequest(value);
+        fc.pre(change !== 0 && message.length + change >= 0);
+        const other = new Uint8Array(message.length + change);
+        other.set(message.subarray(0, other.length));
+        expect(() => decodePredictRequest(other, limits)).toThrow(TrivetError);
+      }),
+    );
+  });
+
+  it('ends in a TrivetError on random bytes', () => {
+    const expected = {
+      requestId: '00'.repeat(16),
+      manifestDigest: '00'.repeat(32),
+      count: 1,
+      outputSize: 10,
+    };
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
+        expect(() => decodePredictRequest(noise, limits)).toThrow(TrivetError);
+        expect(() => decodePredictReply(noise, expected)).toThrow(TrivetError);
+      }),
+    );
+  });
+});
+
+describe('canonical JSON', () => {
+  it('is one text per value, whatever the order of keys', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = canonicalJson(value);
+        expect(canonicalJson(JSON.parse(text))).toBe(text);
+        expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+    expect(canonicalJson({ b: 1, a: [1e21, 0.1, -0], c: undefined })).toBe('{"a":[1e+21,0.1,0],"b":1}');
+  });
+
+  it('refuses what JSON cannot say', () => {
+    expect(() => canonicalJson({ a: Number.NaN })).toThrow(TypeError);
+    expect(() => canonicalJson([() => 0])).toThrow(TypeError);
+  });
+});
+
+describe('manifest', () => {
+  it('refuses a text that is signed but not canonical', () => {
+    const signed = signManifest(MANIFEST, OWNER_SECRET_KEY);
+    expect(() => verifyManifest({ ...signed, text: ` ${signed.text}` })).toThrow(/signature/);
+  });
+
+  it('says which field is wrong, without its value', () => {
+    const wrong = { ...MANIFEST, labels: ['only one'] };
+    expect(() => parseStrict(manifestSchema, wrong, 'The manifest')).toThrow(
+      'The manifest is not valid at "labels": the model has 3 outputs.',
+    );
+    expect(() =>
+      parseStrict(manifestSchema, { ...MANIFEST, name: 'top secret?' }, 'The manifest'),
+    ).not.toThrow(/top secret/);
+  });
+});
+
+describe('outcome', () => {
+  const schema = outcomeSchema(manifestSchema);
+
+  it('is a value or a coded error, nothing else', () => {
+    expect(schema.safeParse({ ok: true, value: MANIFEST }).success).toBe(true);
+    expect(
+      schema.safeParse({ ok: false, error: { code: 'NOT_FOUND', message: 'm', worker: null } }).success,
+    ).toBe(true);
+    expect(
+      schema.safeParse({ ok: false, error: { code: 'ENOENT', message: 'm', worker: null } }).success,
+    ).toBe(false);
+    expect(schema.safeParse({ ok: true, value: MANIFEST, error: null }).success).toBe(false);
+  });
+});

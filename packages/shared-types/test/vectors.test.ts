@@ -1,0 +1,109 @@
+/** Walks the golden vectors of the wire contract, good and bad. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  bytesToHex,
+  clusterSchema,
+  decodePredictReply,
+  decodePredictRequest,
+  encodePredictReply,
+  encodePredictRequest,
+  hexToBytes,
+  manifestDigest,
+  signManifest,
+  TrivetError,
+  verifyManifest,
+  verifyOwnerSignature,
+} from '../src/index.js';
+import type { buildVectors } from './build-vectors.js';
+
+type Vectors = ReturnType<typeof buildVectors>;
+
+function load<Name extends keyof Vectors>(name: Name): Vectors[Name] {
+  return JSON.parse(readFileSync(new URL(`../vectors/v1/${name}`, import.meta.url), 'utf8'));
+}
+
+/** The code of the TrivetError that `run` throws. */
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof TrivetError) return error.code;
+    throw error;
+  }
+  return 'nothing was thrown';
+}
+
+describe('predict request', () => {
+  const { context, good, bad } = load('predict-request.json');
+  const limits = {
+    maxCount: context.maxCount,
+    inputSizeOf: (digest: string) => (digest === context.manifestDigest ? context.inputSize : undefined),
+  };
+
+  it.each(good)('good: $name', ({ bytes, decoded }) => {
+    const request = decodePredictRequest(hexToBytes(bytes), limits);
+    expect(bytesToHex(encodePredictRequest(request))).toBe(bytes);
+    const hexPart = (part: typeof request.first) =>
+      part.kind === 'seed'
+        ? { kind: 'seed', seed: bytesToHex(part.seed) }
+        : { kind: 'explicit', words: bytesToHex(part.words) };
+    expect({ ...request, first: hexPart(request.first), second: hexPart(request.second) }).toEqual(decoded);
+  });
+
+  it.each(bad)('bad: $name', ({ bytes, code }) => {
+    expect(codeOf(() => decodePredictRequest(hexToBytes(bytes), limits))).toBe(code);
+  });
+});
+
+describe('predict reply', () => {
+  const { context, good, bad } = load('predict-reply.json');
+
+  it.each(good)('good: $name', ({ bytes, decoded }) => {
+    const reply = decodePredictReply(hexToBytes(bytes), context);
+    expect(bytesToHex(encodePredictReply(reply))).toBe(bytes);
+    expect({ ...reply, words: bytesToHex(reply.words) }).toEqual(decoded);
+  });
+
+  it.each(bad)('bad: $name', ({ bytes, code }) => {
+    expect(codeOf(() => decodePredictReply(hexToBytes(bytes), context))).toBe(code);
+  });
+});
+
+describe('manifest', () => {
+  const { ownerSecretKey, ownerKey, good, bad } = load('manifest.json');
+
+  it.each(good)('good: $name', ({ manifest, signed, digest }) => {
+    expect(signManifest(manifest, ownerSecretKey)).toEqual(signed);
+    expect(verifyManifest(signed, ownerKey)).toEqual(manifest);
+    expect(manifestDigest(signed)).toBe(digest);
+  });
+
+  it.each(bad)('bad: $name', ({ signed, code }) => {
+    expect(codeOf(() => verifyManifest(signed as never))).toBe(code);
+  });
+
+  it('is refused when another owner is expected', () => {
+    expect(codeOf(() => verifyManifest(good[0]!.signed, 'ab'.repeat(32)))).toBe('PERMISSION_DENIED');
+  });
+});
+
+describe('owner authentication', () => {
+  const { ownerKey, clusterId, workerIndex, challenge, signature } = load('owner-authentication.json');
+
+  it('verifies for its worker only', () => {
+    expect(verifyOwnerSignature(ownerKey, clusterId, workerIndex, challenge, signature)).toBe(true);
+    expect(verifyOwnerSignature(ownerKey, clusterId, 2, challenge, signature)).toBe(false);
+    expect(verifyOwnerSignature(ownerKey, 'ff'.repeat(16), workerIndex, challenge, signature)).toBe(false);
+    expect(verifyOwnerSignature(ownerKey, clusterId, workerIndex, '00'.repeat(32), signature)).toBe(false);
+    expect(verifyOwnerSignature(ownerKey, clusterId, workerIndex, challenge, 'zz')).toBe(false);
+    expect(verifyOwnerSignature('ff'.repeat(32), clusterId, workerIndex, challenge, signature)).toBe(false);
+  });
+});
+
+describe('cluster file', () => {
+  const { good, bad } = load('cluster.json');
+
+  it.each(good)('good: $name', ({ value }) => expect(clusterSchema.parse(value)).toEqual(value));
+  it.each(bad)('bad: $name', ({ value }) => expect(clusterSchema.safeParse(value).success).toBe(false));
+});
