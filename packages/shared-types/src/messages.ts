@@ -63,7 +63,7 @@ export const emptySchema = z.strictObject({});
 export const errorBodySchema = z.strictObject({
   code: z.enum(ERROR_CODES),
   message: z.string().max(65_536),
-  worker: z.string().max(64).nullable(),
+  worker: workerNameSchema.nullable(),
 });
 
 /** An acknowledgement whose value fits `value`. */

@@ -1,0 +1,160 @@
+/**
+ * Which models the three workers offer together. A model counts only when all three present the same manifest, with
+ * the same owner's valid signature: then they cannot be running different models, nor one of another owner.
+ */
+import { sizeOf, validatePlan } from '@trivet/mpc-core';
+import {
+  type Manifest,
+  type ModelStatus,
+  manifestDigest,
+  TrivetError,
+  verifyManifest,
+  type WorkerStatus,
+} from '@trivet/shared-types';
+import { toTrivetError } from './failures.js';
+import type { Triple } from './worker-links.js';
+
+export type ModelState = ModelStatus['state'];
+
+/** A model that the three workers agree on. */
+export interface SharedModel {
+  readonly name: string;
+  readonly version: number;
+  /** SHA-256 of the manifest's text, lowercase hex. */
+  readonly digest: string;
+  /** Ed25519 public key of its owner, lowercase hex. */
+  readonly ownerKey: string;
+  readonly manifest: Manifest;
+  /** SERVING only when all three are. */
+  readonly state: ModelState;
+  /** Predictions served since `serve`, by the worker that served fewest. */
+  readonly served: number;
+  readonly requestLimit: number | null;
+  /** Numbers in one input and in one output. */
+  readonly inputSize: number;
+  readonly outputSize: number;
+}
+
+/** Verifies manifests and remembers those that passed: a signature is checked once, not once a prediction. */
+export class ModelCatalogue {
+  readonly #expectedOwnerKey: string | undefined;
+  #verified = new Map<string, Manifest>();
+
+  constructor(expectedOwnerKey: string | undefined) {
+    this.#expectedOwnerKey = expectedOwnerKey;
+  }
+
+  /** The models all three agree on; those that only some hold, or that fail verification, are left out. */
+  list(statuses: Triple<WorkerStatus>): SharedModel[] {
+    const kept = new Map<string, Manifest>();
+    const models = statuses[0].models.flatMap((first) => {
+      const held = statuses.map((status) => status.models.find((other) => sameManifest(first, other)));
+      if (held.some((model) => model === undefined)) return [];
+      try {
+        const key = cacheKey(first);
+        const manifest = this.#verified.get(key) ?? this.#verify(first);
+        kept.set(key, manifest);
+        return [join(manifest, held as ModelStatus[])];
+      } catch {
+        return [];
+      }
+    });
+    this.#verified = kept;
+    return models;
+  }
+
+  /**
+   * The newest version of a model.
+   * @throws TrivetError NOT_FOUND, FAILED_PRECONDITION or PERMISSION_DENIED with the worker that disagrees
+   */
+  find(name: string, statuses: Triple<WorkerStatus>): SharedModel {
+    const found = this.list(statuses)
+      .filter((model) => model.name === name)
+      .sort((left, right) => right.version - left.version);
+    return found[0] ?? this.#explain(name, statuses);
+  }
+
+  #verify(model: ModelStatus): Manifest {
+    const manifest = verifyManifest(model.manifest, this.#expectedOwnerKey);
+    if (manifestDigest(model.manifest) !== model.digest) {
+      throw new TrivetError(
+        'PERMISSION_DENIED',
+        `The digest of model "${manifest.name}" is not that of its manifest.`,
+      );
+    }
+    try {
+      validatePlan(manifest.plan);
+    } catch (error) {
+      throw new TrivetError('PERMISSION_DENIED', `Model "${manifest.name}": ${toTrivetError(error).message}`);
+    }
+    return manifest;
+  }
+
+  /** Why no version of a model is agreed on. */
+  #explain(name: string, statuses: Triple<WorkerStatus>): never {
+    const held = statuses.map((status) => status.models.filter((model) => manifestName(model) === name));
+    if (held.every((models) => models.length === 0)) {
+      throw new TrivetError(
+        'NOT_FOUND',
+        `No model "${name}" is shared. \`trivet status\` lists those that are.`,
+      );
+    }
+    const missing = held.findIndex((models) => models.length === 0);
+    if (missing !== -1) {
+      const worker = statuses[missing]!.worker.name;
+      throw new TrivetError(
+        'FAILED_PRECONDITION',
+        `Worker "${worker}" does not hold model "${name}": share it again.`,
+        worker,
+      );
+    }
+    const different = statuses.findIndex(
+      (_, index) => !held[index]!.some((model) => sameManifest(model, held[0]![0]!)),
+    );
+    if (different !== -1) {
+      const worker = statuses[different]!.worker.name;
+      const sentence = `Worker "${worker}" presents another manifest for model "${name}" than worker "${statuses[0].worker.name}": nothing was sent.`;
+      throw new TrivetError('FAILED_PRECONDITION', sentence, worker);
+    }
+    // All three hold it, so it was verification that refused it: let it say why.
+    this.#verify(held[0]![0]!);
+    throw new TrivetError('INTERNAL', `Model "${name}" is not usable.`);
+  }
+}
+
+function sameManifest(left: ModelStatus, right: ModelStatus): boolean {
+  return cacheKey(left) === cacheKey(right);
+}
+
+/** Digest, owner and signature: everything that makes two signed manifests the same. */
+function cacheKey(model: ModelStatus): string {
+  const { text, ownerKey, signature } = model.manifest;
+  return `${model.digest}.${ownerKey}.${signature}.${text}`;
+}
+
+/** The name in a manifest that may be anything. */
+export function manifestName(model: ModelStatus): string | undefined {
+  try {
+    const value: unknown = JSON.parse(model.manifest.text);
+    return typeof value === 'object' && value !== null && 'name' in value ? String(value.name) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
+  const [first] = held as [ModelStatus];
+  const states = held.map((model) => model.state);
+  return {
+    name: manifest.name,
+    version: manifest.version,
+    digest: first.digest,
+    ownerKey: first.manifest.ownerKey,
+    manifest,
+    state: states.includes('LOADING') ? 'LOADING' : states.includes('AVAILABLE') ? 'AVAILABLE' : 'SERVING',
+    served: Math.min(...held.map((model) => model.served)),
+    requestLimit: first.requestLimit,
+    inputSize: sizeOf(manifest.plan.inputShape),
+    outputSize: sizeOf(manifest.plan.outputShape),
+  };
+}

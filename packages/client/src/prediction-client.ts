@@ -1,0 +1,200 @@
+/**
+ * The data owner's side: finds out what the three workers serve, checks that they agree, and predicts. The same code
+ * runs in browsers and on Node.js.
+ *
+ * ```ts
+ * const client = await PredictionClient.connect({ workers: cluster.workers, ownerKey: cluster.ownerKey });
+ * const { classes, probabilities } = await client.predict('mnist', pixels);
+ * client.close();
+ * ```
+ */
+import { createCpuSharer, createKernels, type InputSharer, type Kernels } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import { type Deadline, delay, openDeadline } from './deadline.js';
+import { isTransient, toTrivetError } from './failures.js';
+import { checkInputs, maxSamplesPerRequest } from './inputs.js';
+import type { WorkerAddress } from './link.js';
+import { ModelCatalogue, type SharedModel } from './models.js';
+import { joinPredictions, type Prediction } from './prediction.js';
+import { runRequest } from './request.js';
+import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
+
+export interface PredictionClientOptions {
+  /** The three workers, in order of their index. */
+  readonly workers: Triple<WorkerAddress>;
+  /** Ed25519 public key of the only owner whose models count, hex. Without it, the three must merely agree. */
+  readonly ownerKey?: string;
+  /** The only cluster to talk to, hex. Without it, the three must merely agree. */
+  readonly clusterId?: string;
+  /** Time to reach all three; 10,000 ms unless told. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Where inputs are shared: WebGPU, WASM… The CPU unless told. */
+  readonly sharer?: InputSharer;
+  readonly kernels?: Kernels;
+}
+
+export interface PredictOptions {
+  /** For the whole prediction, retries included; 30,000 ms unless told. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Keep what was exchanged, in `Prediction.transcript`; only for inputs that fit one request. */
+  readonly keepTranscript?: boolean;
+  /** Samples per request; larger inputs are split. 100 unless told. */
+  readonly requestSize?: number;
+  /** Tries per request, the first included; each draws fresh seeds and a fresh request id. 1 unless told. */
+  readonly retry?: { readonly attempts: number };
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Instead of the client's own sharer. */
+  readonly sharer?: InputSharer;
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_PREDICT_TIMEOUT_MS = 30_000;
+const DEFAULT_REQUEST_SIZE = 100;
+const FIRST_RETRY_DELAY_MS = 50;
+const LAST_RETRY_DELAY_MS = 2_000;
+
+export class PredictionClient {
+  readonly #links: WorkerLinks;
+  readonly #catalogue: ModelCatalogue;
+  readonly #sharer: InputSharer;
+  readonly #kernels: Kernels;
+
+  private constructor(links: WorkerLinks, catalogue: ModelCatalogue, sharer: InputSharer, kernels: Kernels) {
+    this.#links = links;
+    this.#catalogue = catalogue;
+    this.#sharer = sharer;
+    this.#kernels = kernels;
+  }
+
+  /**
+   * Connects to all three workers.
+   * @throws TrivetError UNAVAILABLE naming every worker that is missing; FAILED_PRECONDITION when one is not who it
+   *   should be; DEADLINE_EXCEEDED; CANCELLED
+   */
+  static async connect(options: PredictionClientOptions): Promise<PredictionClient> {
+    const { workers, clusterId, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+    const kernels = options.kernels ?? (await createKernels());
+    const sharer = options.sharer ?? createCpuSharer(kernels);
+    const links = await connectLinks({ workers, clusterId }, { timeoutMs, signal });
+    return new PredictionClient(links, new ModelCatalogue(options.ownerKey), sharer, kernels);
+  }
+
+  /** The models that the three workers agree on, asked for anew. @throws TrivetError UNAVAILABLE */
+  async models(options: { readonly signal?: AbortSignal } = {}): Promise<SharedModel[]> {
+    return this.#catalogue.list(await this.#links.refresh(options));
+  }
+
+  /**
+   * Classifies `inputs`, the concatenated numbers of one or more samples, preprocessed as the manifest says.
+   * @throws TrivetError INVALID_ARGUMENT before anything is sent when the inputs do not fit; NOT_FOUND or
+   *   FAILED_PRECONDITION when the workers do not serve the model together; UNAVAILABLE naming the worker that is lost;
+   *   RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED; CANCELLED
+   */
+  async predict(modelName: string, inputs: Float32Array, options: PredictOptions = {}): Promise<Prediction> {
+    const { timeoutMs = DEFAULT_PREDICT_TIMEOUT_MS, signal, onProgress } = options;
+    const start = performance.now();
+    const deadline = openDeadline(timeoutMs, 'The prediction', signal);
+    try {
+      const attempts = Math.max(1, options.retry?.attempts ?? 1);
+      const model = await this.#retrying(attempts, deadline, () => this.#serving(modelName, deadline));
+      const total = checkInputs(inputs, model);
+      const requestSize = checkRequestSize(options, model, total);
+      const parts: Prediction[] = [];
+      for (let from = 0; from < total; from += requestSize) {
+        const count = Math.min(requestSize, total - from);
+        const slice = inputs.subarray(from * model.inputSize, (from + count) * model.inputSize);
+        parts.push(
+          await this.#retrying(attempts, deadline, () =>
+            this.#request(model, slice, count, deadline, options),
+          ),
+        );
+        onProgress?.(from + count, total);
+      }
+      return joinPredictions(parts, model, performance.now() - start);
+    } finally {
+      deadline.close();
+    }
+  }
+
+  /**
+   * Calls the listener with the state of the three workers, now and at every change; a worker is reported as
+   * unreachable as soon as its connection drops, and again when it is back.
+   * @returns a function that ends it
+   */
+  onStatus(listener: StatusListener): () => void {
+    return this.#links.onStatus(listener);
+  }
+
+  /** Closes the three connections; predictions under way fail with CANCELLED. */
+  close(): void {
+    this.#links.close();
+  }
+
+  #request(
+    model: SharedModel,
+    inputs: Float32Array,
+    count: number,
+    deadline: Deadline,
+    options: PredictOptions,
+  ) {
+    return runRequest(model, inputs, count, {
+      links: this.#links,
+      sharer: options.sharer ?? this.#sharer,
+      kernels: this.#kernels,
+      deadline,
+      keepTranscript: options.keepTranscript ?? false,
+    });
+  }
+
+  /** The model, when the three serve it: by their last reports if those say so, else asked for anew. */
+  async #serving(name: string, deadline: Deadline): Promise<SharedModel> {
+    const known = this.#catalogue.list(this.#links.statuses());
+    const serving = known.find((model) => model.name === name && model.state === 'SERVING');
+    if (
+      serving !== undefined &&
+      !known.some((model) => model.name === name && model.version > serving.version)
+    ) {
+      return serving;
+    }
+    const model = this.#catalogue.find(name, await this.#links.refresh({ signal: deadline.signal }));
+    if (model.state === 'SERVING') return model;
+    if (model.state === 'LOADING') {
+      throw new TrivetError('UNAVAILABLE', `Model "${name}" is still being loaded: try again in a moment.`);
+    }
+    const advice = `its owner starts that with \`trivet serve ${name}\`.`;
+    throw new TrivetError('FAILED_PRECONDITION', `Model "${name}" is shared but not served: ${advice}`);
+  }
+
+  async #retrying<T>(attempts: number, deadline: Deadline, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (attempt >= attempts || !isTransient(error) || deadline.signal.aborted) throw toTrivetError(error);
+        await delay(
+          Math.min(FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1), LAST_RETRY_DELAY_MS),
+          deadline.signal,
+        );
+        await this.#links.ready(deadline.signal, true);
+      }
+    }
+  }
+}
+
+function checkRequestSize(options: PredictOptions, model: SharedModel, total: number): number {
+  const { requestSize = DEFAULT_REQUEST_SIZE, keepTranscript = false } = options;
+  const most = maxSamplesPerRequest(model.inputSize);
+  if (!Number.isInteger(requestSize) || requestSize < 1) {
+    throw new TrivetError('INVALID_ARGUMENT', `A request holds 1 to ${most} samples, not ${requestSize}.`);
+  }
+  const size = Math.min(requestSize, most);
+  if (keepTranscript && total > size) {
+    throw new TrivetError(
+      'INVALID_ARGUMENT',
+      `A transcript is kept of one request only: at most ${size} samples.`,
+    );
+  }
+  return size;
+}

@@ -1,0 +1,179 @@
+/**
+ * One request: share, send to three workers, add the replies up. Everything random in it is fresh: two seeds and the
+ * request id are drawn here, used once, and dropped; a retry is another request.
+ */
+import {
+  expandSeed,
+  type InputShare,
+  type InputSharer,
+  inputSharesFor,
+  type Kernels,
+  randomSeed,
+  reconstructOutputs,
+} from '@trivet/mpc-core';
+import {
+  bytesToHex,
+  CLIENT_LIMITS,
+  decodePredictReply,
+  EVENTS,
+  emptySchema,
+  encodePredictRequest,
+  type PredictReply,
+  TrivetError,
+} from '@trivet/shared-types';
+import { abortError, type Deadline } from './deadline.js';
+import { mostTelling, toTrivetError } from './failures.js';
+import { bytesSchema, type WorkerLink } from './link.js';
+import type { SharedModel } from './models.js';
+import { argmaxRows, type Prediction, softmaxRows, type Transcript, workerReport } from './prediction.js';
+import type { Triple, WorkerLinks } from './worker-links.js';
+
+export interface RequestContext {
+  readonly links: WorkerLinks;
+  readonly sharer: InputSharer;
+  readonly kernels: Kernels;
+  readonly deadline: Deadline;
+  readonly keepTranscript: boolean;
+}
+
+/** How long the other workers may take to say what they know, once one has failed. */
+const GRACE_MS = 300;
+
+/** @param inputs checked inputs of `count` samples, no more than one request holds */
+export async function runRequest(
+  model: SharedModel,
+  inputs: Float32Array,
+  count: number,
+  context: RequestContext,
+): Promise<Prediction> {
+  const { links, sharer, deadline } = context;
+  const { plan } = model.manifest;
+  const start = performance.now();
+  const requestId = bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
+  const seeds = [randomSeed(), randomSeed()] as const;
+  const explicit = await sharer.share(inputs, plan.fractionalBits, seeds);
+  const shares = inputSharesFor(seeds, explicit, count);
+  const deadlineMs = Math.min(deadline.remainingMs(), CLIENT_LIMITS.maxDeadlineMs);
+  const messages = map3(shares, ({ first, second }) =>
+    encodePredictRequest({ requestId, manifestDigest: model.digest, deadlineMs, count, first, second }),
+  );
+  const shared = performance.now();
+  const received = await exchange(links, requestId, messages, deadline);
+  const answered = performance.now();
+  const expected = { requestId, manifestDigest: model.digest, count, outputSize: model.outputSize };
+  const replies = map3(received, (bytes, index) => readReply(bytes, expected, links.links[index]!));
+  const logits = reconstructOutputs(
+    map3(replies, (reply) => reply.words),
+    plan,
+  );
+  const done = performance.now();
+  return {
+    requestId,
+    model: model.name,
+    version: model.version,
+    count,
+    logits,
+    probabilities: plan.outputActivation === 'softmax' ? softmaxRows(logits, model.outputSize) : null,
+    classes: argmaxRows(logits, model.outputSize),
+    timings: {
+      shareMs: shared - start,
+      networkMs: answered - shared,
+      reconstructMs: done - answered,
+      totalMs: done - start,
+    },
+    compute: { kind: sharer.kind, label: sharer.label },
+    workers: map3(replies, (reply, index) => workerReport(links.links[index]!.name, reply.statistics)),
+    sentBytes: map3(messages, (message) => message.length),
+    receivedBytes: map3(received, (message) => message.length),
+    ...(context.keepTranscript
+      ? { transcript: transcribe(messages, received, shares, context.kernels) }
+      : {}),
+  };
+}
+
+/**
+ * Sends each worker its message and waits for the three replies. As soon as one fails, or the deadline passes, the
+ * others are told to cancel.
+ * @throws TrivetError the most telling failure
+ */
+async function exchange(
+  links: WorkerLinks,
+  requestId: string,
+  messages: Triple<Uint8Array>,
+  deadline: Deadline,
+): Promise<Triple<Uint8Array>> {
+  const failures: TrivetError[] = [];
+  // Ends the calls after the grace period, or with the deadline: whichever comes first.
+  const calls = new AbortController();
+  const giveUp = () => calls.abort(abortError(deadline.signal));
+  let grace: ReturnType<typeof setTimeout> | undefined;
+  const cancelAll = () => {
+    for (const link of links.links) {
+      // Best effort: a worker that is gone, or that has answered, has nothing to cancel.
+      if (link.ready) link.call(EVENTS.cancel, { requestId }, emptySchema).catch(() => undefined);
+    }
+  };
+  const onDeadline = () => {
+    cancelAll();
+    giveUp();
+  };
+  deadline.signal.addEventListener('abort', onDeadline, { once: true });
+  const timeoutMs = deadline.remainingMs() + GRACE_MS;
+  const send = async (link: WorkerLink, message: Uint8Array): Promise<Uint8Array> => {
+    try {
+      return await link.call(EVENTS.predict, message, bytesSchema, { signal: calls.signal, timeoutMs });
+    } catch (error) {
+      failures.push(toTrivetError(error, link.name));
+      if (failures.length === 1 && !deadline.signal.aborted) {
+        cancelAll();
+        const late = new TrivetError('ABORTED', 'Another worker failed.', link.name);
+        grace = setTimeout(() => calls.abort(late), GRACE_MS);
+      }
+      throw error;
+    }
+  };
+  try {
+    const settled = await Promise.allSettled(links.links.map((link) => send(link, messages[link.index])));
+    if (deadline.signal.aborted && failures.length > 0) throw abortError(deadline.signal);
+    if (failures.length > 0) throw mostTelling(failures);
+    return settled.map(
+      (one) => (one as PromiseFulfilledResult<Uint8Array>).value,
+    ) as unknown as Triple<Uint8Array>;
+  } finally {
+    clearTimeout(grace);
+    deadline.signal.removeEventListener('abort', onDeadline);
+  }
+}
+
+function readReply(
+  bytes: Uint8Array,
+  expected: Parameters<typeof decodePredictReply>[1],
+  link: WorkerLink,
+): PredictReply {
+  try {
+    return decodePredictReply(bytes, expected);
+  } catch (error) {
+    const why = toTrivetError(error).message;
+    throw new TrivetError('INTERNAL', `Worker "${link.name}" sent a malformed reply. ${why}`, link.name);
+  }
+}
+
+function transcribe(
+  sent: Triple<Uint8Array>,
+  received: Triple<Uint8Array>,
+  shares: readonly [InputShare, InputShare, InputShare],
+  kernels: Kernels,
+): Transcript {
+  const wordsPerShare = shares
+    .flatMap(({ first, second }) => [first, second])
+    .find((part) => part.kind === 'explicit');
+  const words = wordsPerShare?.kind === 'explicit' ? wordsPerShare.words.length / 8 : 0;
+  const expand = (part: InputShare['first']) =>
+    part.kind === 'seed' ? expandSeed(kernels, part.seed, words) : part.words;
+  const expandedShares = map3(shares, ({ first, second }) => [expand(first), expand(second)] as const);
+  return { sent, received, expandedShares };
+}
+
+function map3<From, To>(triple: Triple<From>, change: (value: From, index: number) => To): [To, To, To] {
+  return [change(triple[0], 0), change(triple[1], 1), change(triple[2], 2)];
+}

@@ -1,0 +1,79 @@
+/**
+ * Follows a model while it is served. Each worker pushes an event after each request; its status says the same, and
+ * is what is left of it when a connection was lost in between.
+ */
+import { EVENTS, servedEventSchema, TrivetError } from '@trivet/shared-types';
+import { abortError } from './deadline.js';
+import { manifestName } from './models.js';
+import type { WorkerLinks } from './worker-links.js';
+
+export interface ServeOptions {
+  /** Stop after so many images; without it, serve until stopped. */
+  readonly requestLimit?: number | null;
+  /** Called once for each image served by all three workers, with its number, from 1. */
+  readonly onServed?: (number: number) => void;
+  /** Ends serving, without an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long the others may take to count the last image, once one worker has stopped. */
+const SETTLE_MS = 1_000;
+
+export async function serveUntilDone(
+  links: WorkerLinks,
+  model: string,
+  options: ServeOptions,
+  control: { start(requestLimit: number | null): Promise<void>; stop(): Promise<void> },
+): Promise<number> {
+  const { requestLimit = null, onServed, signal } = options;
+  if (signal?.aborted) throw abortError(signal);
+  const counts = [0, 0, 0];
+  const ended = [false, false, false];
+  let reported = 0;
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  let settling: ReturnType<typeof setTimeout> | undefined;
+  const update = (index: number, served: number, isOver: boolean) => {
+    counts[index] = Math.max(counts[index]!, served);
+    ended[index] ||= isOver || (requestLimit !== null && served >= requestLimit);
+    while (reported < Math.min(...counts)) onServed?.(++reported);
+    if (ended.every(Boolean)) finish();
+    else if (ended.some(Boolean)) settling ??= setTimeout(finish, SETTLE_MS);
+  };
+  const unlisten = links.links.map((link) =>
+    link.on(EVENTS.server.served, servedEventSchema, (event) => {
+      if (event.model === model) update(link.index, event.served, false);
+    }),
+  );
+  let unwatch = () => {};
+  const release = () => {
+    unwatch();
+    for (const off of unlisten) off();
+    clearTimeout(settling);
+    signal?.removeEventListener('abort', finish);
+  };
+  try {
+    await control.start(requestLimit);
+    // From here on, a status that does not say SERVING says that it is over.
+    await links.refresh({});
+    unwatch = links.onStatus((views) => {
+      for (const view of views) {
+        const status = view.reachable
+          ? view.status?.models.find((one) => manifestName(one) === model)
+          : undefined;
+        if (status !== undefined) update(view.index, status.served, status.state === 'AVAILABLE');
+      }
+    });
+    signal?.addEventListener('abort', finish, { once: true });
+    await finished;
+  } finally {
+    release();
+  }
+  await control.stop().catch((error: unknown) => {
+    // A worker that is away is not serving anyway.
+    if (!(error instanceof TrivetError) || error.code !== 'UNAVAILABLE') throw error;
+  });
+  return Math.max(...counts);
+}

@@ -1,0 +1,199 @@
+/**
+ * The three connections of a client, and the state of the three workers as they report it. A client only ever counts
+ * on a worker after it has shown that it is who it should be: wire version, index, name and cluster.
+ */
+import {
+  EVENTS,
+  TrivetError,
+  WIRE_VERSION,
+  type WorkerStatus,
+  workerStatusSchema,
+} from '@trivet/shared-types';
+import { z } from 'zod';
+import { openDeadline } from './deadline.js';
+import { allOrMostTelling, toTrivetError } from './failures.js';
+import { type CallOptions, type WorkerAddress, WorkerLink } from './link.js';
+
+export type Triple<T> = readonly [T, T, T];
+
+/** What a client sees of one worker. */
+export interface WorkerView {
+  readonly index: 0 | 1 | 2;
+  readonly name: string;
+  readonly url: string;
+  /** Connected, and who it should be. */
+  readonly reachable: boolean;
+  /** Its last report; stale while it is not reachable, null before the first. */
+  readonly status: WorkerStatus | null;
+  /** Why it is not reachable, as a sentence. */
+  readonly problem: string | null;
+}
+
+export type StatusListener = (workers: Triple<WorkerView>) => void;
+
+export interface WorkerLinksOptions {
+  readonly workers: Triple<WorkerAddress>;
+  /** The only cluster to talk to; without it, the three workers must merely agree. */
+  readonly clusterId?: string | undefined;
+  /** Runs after the worker has been identified, on every connect. */
+  readonly prepare?: (link: WorkerLink, status: WorkerStatus) => Promise<void>;
+}
+
+/** Read before the strict schema, so that a worker of another version gets its own sentence. */
+const versionSchema = z.looseObject({ wireVersion: z.number() });
+
+export class WorkerLinks {
+  readonly links: Triple<WorkerLink>;
+  readonly #options: WorkerLinksOptions;
+  readonly #statuses: [WorkerStatus | null, WorkerStatus | null, WorkerStatus | null] = [null, null, null];
+  readonly #listeners = new Set<StatusListener>();
+  #clusterId: string | undefined;
+
+  constructor(options: WorkerLinksOptions) {
+    this.#options = options;
+    this.#clusterId = options.clusterId;
+    const link = (index: 0 | 1 | 2) =>
+      new WorkerLink(index, options.workers[index], {
+        prepare: (self) => this.#identify(self),
+        onChange: () => this.#notify(),
+      });
+    this.links = [link(0), link(1), link(2)];
+    for (const one of this.links) {
+      one.on(EVENTS.server.status, workerStatusSchema, (status) => {
+        if (one.ready) this.#accept(one, status);
+      });
+    }
+  }
+
+  /**
+   * Waits until all three workers are ready.
+   * @param patient false: fails with the first failure of any; true: waits for those that are away
+   * @throws TrivetError that names every worker that is missing
+   */
+  async ready(signal: AbortSignal, patient: boolean): Promise<void> {
+    const settled = await Promise.allSettled(this.links.map((link) => link.whenReady(signal, patient)));
+    const failures = settled.flatMap((one) => (one.status === 'rejected' ? [toTrivetError(one.reason)] : []));
+    const missing = this.links.filter((_, index) => settled[index]!.status === 'rejected');
+    if (failures.length === 0) return;
+    if (missing.length === 1 || failures.some((failure) => failure.code !== 'UNAVAILABLE')) {
+      throw failures.find((failure) => failure.code !== 'UNAVAILABLE') ?? failures[0]!;
+    }
+    const names = missing.map((link) => `"${link.name}" (${link.url})`).join(' and ');
+    throw new TrivetError('UNAVAILABLE', `Workers ${names} cannot be reached. Are they running?`);
+  }
+
+  /** The last report of each worker. @throws TrivetError UNAVAILABLE naming a worker that is away */
+  statuses(): Triple<WorkerStatus> {
+    for (const link of this.links) {
+      if (!link.ready)
+        throw link.failure ?? new TrivetError('UNAVAILABLE', `Worker "${link.name}" is away.`, link.name);
+    }
+    return this.#statuses as unknown as Triple<WorkerStatus>;
+  }
+
+  /** Asks each worker for its state now. */
+  async refresh(options: CallOptions): Promise<Triple<WorkerStatus>> {
+    await this.each(async (link) => {
+      this.#accept(link, await link.call(EVENTS.describe, {}, workerStatusSchema, options));
+    });
+    return this.statuses();
+  }
+
+  /** Does the same with each worker at once. @throws TrivetError the most telling failure */
+  each<T>(work: (link: WorkerLink) => Promise<T>): Promise<[T, T, T]> {
+    const [first, second, third] = this.links;
+    return allOrMostTelling([work(first), work(second), work(third)]);
+  }
+
+  views(): Triple<WorkerView> {
+    const view = (link: WorkerLink): WorkerView => ({
+      index: link.index,
+      name: link.name,
+      url: link.url,
+      reachable: link.ready,
+      status: this.#statuses[link.index],
+      problem: link.ready ? null : (link.failure?.message ?? 'Connecting.'),
+    });
+    return [view(this.links[0]), view(this.links[1]), view(this.links[2])];
+  }
+
+  /** Calls the listener now and at every change, until the returned function is called. */
+  onStatus(listener: StatusListener): () => void {
+    this.#listeners.add(listener);
+    listener(this.views());
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    for (const link of this.links) link.close();
+  }
+
+  async #identify(link: WorkerLink): Promise<void> {
+    const answer = await link.call(EVENTS.watch, {}, versionSchema);
+    const fail = (sentence: string): never => {
+      throw new TrivetError('FAILED_PRECONDITION', sentence, link.name);
+    };
+    if (answer.wireVersion !== WIRE_VERSION) {
+      fail(
+        `Worker "${link.name}" speaks wire version ${answer.wireVersion}, this client ${WIRE_VERSION}: update one of them.`,
+      );
+    }
+    const parsed = workerStatusSchema.safeParse(answer);
+    if (!parsed.success) fail(`Worker "${link.name}" describes itself in a way this client does not know.`);
+    const status = parsed.data!;
+    if (status.worker.index !== link.index || status.worker.name !== link.name) {
+      const found = `worker ${status.worker.index} ("${status.worker.name}")`;
+      fail(`At ${link.url} answers ${found} where worker ${link.index} ("${link.name}") is expected.`);
+    }
+    this.#clusterId ??= status.clusterId;
+    if (status.clusterId !== this.#clusterId) {
+      fail(`Worker "${link.name}" at ${link.url} belongs to another cluster.`);
+    }
+    await this.#options.prepare?.(link, status);
+    this.#accept(link, status);
+  }
+
+  #accept(link: WorkerLink, status: WorkerStatus): void {
+    this.#statuses[link.index] = status;
+    this.#notify();
+  }
+
+  #notify(): void {
+    // The first change may come while the links are still being made.
+    if (this.links === undefined) return;
+    const views = this.views();
+    for (const listener of [...this.#listeners]) listener(views);
+  }
+}
+
+/**
+ * Connects within a time limit; on failure nothing is left open.
+ * @throws TrivetError that names every worker that is missing
+ */
+export async function connectLinks(
+  options: WorkerLinksOptions,
+  limits: { timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<WorkerLinks> {
+  const deadline = openDeadline(limits.timeoutMs, 'Connecting to the workers', limits.signal);
+  const links = new WorkerLinks(options);
+  try {
+    await links.ready(deadline.signal, false);
+    return links;
+  } catch (error) {
+    links.close();
+    throw error;
+  } finally {
+    deadline.close();
+  }
+}
+
+/**
+ * Watches three workers without needing any of them: for status pages and `trivet status`.
+ * The listener is called at once and at every change; a worker that is away is reported and waited for.
+ */
+export function watchWorkers(options: WorkerLinksOptions, listener: StatusListener): { close(): void } {
+  const links = new WorkerLinks(options);
+  links.onStatus(listener);
+  return { close: () => links.close() };
+}
