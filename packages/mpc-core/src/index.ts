@@ -2,7 +2,12 @@
 
 export * from './channel/channel.js';
 export * from './engine/party.js';
+export { type CompilationResult, type CompileOptions, compile, type StepReport } from './graph/compile.js';
 export * from './graph/errors.js';
+export { applyOutputActivation, evaluateGraph, evaluatePlan, softmax } from './graph/evaluate.js';
+export type { Folded } from './graph/fold.js';
 export * from './graph/layers.js';
 export * from './graph/plan.js';
+export type { InputRange } from './graph/range.js';
+export { PLAN_LIMITS, validatePlan } from './graph/validate.js';
 export * from './sharing/input-sharer.js';

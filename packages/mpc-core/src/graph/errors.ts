@@ -30,3 +30,23 @@ export class InvalidModelError extends Error {
     this.name = 'InvalidModelError';
   }
 }
+
+/** A value of the model can outgrow the fixed-point format; `layer` is the first one where that happens. */
+export class ModelRangeError extends Error {
+  readonly code = 'MODEL_RANGE';
+
+  constructor(
+    readonly layer: string,
+    readonly bound: number,
+    readonly limit: number,
+    bits: number,
+    fractionalBits: number,
+  ) {
+    super(
+      `Layer "${layer}" can reach ${bound.toPrecision(3)}, and ${bits} bits of which ${fractionalBits} are ` +
+        `fractional hold values below ${limit.toPrecision(3)}: use fewer fractional bits, a smaller input range, ` +
+        'or smaller weights.',
+    );
+    this.name = 'ModelRangeError';
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The model compiler: from the layers a model was trained with to the plan that the workers run.
+ *
+ * support check -> normal form -> shapes -> folding -> steps -> range analysis -> validation.
+ */
+import { multiplicationsOf } from './chain.js';
+import { InvalidModelError, ModelRangeError, UnsupportedLayersError } from './errors.js';
+import { evaluatePlan } from './evaluate.js';
+import { type Folded, fold } from './fold.js';
+import type { LayerGraph } from './layers.js';
+import { lower } from './lower.js';
+import { normalise } from './normalise.js';
+import type { CompiledModel, Plan, PlanStep } from './plan.js';
+import { type Bounds, boundValues, type InputRange } from './range.js';
+import { inferShapes } from './shapes.js';
+import { liveNodes } from './structure.js';
+import { checkSupport } from './support.js';
+import { validatePlan } from './validate.js';
+
+export interface CompileOptions {
+  /** f, 1 to 24; 16 when left out. */
+  readonly fractionalBits?: number;
+  /** Every input must lie in it; [0, 1] when left out. */
+  readonly inputRange?: InputRange;
+  /** k; the smallest of 24, 32, 40 and 48 that the range analysis allows when left out. */
+  readonly activationBits?: number;
+  /** `count` samples to report the largest values that really occur. */
+  readonly calibration?: { readonly inputs: ArrayLike<number>; readonly count: number };
+}
+
+/** What one step of the plan costs and how much room its values have. */
+export interface StepReport {
+  readonly name: string;
+  readonly op: PlanStep['op'];
+  /** Shape of the result for one sample. */
+  readonly outputShape: readonly number[];
+  /** Products of two secrets, for one sample. */
+  readonly multiplications: number;
+  /** No input within the range can make a value larger than this. */
+  readonly bound: number;
+  /** The largest absolute value over the calibration inputs, or null without them. */
+  readonly observed: number | null;
+  /** Bits between the bound and what k allows; never negative. */
+  readonly bitsLeft: number;
+}
+
+export interface CompilationResult extends CompiledModel {
+  readonly inputRange: InputRange;
+  readonly report: readonly StepReport[];
+  /** Layers that are gone because another does their work, in the order in which they were folded. */
+  readonly folded: readonly Folded[];
+  /** Sum over the plan, for one sample. */
+  readonly multiplications: number;
+}
+
+const DEFAULT_FRACTIONAL_BITS = 16;
+const DEFAULT_INPUT_RANGE: InputRange = { min: 0, max: 1 };
+const ACTIVATION_BITS = [24, 32, 40, 48] as const;
+const RING_BITS = 64;
+
+/**
+ * @throws UnsupportedLayersError listing every layer that cannot be evaluated
+ * @throws InvalidModelError naming the layer that does not fit
+ * @throws ModelRangeError naming the first layer whose values can outgrow the fixed-point format
+ * @throws RangeError when an option is out of range
+ */
+export function compile(graph: LayerGraph, options: CompileOptions = {}): CompilationResult {
+  const fractionalBits = options.fractionalBits ?? DEFAULT_FRACTIONAL_BITS;
+  const inputRange = options.inputRange ?? DEFAULT_INPUT_RANGE;
+  checkOptions(fractionalBits, inputRange, options.activationBits);
+
+  const live = liveNodes(graph);
+  checkSupport(live);
+  const { nodes, outputActivation } = normalise(live);
+  const { chain, outputShape } = inferShapes(graph.inputShape, nodes);
+  if (outputActivation === 'softmax' && outputShape.length !== 1) {
+    throw softmaxOverImage(live, outputShape);
+  }
+  const { chain: foldedChain, folded } = fold(chain);
+  const { steps, weightSpecs, weights, outputFractionalBits } = lower(foldedChain, fractionalBits);
+
+  const planFor = (activationBits: number): Plan => ({
+    inputShape: graph.inputShape,
+    outputShape,
+    fractionalBits,
+    activationBits,
+    outputFractionalBits,
+    outputActivation,
+    weights: weightSpecs,
+    steps,
+  });
+  const widest = planFor(ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!);
+  validatePlan(widest);
+  checkWeights(widest, weights);
+  const bounds = boundValues({ plan: widest, weights }, inputRange);
+  const activationBits = chooseActivationBits(steps, bounds, fractionalBits, options.activationBits);
+  const model: CompiledModel = { plan: planFor(activationBits), weights };
+  const observed = options.calibration === undefined ? null : calibrate(model, options.calibration);
+  const report = steps.map((step, index) => ({
+    name: step.name,
+    op: step.op,
+    outputShape: shapeAfter(steps, index, outputShape),
+    multiplications: step.op === 'conv2d' ? multiplicationsOf(step.geometry) : 0,
+    bound: bounds.steps[index]!,
+    observed: observed?.[index] ?? null,
+    bitsLeft:
+      activationBits - 2 - fractionalBits - Math.log2(Math.max(bounds.steps[index]!, 2 ** -fractionalBits)),
+  }));
+  return {
+    ...model,
+    inputRange,
+    report,
+    folded,
+    multiplications: report.reduce((total, { multiplications }) => total + multiplications, 0),
+  };
+}
+
+function checkOptions(fractionalBits: number, range: InputRange, activationBits: number | undefined): void {
+  if (!Number.isInteger(fractionalBits) || fractionalBits < 1 || fractionalBits > 24) {
+    throw new RangeError(`fractionalBits must be a whole number from 1 to 24, not ${fractionalBits}.`);
+  }
+  if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || range.min > range.max) {
+    throw new RangeError(`The input range [${range.min}, ${range.max}] is not a range of finite numbers.`);
+  }
+  // Inputs are encoded as 32-bit integers.
+  if (Math.max(Math.abs(range.min), Math.abs(range.max)) * 2 ** fractionalBits >= 2 ** 31) {
+    throw new RangeError(
+      `Inputs of [${range.min}, ${range.max}] do not fit 32 bits at 2^-${fractionalBits}.`,
+    );
+  }
+  if (activationBits === undefined) return;
+  if (!Number.isInteger(activationBits) || activationBits < 16 || activationBits > 48) {
+    throw new RangeError(`activationBits must be a whole number from 16 to 48, not ${activationBits}.`);
+  }
+  if (fractionalBits + activationBits > RING_BITS) {
+    throw new RangeError(`fractionalBits + activationBits must be at most ${RING_BITS}.`);
+  }
+}
+
+function chooseActivationBits(
+  steps: readonly PlanStep[],
+  bounds: Bounds,
+  fractionalBits: number,
+  forced: number | undefined,
+): number {
+  const candidates = forced === undefined ? ACTIVATION_BITS : [forced];
+  const possible = candidates.filter((bits) => fractionalBits + bits <= RING_BITS);
+  const limit = (bits: number) => 2 ** (bits - 2 - fractionalBits);
+  const all = [
+    { name: 'input', bound: bounds.input },
+    ...steps.map(({ name }, index) => ({ name, bound: bounds.steps[index]! })),
+  ];
+  const chosen = possible.find((bits) => all.every(({ bound }) => bound < limit(bits)));
+  if (chosen !== undefined) return chosen;
+  const widest = possible.at(-1)!;
+  const { name, bound } = all.find((value) => !(value.bound < limit(widest)))!;
+  throw new ModelRangeError(name, bound, limit(widest), widest, fractionalBits);
+}
+
+/** Weights become signed 64-bit words; a product with a value of k bits must make sense, so 62 bits at most. */
+function checkWeights(plan: Plan, weights: readonly Float64Array[]): void {
+  plan.weights.forEach(({ name, fractionalBits }, index) => {
+    const limit = 2 ** (62 - fractionalBits);
+    if (weights[index]!.some((value) => Math.abs(value) >= limit)) {
+      throw new ModelRangeError(name, limit, limit, 62, fractionalBits);
+    }
+  });
+}
+
+function calibrate(
+  model: CompiledModel,
+  { inputs, count }: NonNullable<CompileOptions['calibration']>,
+): readonly number[] {
+  const largest = model.plan.steps.map(() => 0);
+  evaluatePlan(model, inputs, count, (step, value) => {
+    largest[step] = value.reduce((most, element) => Math.max(most, Math.abs(element)), largest[step]!);
+  });
+  return largest;
+}
+
+function shapeAfter(
+  steps: readonly PlanStep[],
+  index: number,
+  outputShape: readonly number[],
+): readonly number[] {
+  if (index === steps.length - 1) return outputShape;
+  for (let position = index; position >= 0; position--) {
+    const step = steps[position]!;
+    if (!('geometry' in step)) continue;
+    const g = step.geometry;
+    return [g.outHeight, g.outWidth, 'channels' in g ? g.channels : g.outChannels];
+  }
+  return outputShape;
+}
+
+function softmaxOverImage(live: ReturnType<typeof liveNodes>, outputShape: readonly number[]): Error {
+  const softmax = live.findLast(
+    ({ node }) => 'activation' in node.layer && node.layer.activation === 'softmax',
+  );
+  if (softmax === undefined) return new InvalidModelError('The model has no softmax.');
+  const { position, node } = softmax;
+  const reason = `softmax over an output of shape [${outputShape.join(', ')}]; only one row of classes is supported`;
+  return new UnsupportedLayersError([{ position, name: node.name, className: node.layer.type, reason }]);
+}

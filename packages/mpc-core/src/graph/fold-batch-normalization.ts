@@ -1,0 +1,72 @@
+/**
+ * At inference batch normalization is x * scale + shift in each channel, which the linear layer before it, or the
+ * one after it, can do at no cost. Where there is neither, it becomes a 1x1 convolution with a diagonal kernel.
+ */
+import {
+  type ChainNode,
+  convolutionPaddingAfter,
+  type LinearOperation,
+  type ScaleOperation,
+} from './chain.js';
+import { type Conv2DGeometry, sizeOf } from './plan.js';
+import { pointwise } from './shapes.js';
+
+/** Linear, then batch normalization: scales the outputs. Exact whatever the padding. Null when it is not that. */
+export function foldScaleIntoPrevious(left: ChainNode, right: ChainNode): ChainNode | null {
+  if (left.operation.kind !== 'linear' || right.operation.kind !== 'scale') return null;
+  const { geometry, kernel, bias } = left.operation;
+  const { scale, shift } = right.operation;
+  const outputs = geometry.outChannels;
+  if (outputs % scale.length !== 0) return null;
+  const operation: LinearOperation = {
+    kind: 'linear',
+    geometry,
+    kernel: kernel.map((weight, index) => weight * scale[(index % outputs) % scale.length]!),
+    bias: Float64Array.from({ length: outputs }, (_, output) => {
+      const channel = output % scale.length;
+      return (bias?.[output] ?? 0) * scale[channel]! + shift[channel]!;
+    }),
+  };
+  return { name: `${left.name}+${right.name}`, operation, outputShape: right.outputShape };
+}
+
+/**
+ * Batch normalization, then linear: scales the inputs. Exact only without zero padding: a padded cell is zero
+ * after the normalization, not shift. Null when it is not that.
+ */
+export function foldScaleIntoNext(left: ChainNode, right: ChainNode): ChainNode | null {
+  if (left.operation.kind !== 'scale' || right.operation.kind !== 'linear') return null;
+  const { geometry, kernel, bias } = right.operation;
+  const { scale, shift } = left.operation;
+  if (isPadded(geometry) || geometry.inChannels % scale.length !== 0) return null;
+  const outputs = geometry.outChannels;
+  const channelOf = (index: number) => (Math.floor(index / outputs) % geometry.inChannels) % scale.length;
+  const shifted = bias === null ? new Float64Array(outputs) : Float64Array.from(bias);
+  kernel.forEach((weight, index) => {
+    shifted[index % outputs]! += weight * shift[channelOf(index)]!;
+  });
+  const operation: LinearOperation = {
+    kind: 'linear',
+    geometry,
+    kernel: kernel.map((weight, index) => weight * scale[channelOf(index)]!),
+    bias: shifted,
+  };
+  return { name: `${left.name}+${right.name}`, operation, outputShape: right.outputShape };
+}
+
+/** Batch normalization by itself, as a 1x1 convolution with a diagonal kernel. */
+export function scaleAsLinear(node: ChainNode<ScaleOperation>): ChainNode<LinearOperation> {
+  const { scale, shift } = node.operation;
+  const channels = scale.length;
+  const kernel = new Float64Array(channels * channels);
+  scale.forEach((factor, channel) => {
+    kernel[channel * channels + channel] = factor;
+  });
+  const geometry = pointwise(sizeOf(node.outputShape) / channels, channels, channels);
+  return { ...node, operation: { kind: 'linear', geometry, kernel, bias: shift } };
+}
+
+function isPadded(geometry: Conv2DGeometry): boolean {
+  const [bottom, right] = convolutionPaddingAfter(geometry);
+  return geometry.padTop > 0 || geometry.padLeft > 0 || bottom > 0 || right > 0;
+}

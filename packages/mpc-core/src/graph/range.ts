@@ -1,0 +1,110 @@
+/**
+ * Range analysis: how large can every value of a plan become?
+ *
+ * A guaranteed bound, by interval arithmetic over the actual weights: whatever the input within its range, each
+ * element lies in its interval. The intervals hold for the fixed-point evaluation, not for ideal numbers: weights,
+ * biases and reciprocals are rounded as they will be shared, inputs may be off by a unit in the last place, and
+ * each truncation by one more. So a plan that passes can never overflow.
+ */
+import { averagePool, convolve, maxPool, padImage, rectify } from './float-kernels.js';
+import { type CompiledModel, type PlanStep, sizeOf } from './plan.js';
+
+/** Values outside were never promised: the client refuses inputs beyond it. */
+export interface InputRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Covers the rounding of the Float64 arithmetic of the analysis itself. */
+const RELATIVE_SLACK = 2 ** -40;
+
+interface Interval {
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
+
+export interface Bounds {
+  /** Bound on the absolute value of every input, as encoded. */
+  readonly input: number;
+  /** For each step of the plan, a bound on the absolute value of every element of its result. */
+  readonly steps: readonly number[];
+}
+
+/** Bounds every value of the plan, given that every input lies in `range`. */
+export function boundValues(model: CompiledModel, range: InputRange): Bounds {
+  const { plan, weights } = model;
+  const unit = 2 ** -plan.fractionalBits;
+  const rounded = weights.map((values, index) => {
+    const scale = 2 ** plan.weights[index]!.fractionalBits;
+    return values.map((value) => Math.round(value * scale) / scale);
+  });
+  const size = sizeOf(plan.inputShape);
+  const values: Interval[] = [
+    widen(
+      { low: new Float64Array(size).fill(range.min), high: new Float64Array(size).fill(range.max) },
+      unit,
+    ),
+  ];
+  const steps = plan.steps.map((step) => {
+    const result = stepInterval(step, values[step.input]!, rounded, unit, plan.steps);
+    values[step.output] = result;
+    return magnitude(result);
+  });
+  return { input: magnitude(values[0]!), steps };
+}
+
+function stepInterval(
+  step: PlanStep,
+  input: Interval,
+  weights: readonly Float64Array[],
+  unit: number,
+  steps: readonly PlanStep[],
+): Interval {
+  switch (step.op) {
+    case 'conv2d': {
+      const kernel = weights[step.kernel]!;
+      const bias = step.bias === null ? null : weights[step.bias]!;
+      const positive = kernel.map((weight) => Math.max(0, weight));
+      const negative = kernel.map((weight) => Math.min(0, weight));
+      const part = (own: Float64Array, b: Float64Array | null, x: Float64Array) =>
+        convolve(step.geometry, own, b, x);
+      return {
+        low: sum(part(positive, bias, input.low), part(negative, null, input.high)),
+        high: sum(part(positive, bias, input.high), part(negative, null, input.low)),
+      };
+    }
+    case 'averagePool2d':
+      return both(input, (x) => averagePool(step.geometry, x, (n) => Math.round(1 / n / unit) * unit));
+    case 'maxPool2d':
+      return both(input, (x) => maxPool(step.geometry, x));
+    case 'pad2d':
+      return both(input, (x) => padImage(step.geometry, x));
+    case 'truncate':
+      return widen(input, unit);
+    case 'rectify': {
+      const producer = steps.find((other) => other.output === step.input);
+      const truncates = producer?.op === 'conv2d' || producer?.op === 'averagePool2d';
+      return both(truncates ? widen(input, unit) : input, rectify);
+    }
+  }
+}
+
+/** For operations that are monotone in every input. */
+function both(input: Interval, operation: (values: Float64Array) => Float64Array): Interval {
+  return { low: operation(input.low), high: operation(input.high) };
+}
+
+function sum(left: Float64Array, right: Float64Array): Float64Array {
+  return left.map((value, index) => value + right[index]!);
+}
+
+function widen({ low, high }: Interval, by: number): Interval {
+  return { low: low.map((value) => value - by), high: high.map((value) => value + by) };
+}
+
+function magnitude({ low, high }: Interval): number {
+  let largest = 0;
+  for (const value of low) largest = Math.max(largest, Math.abs(value));
+  for (const value of high) largest = Math.max(largest, Math.abs(value));
+  return largest * (1 + RELATIVE_SLACK);
+}

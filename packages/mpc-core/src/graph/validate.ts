@@ -1,0 +1,216 @@
+/**
+ * What a worker checks about a plan that comes from outside, before it spends memory or time on it. A plan that
+ * passes can be run without a look at any extent again: values exist when they are read, shapes fit each other,
+ * each operation gets the sharing it takes, and no tensor, weight or product outgrows its limit.
+ */
+import { multiplicationsOf, paddingAfter, windowExtent } from './chain.js';
+import { InvalidModelError } from './errors.js';
+import { type Conv2DGeometry, type Plan, type PlanStep, type PoolGeometry, sizeOf } from './plan.js';
+
+/** The same for every model; all well below 2^31, so that products of two of them are exact in a double. */
+export const PLAN_LIMITS = {
+  maxSteps: 512,
+  maxWeights: 1024,
+  /** Elements of one value for one sample. */
+  maxTensorElements: 10_000_000,
+  /** Elements of all weights together. */
+  maxWeightElements: 50_000_000,
+  maxMultiplications: 2 ** 36,
+} as const;
+
+type Sharing = 'shared' | 'unreduced';
+
+interface Value {
+  readonly size: number;
+  readonly sharing: Sharing;
+}
+
+/** What each operation takes and gives. */
+const SHARINGS: Record<PlanStep['op'], { readonly takes: readonly Sharing[]; readonly gives: Sharing }> = {
+  conv2d: { takes: ['shared'], gives: 'unreduced' },
+  averagePool2d: { takes: ['shared'], gives: 'unreduced' },
+  truncate: { takes: ['unreduced'], gives: 'shared' },
+  rectify: { takes: ['shared', 'unreduced'], gives: 'shared' },
+  maxPool2d: { takes: ['shared'], gives: 'shared' },
+  pad2d: { takes: ['shared'], gives: 'shared' },
+};
+
+/** @throws InvalidModelError saying which step, and what about it, is wrong */
+export function validatePlan(plan: Plan): void {
+  checkHead(plan);
+  const values: Value[] = [{ size: elements('The input', plan.inputShape), sharing: 'shared' }];
+  const uses = [0];
+  const weightUses = plan.weights.map(() => 0);
+  let multiplications = 0;
+  plan.steps.forEach((step, index) => {
+    const fail = (problem: string) => new InvalidModelError(`Step ${index} "${step.name}": ${problem}.`);
+    const input = values[step.input];
+    if (input === undefined) throw fail(`it reads value ${step.input}, which no earlier step computes`);
+    if (step.output !== values.length) throw fail(`its result must be value ${values.length}`);
+    const sharing = SHARINGS[step.op];
+    if (sharing === undefined) throw fail('it is of no known kind');
+    if (!sharing.takes.includes(input.sharing))
+      throw fail(`${step.op} cannot take an ${input.sharing} value`);
+    const { inputSize, outputSize } = checkGeometry(step, input.size, fail);
+    if (inputSize !== input.size) {
+      throw fail(`it reads ${inputSize} elements, but value ${step.input} has ${input.size}`);
+    }
+    if (step.op === 'conv2d') {
+      checkWeights(step, plan, weightUses, fail);
+      multiplications += multiplicationsOf(step.geometry);
+    }
+    uses[step.input]!++;
+    uses.push(0);
+    values.push({ size: outputSize, sharing: sharing.gives });
+  });
+  if (multiplications > PLAN_LIMITS.maxMultiplications) {
+    throw new InvalidModelError(
+      `The plan takes ${multiplications} multiplications, too many for one sample.`,
+    );
+  }
+  checkTail(plan, values, uses, weightUses);
+}
+
+function checkHead(plan: Plan): void {
+  const { fractionalBits: f, activationBits: k } = plan;
+  if (!isWhole(f, 1, 24)) throw new InvalidModelError(`fractionalBits must be 1 to 24, not ${f}.`);
+  if (!isWhole(k, 16, 48) || f + k > 64) {
+    throw new InvalidModelError(`activationBits must be 16 to ${Math.min(48, 64 - f)}, not ${k}.`);
+  }
+  if (plan.steps.length === 0 || plan.steps.length > PLAN_LIMITS.maxSteps) {
+    throw new InvalidModelError(`A plan has 1 to ${PLAN_LIMITS.maxSteps} steps, not ${plan.steps.length}.`);
+  }
+  if (plan.weights.length > PLAN_LIMITS.maxWeights) {
+    throw new InvalidModelError(`A plan has at most ${PLAN_LIMITS.maxWeights} weights.`);
+  }
+  let total = 0;
+  for (const { name, shape } of plan.weights) total += elements(`Weight "${name}"`, shape);
+  if (total > PLAN_LIMITS.maxWeightElements) {
+    throw new InvalidModelError(`All weights together have ${total} elements, too many.`);
+  }
+}
+
+function checkTail(
+  plan: Plan,
+  values: readonly Value[],
+  uses: readonly number[],
+  weightUses: readonly number[],
+): void {
+  const unused = uses.findIndex((count, value) => count === 0 && value !== values.length - 1);
+  if (unused !== -1) throw new InvalidModelError(`No step reads value ${unused}.`);
+  const unusedWeight = weightUses.findIndex((count) => count !== 1);
+  if (unusedWeight !== -1) {
+    throw new InvalidModelError(
+      `Weight ${unusedWeight} is used ${weightUses[unusedWeight]} times, not once.`,
+    );
+  }
+  const output = values.at(-1)!;
+  if (output.size !== elements('The output', plan.outputShape)) {
+    throw new InvalidModelError(
+      `The output has ${output.size} elements, its shape is [${plan.outputShape.join(', ')}].`,
+    );
+  }
+  const bits = output.sharing === 'unreduced' ? 2 * plan.fractionalBits : plan.fractionalBits;
+  if (plan.outputFractionalBits !== bits) {
+    throw new InvalidModelError(`outputFractionalBits must be ${bits}, not ${plan.outputFractionalBits}.`);
+  }
+  if (plan.outputActivation === 'softmax' && plan.outputShape.length !== 1) {
+    throw new InvalidModelError('A softmax needs an output of one row of classes.');
+  }
+}
+
+type Fail = (problem: string) => InvalidModelError;
+
+function checkGeometry(
+  step: PlanStep,
+  size: number,
+  fail: Fail,
+): { readonly inputSize: number; readonly outputSize: number } {
+  if (step.op === 'truncate' || step.op === 'rectify') return { inputSize: size, outputSize: size };
+  const g = step.geometry;
+  for (const [name, extent] of Object.entries(g)) {
+    const minimum = name.startsWith('pad') ? 0 : 1;
+    if (!isWhole(extent, minimum, 1_000_000)) throw fail(`its ${name} of ${extent} is out of range`);
+  }
+  const [inChannels, outChannels] =
+    'channels' in g ? [g.channels, g.channels] : [g.inChannels, g.outChannels];
+  if (step.op === 'conv2d') checkConvolutionWindows(step.geometry, fail);
+  else if (step.op === 'pad2d') {
+    if (g.padTop + g.inHeight > g.outHeight || g.padLeft + g.inWidth > g.outWidth) {
+      throw fail('the padded image does not hold the image');
+    }
+  } else checkPoolWindows(step.geometry, fail);
+  return {
+    inputSize: g.inHeight * g.inWidth * inChannels,
+    outputSize: elements(`Step "${step.name}"`, [g.outHeight, g.outWidth, outChannels]),
+  };
+}
+
+function checkConvolutionWindows(g: Conv2DGeometry, fail: Fail): void {
+  const height = windowExtent(g.kernelHeight, g.dilationHeight);
+  const width = windowExtent(g.kernelWidth, g.dilationWidth);
+  checkWindows('rows', g.inHeight, g.outHeight, height, g.strideHeight, g.padTop, fail);
+  checkWindows('columns', g.inWidth, g.outWidth, width, g.strideWidth, g.padLeft, fail);
+}
+
+function checkPoolWindows(g: PoolGeometry, fail: Fail): void {
+  checkWindows('rows', g.inHeight, g.outHeight, g.poolHeight, g.strideHeight, g.padTop, fail);
+  checkWindows('columns', g.inWidth, g.outWidth, g.poolWidth, g.strideWidth, g.padLeft, fail);
+}
+
+/** No window lies wholly in the padding, and no window that would fit is missing. */
+function checkWindows(
+  axis: string,
+  input: number,
+  output: number,
+  window: number,
+  stride: number,
+  before: number,
+  fail: Fail,
+): void {
+  const after = paddingAfter(input, output, window, stride, before);
+  if (before >= window || after >= window || after <= -stride) {
+    throw fail(
+      `${output} windows of ${window} with stride ${stride} and padding ${before} do not fit ${input} ${axis}`,
+    );
+  }
+}
+
+function checkWeights(
+  step: Extract<PlanStep, { op: 'conv2d' }>,
+  plan: Plan,
+  uses: number[],
+  fail: Fail,
+): void {
+  const g = step.geometry;
+  const expect = (what: string, index: number, shape: readonly number[], fractionalBits: number) => {
+    const spec = plan.weights[index];
+    if (spec === undefined) throw fail(`its ${what} is weight ${index}, which is not there`);
+    if (spec.shape.length !== shape.length || !spec.shape.every((extent, axis) => extent === shape[axis])) {
+      throw fail(`its ${what} has the shape [${spec.shape.join(', ')}], expected [${shape.join(', ')}]`);
+    }
+    if (spec.fractionalBits !== fractionalBits) {
+      throw fail(`its ${what} has ${spec.fractionalBits} fractional bits, expected ${fractionalBits}`);
+    }
+    uses[index]!++;
+  };
+  const kernelShape = [g.kernelHeight, g.kernelWidth, g.inChannels, g.outChannels];
+  expect('kernel', step.kernel, kernelShape, plan.fractionalBits);
+  if (step.bias !== null) expect('bias', step.bias, [g.outChannels], 2 * plan.fractionalBits);
+}
+
+/** The number of elements of a shape from outside, within the limit. */
+function elements(what: string, shape: readonly number[]): number {
+  if (shape.length === 0 || shape.length > 4 || !shape.every((extent) => isWhole(extent, 1, 1_000_000))) {
+    throw new InvalidModelError(`${what}: [${shape.join(', ')}] is not a shape.`);
+  }
+  const size = sizeOf(shape);
+  if (size > PLAN_LIMITS.maxTensorElements) {
+    throw new InvalidModelError(`${what} has ${size} elements, more than ${PLAN_LIMITS.maxTensorElements}.`);
+  }
+  return size;
+}
+
+function isWhole(value: number, minimum: number, maximum: number): boolean {
+  return Number.isInteger(value) && value >= minimum && value <= maximum;
+}
