@@ -1,0 +1,242 @@
+/**
+ * The three workers' connections to each other: TLS 1.3 with certificates of the cluster's own authority at both
+ * ends. Each worker dials the next one (i + 1) and accepts only the previous one, so every pair has one link and
+ * every worker listens on one port. A link that breaks is dialled again, with backoff, until the mesh is closed.
+ *
+ * Rejected: socket.io and ws between workers (two to four times the round-trip time, see docs/decisions).
+ */
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import { FRAME_KINDS, type FrameKind, type SessionKey } from './frames.js';
+import { isCertificateOf, meshIdentity } from './identity.js';
+import { Link, type Peer } from './link.js';
+import { decodeJson, encodeJson, helloSchema, MESH_VERSION } from './messages.js';
+
+const ALPN = 'trivet-mesh/1';
+const HELLO_TIMEOUT_MS = 5000;
+const FIRST_BACKOFF_MS = 50;
+const LAST_BACKOFF_MS = 500;
+const MAX_SOCKETS = 64;
+
+export interface MeshPeer extends Peer {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface MeshOptions {
+  readonly clusterId: string;
+  readonly self: Peer;
+  readonly host: string;
+  readonly port: number;
+  readonly peers: readonly MeshPeer[];
+  readonly certificate: Buffer | string;
+  readonly key: Buffer | string;
+  readonly ca: Buffer | string;
+  readonly heartbeatMs: number;
+  readonly peerTimeoutMs: number;
+  readonly maxFrameBytes: number;
+  readonly handler: MeshHandler;
+}
+
+/** Told of everything that happens; calls are synchronous and in order. */
+export interface MeshHandler {
+  linkUp(link: Link): void;
+  linkDown(link: Link, error: TrivetError): void;
+  frame(link: Link, kind: FrameKind, session: SessionKey, step: number, payload: Uint8Array): void;
+  /** Somebody without a valid certificate, or not the worker expected, has tried to connect. */
+  refused(reason: string): void;
+}
+
+export class Mesh {
+  readonly #links: (Link | undefined)[] = [undefined, undefined, undefined];
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #server: Server;
+  readonly #credentials: SecureContextOptions;
+  #redial: NodeJS.Timeout | undefined;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #closed = false;
+
+  constructor(private readonly options: MeshOptions) {
+    const { ca, certificate, key } = options;
+    this.#credentials = { ca, cert: certificate, key, minVersion: 'TLSv1.3' };
+    this.#server = createServer({
+      ...this.#credentials,
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: [ALPN],
+      handshakeTimeout: HELLO_TIMEOUT_MS,
+      noDelay: true,
+    });
+    this.#server.maxConnections = MAX_SOCKETS;
+    this.#server.on('secureConnection', (socket) =>
+      this.#greet(socket, this.#peer(previousParty(this.#self))),
+    );
+    this.#server.on('tlsClientError', (error) => {
+      this.options.handler.refused(
+        (error as NodeJS.ErrnoException).code ?? 'the connection failed its handshake',
+      );
+    });
+  }
+
+  /** Listens, and begins to dial. @throws the listen error, for example EADDRINUSE */
+  async start(): Promise<void> {
+    this.#server.listen(this.options.port, this.options.host);
+    await once(this.#server, 'listening');
+    this.#dial();
+  }
+
+  /** The live link to a worker, or undefined. */
+  link(index: PartyIndex): Link | undefined {
+    return this.#links[index];
+  }
+
+  /** Sends a frame to every connected peer. */
+  broadcast(kind: FrameKind, payload: Uint8Array): void {
+    for (const link of this.#links) link?.send(kind, payload);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#redial);
+    const { name } = this.options.self;
+    for (const link of this.#links) link?.close(new TrivetError('UNAVAILABLE', `${name} is stopping.`, name));
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, 300);
+    await closed;
+    clearTimeout(timer);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  get #self(): PartyIndex {
+    return this.options.self.index;
+  }
+
+  #peer(index: PartyIndex): MeshPeer {
+    return this.options.peers.find((peer) => peer.index === index)!;
+  }
+
+  #dial(): void {
+    if (this.#closed) return;
+    const peer = this.#peer(nextParty(this.#self));
+    const { clusterId } = this.options;
+    const identity = meshIdentity(clusterId, peer.name);
+    const socket = connect({
+      ...this.#credentials,
+      host: peer.host,
+      port: peer.port,
+      servername: identity,
+      ALPNProtocols: [ALPN],
+      rejectUnauthorized: true,
+      checkServerIdentity: (_, certificate) =>
+        isCertificateOf(certificate, clusterId, peer.name)
+          ? undefined
+          : new Error(`the certificate at ${peer.host}:${peer.port} is not ${peer.name}'s`),
+    });
+    const timer = setTimeout(() => socket.destroy(new Error('timed out')), HELLO_TIMEOUT_MS);
+    socket.on('secureConnect', () => {
+      clearTimeout(timer);
+      this.#greet(socket, peer);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // While a peer is away its port refuses connections, many times a second: no news.
+      if (error.code !== 'ECONNREFUSED') this.options.handler.refused(error.code ?? error.message);
+    });
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#dialLater();
+    });
+  }
+
+  #dialLater(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#redial);
+    // Jitter, so that workers that start together do not stay in step.
+    this.#redial = setTimeout(() => this.#dial(), randomInt(this.#backoffMs / 2, this.#backoffMs + 1));
+    this.#backoffMs = Math.min(2 * this.#backoffMs, LAST_BACKOFF_MS);
+  }
+
+  /** The handshake is done: checks who it is, says hello, waits for theirs. */
+  #greet(socket: TLSSocket, peer: MeshPeer): void {
+    const { clusterId, self, handler } = this.options;
+    if (
+      this.#closed ||
+      !socket.authorized ||
+      socket.alpnProtocol !== ALPN ||
+      !isCertificateOf(socket.getPeerCertificate(), clusterId, peer.name)
+    ) {
+      if (!this.#closed)
+        handler.refused(`a connection that should be ${peer.name}'s has another certificate`);
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    let greeted = false;
+    const timer = setTimeout(() => socket.destroy(), HELLO_TIMEOUT_MS);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#sockets.delete(socket);
+    });
+    const link = new Link(socket, {
+      self: self.name,
+      peer: { index: peer.index, name: peer.name },
+      maxFrameBytes: this.options.maxFrameBytes,
+      heartbeatMs: this.options.heartbeatMs,
+      peerTimeoutMs: this.options.peerTimeoutMs,
+      onFrame: (_, kind, session, step, payload) => {
+        if (greeted) {
+          handler.frame(link, kind, session, step, payload);
+          return;
+        }
+        this.#checkHello(kind, payload, peer);
+        greeted = true;
+        clearTimeout(timer);
+        this.#up(link);
+      },
+      onClose: (_, error) => {
+        clearTimeout(timer);
+        if (greeted) this.#down(link, error);
+      },
+    });
+    const hello = {
+      mesh: MESH_VERSION,
+      clusterId,
+      from: self.index,
+      to: peer.index,
+      name: self.name,
+    };
+    link.send(FRAME_KINDS.hello, encodeJson(hello));
+  }
+
+  #checkHello(kind: FrameKind, payload: Uint8Array, peer: MeshPeer): void {
+    if (kind !== FRAME_KINDS.hello) throw new TrivetError('INVALID_ARGUMENT', 'The first frame is no hello.');
+    const hello = decodeJson(helloSchema, payload, 'The hello');
+    const { clusterId, self } = this.options;
+    const expected = [clusterId, peer.index, self.index, peer.name];
+    if ([hello.clusterId, hello.from, hello.to, hello.name].some((field, i) => field !== expected[i])) {
+      throw new TrivetError('INVALID_ARGUMENT', 'The hello is meant for another worker.');
+    }
+  }
+
+  #up(link: Link): void {
+    if (link.peer.index === nextParty(this.#self)) this.#backoffMs = FIRST_BACKOFF_MS;
+    const old = this.#links[link.peer.index];
+    old?.close(
+      new TrivetError('UNAVAILABLE', `${link.peer.name} has connected anew.`, this.options.self.name),
+    );
+    this.#links[link.peer.index] = link;
+    link.startHeartbeat();
+    this.options.handler.linkUp(link);
+  }
+
+  #down(link: Link, error: TrivetError): void {
+    if (this.#links[link.peer.index] === link) this.#links[link.peer.index] = undefined;
+    this.options.handler.linkDown(link, error);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * What the workers tell each other beside the protocol's own data: payloads of the mesh's control frames.
+ * Those sent once per request or batch are binary (little-endian, exact lengths); the rest is strict JSON.
+ *
+ * | payload  | fields                                                                       |
+ * | -------- | ---------------------------------------------------------------------------- |
+ * | arrived  | request id 16, manifest digest 32, count u32, deadline in ms u32             |
+ * | reject   | request id 16, error                                                         |
+ * | withdraw | request id 16, error                                                         |
+ * | propose  | id of the followers' link 8, manifest digest 32, request ids 16 each         |
+ * | served   | manifest digest 32, served u48                                               |
+ * | abort    | error: u8 code, UTF-8 sentence                                               |
+ */
+import {
+  clusterIdSchema,
+  ERROR_CODES,
+  hexSchema,
+  parseJson,
+  TrivetError,
+  workerNameSchema,
+} from '@trivet/shared-types';
+import { z } from 'zod';
+
+export const MESH_VERSION = 1;
+const ID_BYTES = 16;
+const DIGEST_BYTES = 32;
+const LINK_ID_BYTES = 8;
+const MAX_SENTENCE_BYTES = 1024;
+const MAX_PROPOSED_REQUESTS = 100_000;
+const workerIndex = z.int().min(0).max(2);
+
+export const helloSchema = z.strictObject({
+  mesh: z.literal(MESH_VERSION),
+  clusterId: clusterIdSchema,
+  from: workerIndex,
+  to: workerIndex,
+  name: workerNameSchema,
+});
+
+/** What a worker holds and sees; sent when a link comes up and whenever it changes. */
+export const stateSchema = z.strictObject({
+  /** Manifest digests of the models that it can run. */
+  models: z.array(hexSchema(DIGEST_BYTES)).max(1024),
+  /** The link to the third worker, from this worker to the one that reads this; null while it is down. */
+  link: hexSchema(LINK_ID_BYTES).nullable(),
+  /** From the leader only: how far each served model has come. */
+  serving: z.array(z.strictObject({ digest: hexSchema(DIGEST_BYTES), served: z.int().min(0) })).max(1024),
+});
+export type MeshState = z.infer<typeof stateSchema>;
+
+export function encodeJson(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value), 'utf8');
+}
+
+/** @throws TrivetError INVALID_ARGUMENT */
+export function decodeJson<T>(schema: z.ZodType<T>, payload: Uint8Array, what: string): T {
+  return parseJson(schema, asBuffer(payload).toString('utf8'), what);
+}
+
+export interface Arrived {
+  readonly requestId: string;
+  readonly digest: string;
+  readonly count: number;
+  readonly deadlineMs: number;
+}
+
+export function encodeArrived(message: Arrived): Uint8Array {
+  const payload = Buffer.allocUnsafe(ID_BYTES + DIGEST_BYTES + 8);
+  payload.write(message.requestId, 0, 'hex');
+  payload.write(message.digest, ID_BYTES, 'hex');
+  payload.writeUInt32LE(message.count, ID_BYTES + DIGEST_BYTES);
+  payload.writeUInt32LE(message.deadlineMs, ID_BYTES + DIGEST_BYTES + 4);
+  return payload;
+}
+
+export function decodeArrived(payload: Uint8Array): Arrived {
+  const buffer = exactly(payload, ID_BYTES + DIGEST_BYTES + 8);
+  return {
+    requestId: buffer.toString('hex', 0, ID_BYTES),
+    digest: buffer.toString('hex', ID_BYTES, ID_BYTES + DIGEST_BYTES),
+    count: buffer.readUInt32LE(ID_BYTES + DIGEST_BYTES),
+    deadlineMs: buffer.readUInt32LE(ID_BYTES + DIGEST_BYTES + 4),
+  };
+}
+
+export function encodeRefusal(requestId: string, error: TrivetError): Uint8Array {
+  return Buffer.concat([Buffer.from(requestId, 'hex'), encodeError(error)]);
+}
+
+/** @param from name of the worker that sent it, which becomes the error's worker */
+export function decodeRefusal(payload: Uint8Array, from: string): { requestId: string; error: TrivetError } {
+  if (payload.length < ID_BYTES) throw malformed();
+  return {
+    requestId: asBuffer(payload).toString('hex', 0, ID_BYTES),
+    error: decodeError(payload.subarray(ID_BYTES), from),
+  };
+}
+
+export interface Proposal {
+  readonly link: string;
+  readonly digest: string;
+  readonly requestIds: readonly string[];
+}
+
+export function encodeProposal(proposal: Proposal): Uint8Array {
+  return Buffer.from(proposal.link + proposal.digest + proposal.requestIds.join(''), 'hex');
+}
+
+export function decodeProposal(payload: Uint8Array): Proposal {
+  const start = LINK_ID_BYTES + DIGEST_BYTES;
+  const count = (payload.length - start) / ID_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
+  const buffer = asBuffer(payload);
+  const requestIds: string[] = [];
+  for (let at = start; at < buffer.length; at += ID_BYTES)
+    requestIds.push(buffer.toString('hex', at, at + ID_BYTES));
+  if (new Set(requestIds).size !== count) throw malformed();
+  return {
+    link: buffer.toString('hex', 0, LINK_ID_BYTES),
+    digest: buffer.toString('hex', LINK_ID_BYTES, start),
+    requestIds,
+  };
+}
+
+export function encodeServed(digest: string, served: number): Uint8Array {
+  const payload = Buffer.allocUnsafe(DIGEST_BYTES + 6);
+  payload.write(digest, 0, 'hex');
+  payload.writeUIntLE(served, DIGEST_BYTES, 6);
+  return payload;
+}
+
+export function decodeServed(payload: Uint8Array): { digest: string; served: number } {
+  const buffer = exactly(payload, DIGEST_BYTES + 6);
+  return { digest: buffer.toString('hex', 0, DIGEST_BYTES), served: buffer.readUIntLE(DIGEST_BYTES, 6) };
+}
+
+export function encodeError(error: TrivetError): Uint8Array {
+  const sentence = Buffer.from(error.message, 'utf8').subarray(0, MAX_SENTENCE_BYTES);
+  return Buffer.concat([Buffer.of(ERROR_CODES.indexOf(error.code)), sentence]);
+}
+
+export function decodeError(payload: Uint8Array, from: string): TrivetError {
+  const code = ERROR_CODES[payload[0] ?? ERROR_CODES.length];
+  if (code === undefined || payload.length > 1 + MAX_SENTENCE_BYTES) throw malformed();
+  return new TrivetError(code, asBuffer(payload).toString('utf8', 1), from);
+}
+
+function exactly(payload: Uint8Array, bytes: number): Buffer {
+  if (payload.length !== bytes) throw malformed();
+  return asBuffer(payload);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function malformed(): TrivetError {
+  return new TrivetError('INVALID_ARGUMENT', 'A control frame is malformed.');
+}

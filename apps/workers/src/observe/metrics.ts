@@ -1,0 +1,132 @@
+/** Prometheus metrics of one worker. Units stand in the names. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+/** Values that are read when somebody asks. */
+export interface Observed {
+  queuedBatches(): number;
+  runningBatches(): number;
+  openRequests(): number;
+  clientConnections(): number;
+  peers(): readonly { name: string; connected: boolean; roundTripMs: number | null }[];
+  meshBytes(): { sent: number; received: number };
+  models(): { shared: number; serving: number };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** @param processMetrics whether to add those of the process (memory, event loop); once a process */
+export function createMetrics(worker: string, observed: Observed, processMetrics: boolean) {
+  const register = new Registry();
+  register.setDefaultLabels({ worker });
+  if (processMetrics) collectDefaultMetrics({ register });
+  const registers = [register];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('trivet_batches_queued', 'Batches that wait to run (leader only).', () => observed.queuedBatches());
+  gauge('trivet_batches_running', 'Batches that run.', () => observed.runningBatches());
+  gauge('trivet_requests_open', 'Requests held in memory.', () => observed.openRequests());
+  gauge('trivet_client_connections', 'Connected clients.', () => observed.clientConnections());
+  gauge('trivet_models_shared', 'Models held by this worker.', () => observed.models().shared);
+  gauge('trivet_models_serving', 'Models being served.', () => observed.models().serving);
+  perPeer('trivet_peer_connected', 'Whether the link to the peer is up.', (peer) => Number(peer.connected));
+  perPeer('trivet_peer_round_trip_seconds', 'Round-trip time of the last heartbeat.', (peer) =>
+    peer.roundTripMs === null ? null : peer.roundTripMs / 1000,
+  );
+  total('trivet_mesh_sent_bytes_total', 'Bytes sent to peers.', () => observed.meshBytes().sent);
+  total(
+    'trivet_mesh_received_bytes_total',
+    'Bytes received from peers.',
+    () => observed.meshBytes().received,
+  );
+
+  function total(name: string, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
+  function perPeer(
+    name: string,
+    help: string,
+    read: (peer: ReturnType<Observed['peers']>[number]) => number | null,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['peer'],
+      registers,
+      collect() {
+        this.reset();
+        for (const peer of observed.peers()) {
+          const value = read(peer);
+          if (value !== null) this.set({ peer: peer.name }, value);
+        }
+      },
+    });
+  }
+
+  return {
+    register,
+    requests: new Counter({
+      name: 'trivet_requests_total',
+      help: 'Prediction requests answered, by outcome.',
+      labelNames: ['code'],
+      registers,
+    }),
+    images: new Counter({ name: 'trivet_images_total', help: 'Images predicted.', registers }),
+    batchImages: new Histogram({
+      name: 'trivet_batch_size_images',
+      help: 'Images in a batch.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: 'trivet_batch_duration_seconds',
+      help: 'Time from the start of a batch to its reply shares.',
+      buckets: SECONDS,
+      registers,
+    }),
+    queueSeconds: new Histogram({
+      name: 'trivet_request_queue_seconds',
+      help: 'Time from the arrival of a request to the start of its batch.',
+      buckets: SECONDS,
+      registers,
+    }),
+    rounds: new Counter({
+      name: 'trivet_protocol_rounds_total',
+      help: 'Rounds of the protocol.',
+      registers,
+    }),
+    batchFailures: new Counter({
+      name: 'trivet_batch_failures_total',
+      help: 'Batches given up, by reason.',
+      labelNames: ['code'],
+      registers,
+    }),
+    storeFailures: new Counter({
+      name: 'trivet_store_failures_total',
+      help: 'Files of the store that could not be used.',
+      registers,
+    }),
+    refusedPeers: new Counter({
+      name: 'trivet_mesh_refused_connections_total',
+      help: 'Mesh connections refused: wrong certificate, or none.',
+      registers,
+    }),
+  };
+}
