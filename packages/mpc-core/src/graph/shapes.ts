@@ -2,8 +2,7 @@
  * Shape inference: turns the normal form into a chain of operations with geometry, by the rules of Keras and
  * TensorFlow ('same' pads ceil(in / stride) windows into place, the odd cell at the bottom and right).
  */
-import type { ChainNode, Operation } from './chain.js';
-import { windowExtent } from './chain.js';
+import { type ChainNode, type Operation, windowExtent } from './chain.js';
 import { InvalidModelError } from './errors.js';
 import type {
   BatchNormalizationLayer,

@@ -15,7 +15,8 @@ export const PLAN_LIMITS = {
   maxTensorElements: 10_000_000,
   /** Elements of all weights together. */
   maxWeightElements: 50_000_000,
-  maxMultiplications: 2 ** 36,
+  /** Multiplications of linear steps and cells of pooling windows, for one sample. */
+  maxOperations: 2 ** 36,
 } as const;
 
 type Sharing = 'shared' | 'unreduced';
@@ -41,7 +42,7 @@ export function validatePlan(plan: Plan): void {
   const values: Value[] = [{ size: elements('The input', plan.inputShape), sharing: 'shared' }];
   const uses = [0];
   const weightUses = plan.weights.map(() => 0);
-  let multiplications = 0;
+  let operations = 0;
   plan.steps.forEach((step, index) => {
     const fail = (problem: string) => new InvalidModelError(`Step ${index} "${step.name}": ${problem}.`);
     const input = values[step.input];
@@ -57,16 +58,16 @@ export function validatePlan(plan: Plan): void {
     }
     if (step.op === 'conv2d') {
       checkWeights(step, plan, weightUses, fail);
-      multiplications += multiplicationsOf(step.geometry);
+      operations += multiplicationsOf(step.geometry);
+    } else if (step.op === 'averagePool2d' || step.op === 'maxPool2d') {
+      operations += outputSize * step.geometry.poolHeight * step.geometry.poolWidth;
     }
     uses[step.input]!++;
     uses.push(0);
     values.push({ size: outputSize, sharing: sharing.gives });
   });
-  if (multiplications > PLAN_LIMITS.maxMultiplications) {
-    throw new InvalidModelError(
-      `The plan takes ${multiplications} multiplications, too many for one sample.`,
-    );
+  if (operations > PLAN_LIMITS.maxOperations) {
+    throw new InvalidModelError(`The plan takes ${operations} operations for one sample, too many.`);
   }
   checkTail(plan, values, uses, weightUses);
 }
@@ -84,7 +85,8 @@ function checkHead(plan: Plan): void {
     throw new InvalidModelError(`A plan has at most ${PLAN_LIMITS.maxWeights} weights.`);
   }
   let total = 0;
-  for (const { name, shape } of plan.weights) total += elements(`Weight "${name}"`, shape);
+  for (const { name, shape } of plan.weights)
+    total += elements(`Weight "${name}"`, shape, PLAN_LIMITS.maxWeightElements);
   if (total > PLAN_LIMITS.maxWeightElements) {
     throw new InvalidModelError(`All weights together have ${total} elements, too many.`);
   }
@@ -200,13 +202,17 @@ function checkWeights(
 }
 
 /** The number of elements of a shape from outside, within the limit. */
-function elements(what: string, shape: readonly number[]): number {
+function elements(
+  what: string,
+  shape: readonly number[],
+  limit: number = PLAN_LIMITS.maxTensorElements,
+): number {
   if (shape.length === 0 || shape.length > 4 || !shape.every((extent) => isWhole(extent, 1, 1_000_000))) {
     throw new InvalidModelError(`${what}: [${shape.join(', ')}] is not a shape.`);
   }
   const size = sizeOf(shape);
-  if (size > PLAN_LIMITS.maxTensorElements) {
-    throw new InvalidModelError(`${what} has ${size} elements, more than ${PLAN_LIMITS.maxTensorElements}.`);
+  if (size > limit) {
+    throw new InvalidModelError(`${what} has ${size} elements, more than ${limit}.`);
   }
   return size;
 }
