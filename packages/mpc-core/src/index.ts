@@ -1,7 +1,10 @@
 /** The public face of mpc-core. What is not exported here is private to the package. */
 
 export * from './channel/channel.js';
+export * from './channel/simulate.js';
+export * from './engine/cost.js';
 export * from './engine/party.js';
+export * from './fixed/encode.js';
 export { type CompilationResult, type CompileOptions, compile, type StepReport } from './graph/compile.js';
 export * from './graph/errors.js';
 export { applyOutputActivation, evaluateGraph, evaluatePlan, softmax } from './graph/evaluate.js';
@@ -10,4 +13,13 @@ export * from './graph/layers.js';
 export * from './graph/plan.js';
 export type { InputRange } from './graph/range.js';
 export { PLAN_LIMITS, validatePlan } from './graph/validate.js';
+export * from './kernels/create.js';
+export type { Kernels } from './kernels/kernels.js';
+export { plaintext } from './protocols/plaintext/index.js';
+export type { Cost, Protocol } from './protocols/protocol.js';
+export { replicated } from './protocols/replicated/index.js';
+export * from './random/entropy.js';
+export { addWords, readWords, writeWords } from './ring/words.js';
+export * from './sharing/input.js';
 export * from './sharing/input-sharer.js';
+export { shareModel } from './sharing/weights.js';

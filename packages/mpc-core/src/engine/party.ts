@@ -2,19 +2,18 @@
  * One party's side of a prediction: what a worker service calls. No sockets, no disk: channels carry bytes.
  */
 import type { Channel, PartyIndex } from '../channel/channel.js';
+import { InvalidModelError } from '../graph/errors.js';
 import type { Plan } from '../graph/plan.js';
-
-/** One of the two replicated shares that a worker is given: a ChaCha20 seed, or the words themselves. */
-export type SharePart =
-  | { readonly kind: 'seed'; readonly seed: Uint8Array }
-  | { readonly kind: 'explicit'; readonly words: Uint8Array };
-
-/** What a client gives party i for `count` samples: its parts x_i and x_{i+1}. */
-export interface InputShare {
-  readonly count: number;
-  readonly first: SharePart;
-  readonly second: SharePart;
-}
+import { Allocator, Arena } from '../kernels/arena.js';
+import type { Kernels, Pointer } from '../kernels/kernels.js';
+import type { Protocol, Traffic } from '../protocols/protocol.js';
+import { SEED_BYTES } from '../random/entropy.js';
+import { SessionStreams } from '../random/session-streams.js';
+import { WORD_BYTES } from '../ring/words.js';
+import type { InputShare } from '../sharing/input.js';
+import type { Shared } from '../sharing/values.js';
+import { expandPart, loadShareFile, ModelMemory } from './model.js';
+import { runPlan, sampleSizes } from './run.js';
 
 /** The randomness of a session, the same 16-byte id and pairwise keys at both ends of each link. */
 export interface SessionKeys {
@@ -71,4 +70,117 @@ export interface Party {
     inputs: readonly InputShare[],
     signal?: AbortSignal,
   ): Promise<RunResult>;
+}
+
+class EngineParty implements Party {
+  private readonly allocator: Allocator;
+
+  constructor(
+    readonly index: PartyIndex,
+    private readonly kernels: Kernels,
+    private readonly protocol: Protocol,
+  ) {
+    this.allocator = new Allocator(kernels.memory);
+  }
+
+  load(plan: Plan, shareFile: Uint8Array): LoadedModel {
+    return loadShareFile(plan, shareFile, this.index, this.kernels, this.allocator);
+  }
+
+  unload(model: LoadedModel): void {
+    if (model instanceof ModelMemory) model.release();
+  }
+
+  async run(
+    model: LoadedModel,
+    keys: SessionKeys,
+    channel: Channel,
+    inputs: readonly InputShare[],
+    signal?: AbortSignal,
+  ): Promise<RunResult> {
+    if (!(model instanceof ModelMemory))
+      throw new InvalidModelError('The model was not loaded by this party.');
+    const { plan } = model;
+    const sizes = sampleSizes(plan);
+    const batch = inputs.reduce((total, input) => total + input.count, 0);
+    const streams = new SessionStreams(keys.sessionId, keys.next, keys.previous);
+    const arena = new Arena(this.allocator);
+    try {
+      const session = this.protocol.open({
+        party: this.index,
+        kernels: this.kernels,
+        arena,
+        channel,
+        streams,
+        fractionalBits: plan.fractionalBits,
+        activationBits: plan.activationBits,
+      });
+      const steps: StepStatistics[] = [];
+      const observe = stepObserver(session.traffic, steps);
+      const input = this.expandInputs(arena, inputs, batch, sizes.input);
+      const output = await runPlan(session, model, input, batch, observe, signal);
+      const words = this.replyWords(output.words, batch * sizes.output, plan);
+      let at = 0;
+      const outputs = inputs.map(({ count }) => {
+        const bytes = count * sizes.output * WORD_BYTES;
+        at += bytes;
+        return words.subarray(at - bytes, at);
+      });
+      return { outputs, statistics: { ...session.traffic, steps } };
+    } finally {
+      streams.wipe();
+      arena.release();
+    }
+  }
+
+  private expandInputs(arena: Arena, inputs: readonly InputShare[], batch: number, size: number): Shared {
+    const shared = { first: arena.words(batch * size), second: arena.words(batch * size), n: batch * size };
+    const scratch = arena.allocate(SEED_BYTES);
+    let at = 0;
+    for (const { count, first, second } of inputs) {
+      expandPart(this.kernels, first, shared.first + at, count * size, scratch);
+      expandPart(this.kernels, second, shared.second + at, count * size, scratch);
+      at += count * size * WORD_BYTES;
+    }
+    return shared;
+  }
+
+  /**
+   * Copies the reply out and clears the bits above f + k: they carry nothing of the result, and something of how
+   * earlier shares wrapped.
+   */
+  private replyWords(pointer: Pointer, n: number, plan: Plan): Uint8Array {
+    const words = this.kernels.memory.bytes.slice(pointer, pointer + n * WORD_BYTES);
+    const bits = plan.fractionalBits + plan.activationBits;
+    const halves = new Uint32Array(words.buffer);
+    const high = bits >= 64 ? 0xffffffff : 2 ** (bits - 32) - 1;
+    for (let i = 1; i < halves.length; i += 2) halves[i] &= high;
+    return words;
+  }
+}
+
+function stepObserver(traffic: Traffic, steps: StepStatistics[]): Parameters<typeof runPlan>[4] {
+  let before = { ...traffic };
+  let started = performance.now();
+  return ({ name, op }) => {
+    const now = performance.now();
+    steps.push({
+      name,
+      op,
+      rounds: traffic.rounds - before.rounds,
+      bytesSent: traffic.bytesSent - before.bytesSent,
+      bytesReceived: traffic.bytesReceived - before.bytesReceived,
+      microseconds: Math.round((now - started) * 1000),
+    });
+    before = { ...traffic };
+    started = now;
+  };
+}
+
+/**
+ * @param kernels of this party alone: the engine manages their whole memory
+ * @param protocol the same at all three parties
+ */
+export function createParty(index: PartyIndex, kernels: Kernels, protocol: Protocol): Party {
+  return new EngineParty(index, kernels, protocol);
 }

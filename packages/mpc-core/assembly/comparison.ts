@@ -1,0 +1,167 @@
+// Bit-sliced comparison of a public number with a number known in products of its bits.
+// See src/protocols/replicated/comparison.ts for the algorithm. A plane holds one bit of every value: `words`
+// 64-bit words (a multiple of 2), value i in bit i mod 64 of word i / 64. All loops are independent of the data.
+
+const scratchA: usize = memory.data(512, 16); // up to 2^5 v128
+const scratchB: usize = memory.data(512, 16);
+const matrix: usize = memory.data(512, 16); // 64 x u64
+
+// Planes of the bits shift .. shift + bits - 1 of n words; planes past n are zero.
+export function bitPlanes(dst: usize, src: usize, n: u32, shift: u32, bits: u32, words: u32): void {
+  const stride: usize = <usize>words << 3;
+  for (let g: u32 = 0; g < words; g++) {
+    const first = g << 6;
+    for (let i: u32 = 0; i < 64; i++) {
+      const index = first + i;
+      store<u64>(matrix + (<usize>i << 3), index < n ? load<u64>(src + (<usize>index << 3)) >> <u64>shift : 0);
+    }
+    // Transposition of a 64x64 bit matrix by halves (Warren, Hacker's Delight, section 7-3).
+    let mask: u64 = 0x00000000ffffffff;
+    for (let j: u32 = 32; j != 0; j >>= 1, mask ^= mask << <u64>j) {
+      for (let k: u32 = 0; k < 64; k = ((k | j) + 1) & ~j) {
+        const p = matrix + (<usize>k << 3);
+        const q = matrix + (<usize>(k | j) << 3);
+        const a = load<u64>(p);
+        const b = load<u64>(q);
+        const t = ((a >> <u64>j) ^ b) & mask;
+        store<u64>(p, a ^ (t << <u64>j));
+        store<u64>(q, b ^ t);
+      }
+    }
+    const out = dst + (<usize>g << 3);
+    for (let p: u32 = 0; p < bits; p++) store<u64>(out + <usize>p * stride, load<u64>(matrix + (<usize>p << 3)));
+  }
+}
+
+// Products of every non-empty subset of m planes: plane S - 1 is the AND of the planes in the bit set S.
+export function subsetProducts(dst: usize, planes: usize, m: u32, words: u32): void {
+  const stride: usize = <usize>words << 3;
+  for (let s: u32 = 1; s < (<u32>1 << m); s++) {
+    const lowest = planes + <usize>ctz(s) * stride;
+    const rest = s & (s - 1);
+    const out = dst + <usize>(s - 1) * stride;
+    if (rest == 0) {
+      memory.copy(out, lowest, stride);
+    } else {
+      const other = dst + <usize>(rest - 1) * stride;
+      for (let i: usize = 0; i < stride; i += 16) v128.store(out + i, v128.and(v128.load(lowest + i), v128.load(other + i)));
+    }
+  }
+}
+
+// Shares of [c < r] and [c = r] for a block of m bits, c public, from shares of the subset products of r's bits.
+// one: all-ones at the party that holds public constants, else 0.
+export function compareBlock(
+  less: usize, equal: usize, c: usize, products: usize, m: u32, words: u32, one: u64,
+): void {
+  const stride: usize = <usize>words << 3;
+  const unit = i64x2.splat(one);
+  const ones = i64x2.splat(-1);
+  const size: u32 = <u32>1 << m;
+  for (let i: usize = 0; i < stride; i += 16) {
+    v128.store(scratchA, unit);
+    for (let s: u32 = 1; s < size; s++) v128.store(scratchA + (<usize>s << 4), v128.load(products + <usize>(s - 1) * stride + i));
+    memory.fill(scratchB, 0, <usize>size << 4);
+    for (let v: u32 = 0; v < m; v++) {
+      const notC = v128.xor(v128.load(c + <usize>v * stride + i), ones);
+      for (let s: u32 = 0, half: u32 = size >> (v + 1); s < half; s++) {
+        const from: usize = <usize>s << 5;
+        const withBit = v128.load(products + <usize>(((s << (v + 1)) | (<u32>1 << v)) - 1) * stride + i);
+        const l = v128.xor(v128.and(notC, v128.xor(withBit, v128.load(scratchB + from))), v128.load(scratchB + from, 16));
+        const e = v128.xor(v128.and(notC, v128.load(scratchA + from)), v128.load(scratchA + from, 16));
+        v128.store(scratchB + (<usize>s << 4), l);
+        v128.store(scratchA + (<usize>s << 4), e);
+      }
+    }
+    v128.store(less + i, v128.load(scratchB));
+    v128.store(equal + i, v128.load(scratchA));
+  }
+}
+
+// Products that a group of g (less, equal) pairs needs, from its masks.
+// masks: epsilon_low .. epsilon_{g-1}, then lambda_0 .. lambda_{g-2}; low = 0 if the group's equality is wanted, else 1.
+// dst: products of two or more epsilons in order of their bit set, then for each j the products of lambda_j with
+// every non-empty subset of epsilon_{j+1} .. epsilon_{g-1}.
+export function groupProducts(dst: usize, masks: usize, g: u32, low: u32, words: u32): void {
+  const stride: usize = <usize>words << 3;
+  const epsilons = g - low;
+  const size: u32 = <u32>1 << epsilons;
+  for (let i: usize = 0; i < stride; i += 16) {
+    let out = dst + i;
+    v128.store(scratchA, i64x2.splat(-1));
+    for (let s: u32 = 1; s < size; s++) {
+      const rest = s & (s - 1);
+      const p = v128.and(v128.load(masks + <usize>ctz(s) * stride + i), v128.load(scratchA + (<usize>rest << 4)));
+      v128.store(scratchA + (<usize>s << 4), p);
+      if (rest != 0) {
+        v128.store(out, p);
+        out += stride;
+      }
+    }
+    for (let j: u32 = 0; j + 1 < g; j++) {
+      const lambda = v128.load(masks + <usize>(epsilons + j) * stride + i);
+      const shift = j + 1 - low;
+      for (let s: u32 = 1; s < (<u32>1 << (g - 1 - j)); s++) {
+        v128.store(out, v128.and(lambda, v128.load(scratchA + (<usize>(s << shift) << 4))));
+        out += stride;
+      }
+    }
+  }
+}
+
+// Shares of the less and (if low = 0) equal of a whole group, from the opened masked bits.
+// opened and masks: planes in the order of groupProducts' masks; lessTop: share of less_{g-1}, never opened.
+export function combineGroup(
+  less: usize, equal: usize, opened: usize, masks: usize, products: usize, lessTop: usize,
+  g: u32, low: u32, words: u32, one: u64,
+): void {
+  const stride: usize = <usize>words << 3;
+  const epsilons = g - low;
+  const size: u32 = <u32>1 << epsilons;
+  for (let i: usize = 0; i < stride; i += 16) {
+    let next = products + i;
+    // scratchA[S]: share of the product of the epsilons in S
+    v128.store(scratchA, i64x2.splat(one));
+    for (let s: u32 = 1; s < size; s++) {
+      if ((s & (s - 1)) == 0) {
+        v128.store(scratchA + (<usize>s << 4), v128.load(masks + <usize>ctz(s) * stride + i));
+      } else {
+        v128.store(scratchA + (<usize>s << 4), v128.load(next));
+        next += stride;
+      }
+    }
+    // scratchB[S], S over epsilon_{j+1} .. : share of (less of pairs 0 .. j) times the product over S
+    for (let j: u32 = 0; j + 1 < g; j++) {
+      const openedLess = v128.load(opened + <usize>(epsilons + j) * stride + i);
+      const lambda = v128.load(masks + <usize>(epsilons + j) * stride + i);
+      const shift = j + 1 - low;
+      const openedEqual = j == 0 ? openedLess : v128.load(opened + <usize>(j - low) * stride + i);
+      for (let s: u32 = 0; s < (<u32>1 << (g - 1 - j)); s++) {
+        let product = lambda;
+        if (s != 0) {
+          product = v128.load(next);
+          next += stride;
+        }
+        let value = v128.xor(v128.and(openedLess, v128.load(scratchA + (<usize>(s << shift) << 4))), product);
+        if (j != 0) {
+          const from = scratchB + (<usize>s << 5);
+          value = v128.xor(value, v128.xor(v128.and(openedEqual, v128.load(from)), v128.load(from, 16)));
+        }
+        v128.store(scratchB + (<usize>s << 4), value);
+      }
+    }
+    const topEqual = v128.load(opened + <usize>(g - 1 - low) * stride + i);
+    const lower = v128.xor(v128.and(topEqual, v128.load(scratchB)), v128.load(scratchB, 16));
+    v128.store(less + i, v128.xor(lower, v128.load(lessTop + i)));
+    if (low == 0) {
+      for (let j: u32 = 0; j < g; j++) {
+        const openedEqual = v128.load(opened + <usize>j * stride + i);
+        for (let s: u32 = 0; s < size >> (j + 1); s++) {
+          const from = scratchA + (<usize>s << 5);
+          v128.store(scratchA + (<usize>s << 4), v128.xor(v128.and(openedEqual, v128.load(from)), v128.load(from, 16)));
+        }
+      }
+      v128.store(equal + i, v128.load(scratchA));
+    }
+  }
+}

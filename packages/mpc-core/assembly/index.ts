@@ -1,0 +1,11 @@
+// Entry of the WASM module. The host owns the memory above heapBase(); kernels keep no state between calls.
+
+export { add, addBias, addConstant, gather, pack, subtract, unpack, xor } from './words';
+export { chacha20 } from './chacha20';
+export { averagePool2d, conv2d } from './convolution';
+export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';
+export { select, selectMaterial, truncate, truncateMaterial } from './selection';
+
+export function heapBase(): usize {
+  return __heap_base;
+}

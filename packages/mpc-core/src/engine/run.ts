@@ -1,0 +1,116 @@
+/** Runs a plan under a protocol: the only place where steps meet operations. */
+import type { Plan, PlanStep } from '../graph/plan.js';
+import { sizeOf } from '../graph/plan.js';
+import type { ProtocolSession } from '../protocols/protocol.js';
+import type { Additive, Shared } from '../sharing/values.js';
+import type { ModelMemory } from './model.js';
+
+/** Called after each step. */
+export type StepListener = (step: PlanStep) => void;
+
+type Value =
+  | { readonly kind: 'shared'; readonly value: Shared }
+  | { readonly kind: 'unreduced'; readonly value: Additive };
+
+/** Maximum over windows as a tournament: max(a, b) = b + max(0, a - b), all pairs of a round at once. */
+async function maxPool(
+  session: ProtocolSession,
+  x: Shared,
+  lists: readonly number[],
+  batch: number,
+  outSize: number,
+): Promise<Shared> {
+  const n = batch * outSize;
+  let cells = session.concatenate(lists.map((list) => session.gather(x, list, outSize, batch, x.n / batch)));
+  const slice = (from: number, count: number): Shared => ({
+    first: cells.first + 8 * n * from,
+    second: cells.second + 8 * n * from,
+    n: n * count,
+  });
+  for (let count = lists.length; count > 1; count = cells.n / n) {
+    const half = Math.floor(count / 2);
+    const [a, b] = [slice(0, half), slice(half, half)];
+    const excess = await session.rectify(session.additive(session.subtract(a, b)), 0);
+    const winners = session.add(b, excess);
+    cells = count % 2 === 0 ? winners : session.concatenate([winners, slice(count - 1, 1)]);
+  }
+  return cells;
+}
+
+async function runStep(
+  session: ProtocolSession,
+  model: ModelMemory,
+  step: PlanStep,
+  input: Value,
+  batch: number,
+): Promise<Value> {
+  const f = model.plan.fractionalBits;
+  const asShared = (): Shared => {
+    if (input.kind !== 'shared') throw new Error(`Step "${step.name}" needs a truncated input.`);
+    return input.value;
+  };
+  const additive = (): Additive => (input.kind === 'shared' ? session.additive(input.value) : input.value);
+  const shift = input.kind === 'shared' ? 0 : f;
+  switch (step.op) {
+    case 'conv2d': {
+      const weights = model.linear(step.kernel, step.bias);
+      return { kind: 'unreduced', value: session.linear(asShared(), weights, batch, step.geometry) };
+    }
+    case 'averagePool2d':
+      return { kind: 'unreduced', value: session.averagePool(asShared(), batch, step.geometry) };
+    case 'truncate':
+      return { kind: 'shared', value: await session.truncate(additive(), shift) };
+    case 'rectify':
+      return { kind: 'shared', value: await session.rectify(additive(), shift) };
+    case 'maxPool2d': {
+      const { outHeight, outWidth, channels } = step.geometry;
+      const lists = model.indexList(step);
+      return {
+        kind: 'shared',
+        value: await maxPool(session, asShared(), lists, batch, outHeight * outWidth * channels),
+      };
+    }
+    case 'pad2d': {
+      const { outHeight, outWidth, channels } = step.geometry;
+      const x = asShared();
+      const [list] = model.indexList(step);
+      return {
+        kind: 'shared',
+        value: session.gather(x, list, outHeight * outWidth * channels, batch, x.n / batch),
+      };
+    }
+  }
+}
+
+/**
+ * Runs all steps on `batch` samples.
+ *
+ * @returns this party's summand of the outputs, blinded: batch * outputSize words
+ * @throws (rejects) when the channel does, or `signal` aborts between steps
+ */
+export async function runPlan(
+  session: ProtocolSession,
+  model: ModelMemory,
+  input: Shared,
+  batch: number,
+  onStep: StepListener,
+  signal?: AbortSignal,
+): Promise<Additive> {
+  const { plan } = model;
+  const values = new Map<number, Value>([[0, { kind: 'shared', value: input }]]);
+  let last: Value = { kind: 'shared', value: input };
+  for (const step of plan.steps) {
+    signal?.throwIfAborted();
+    const from = values.get(step.input);
+    if (!from) throw new Error(`Step "${step.name}" reads a value that no step gives.`);
+    last = await runStep(session, model, step, from, batch);
+    values.set(step.output, last);
+    onStep(step);
+  }
+  return session.reveal(last.kind === 'shared' ? session.additive(last.value) : last.value);
+}
+
+/** Words of one input sample and of one output sample. */
+export function sampleSizes(plan: Plan): { readonly input: number; readonly output: number } {
+  return { input: sizeOf(plan.inputShape), output: sizeOf(plan.outputShape) };
+}

@@ -1,0 +1,135 @@
+/**
+ * The kernels: all arithmetic on shares, over one linear memory.
+ *
+ * A kernel works on byte offsets (`Pointer`) into that memory, allocates nothing, keeps no state, samples nothing and
+ * never branches or indexes on a secret. There are two implementations, WASM (AssemblyScript, SIMD) and plain TypeScript;
+ * tests hold them equal bit for bit. "Words" are 64-bit ring elements, little-endian; a "plane" holds one bit of
+ * every value: value i is bit i mod 64 of word i / 64, `planeWords(n)` words in all.
+ */
+import type { Conv2DGeometry, PoolGeometry } from '../graph/plan.js';
+
+/** Byte offset into the kernels' memory, a multiple of 16 unless a kernel says otherwise. */
+export type Pointer = number;
+
+/** Memory that grows and never moves within itself; views are taken anew after growth. */
+export interface LinearMemory {
+  /** First byte the host may use. */
+  readonly base: Pointer;
+  readonly byteLength: number;
+  /** The current bytes. Do not keep across an allocation: growth detaches the view. */
+  readonly bytes: Uint8Array;
+  /** Makes `byteLength` at least `bytes`. */
+  ensure(bytes: number): void;
+}
+
+export interface Kernels {
+  readonly kind: 'wasm' | 'typescript';
+  readonly memory: LinearMemory;
+
+  /** dst = a + b, n words. dst may be a or b. */
+  add(dst: Pointer, a: Pointer, b: Pointer, n: number): void;
+  /** dst = a - b, n words. dst may be a or b. */
+  subtract(dst: Pointer, a: Pointer, b: Pointer, n: number): void;
+  /** dst = a + (high * 2^32 + low), n words. */
+  addConstant(dst: Pointer, a: Pointer, low: number, high: number, n: number): void;
+  /** dst[r, c] = a[r, c] + bias[c]. */
+  addBias(dst: Pointer, a: Pointer, bias: Pointer, rows: number, channels: number): void;
+  /** dst = a xor b; `bytes` is a multiple of 16. */
+  xor(dst: Pointer, a: Pointer, b: Pointer, bytes: number): void;
+  /** The low `width` (1 to 8) bytes of n words, back to back. */
+  pack(dst: Pointer, src: Pointer, n: number, width: number): void;
+  /** Inverse of pack, zero-extending. */
+  unpack(dst: Pointer, src: Pointer, n: number, width: number): void;
+  /** dst[b, i] = src[b, indices[i]] (int32 indices; -1 gives 0), n words a sample, srcStride words a source sample. */
+  gather(dst: Pointer, src: Pointer, indices: Pointer, n: number, batch: number, srcStride: number): void;
+
+  /** ChaCha20 key stream (RFC 8439): 32-byte key at `key`, nonce (n0, n1, n2), blocks from `counter`. */
+  chacha20(
+    dst: Pointer,
+    key: Pointer,
+    n0: number,
+    n1: number,
+    n2: number,
+    counter: number,
+    bytes: number,
+  ): void;
+
+  /** dst = conv(x, w), or dst += when `accumulate`. Shapes: see Conv2DGeometry; x and dst are [batch, ...]. */
+  conv2d(
+    dst: Pointer,
+    x: Pointer,
+    w: Pointer,
+    batch: number,
+    geometry: Conv2DGeometry,
+    accumulate: boolean,
+  ): void;
+  /** dst = window sum * round(2^f / cells in the window). */
+  averagePool2d(
+    dst: Pointer,
+    x: Pointer,
+    batch: number,
+    geometry: PoolGeometry,
+    fractionalBits: number,
+  ): void;
+
+  /** Planes of bits shift .. shift + bits - 1 of n words; bits of values past n are 0. */
+  bitPlanes(dst: Pointer, src: Pointer, n: number, shift: number, bits: number, words: number): void;
+  /** Plane S - 1 = AND of the planes in the bit set S, for S = 1 .. 2^m - 1; m at most 5. */
+  subsetProducts(dst: Pointer, planes: Pointer, m: number, words: number): void;
+  /** Shares of [c < r] and [c = r] over m bits from the m planes of c and shares of r's subset products. */
+  compareBlock(
+    less: Pointer,
+    equal: Pointer,
+    c: Pointer,
+    products: Pointer,
+    m: number,
+    words: number,
+    holdsConstants: boolean,
+  ): void;
+  /** Products of a group's mask planes (2 <= g <= 5, low 0 or 1) in the order that combineGroup reads. */
+  groupProducts(dst: Pointer, masks: Pointer, g: number, low: number, words: number): void;
+  /** Shares of a group's less and, when low = 0, equal, from its opened masked bits. */
+  combineGroup(
+    less: Pointer,
+    equal: Pointer,
+    opened: Pointer,
+    masks: Pointer,
+    products: Pointer,
+    lessTop: Pointer,
+    g: number,
+    low: number,
+    words: number,
+    holdsConstants: boolean,
+  ): void;
+
+  /** Five columns of n words: sigma, R, sigma R, R's top bit, sigma times it; R = bits shift .. shift + k - 1 of r. */
+  selectMaterial(dst: Pointer, r: Pointer, sigma: Pointer, n: number, shift: number, k: number): void;
+  /** Share of s t from public c and opened = not (s xor sigma), and shares of selectMaterial's columns. */
+  select(
+    dst: Pointer,
+    c: Pointer,
+    opened: Pointer,
+    material: Pointer,
+    n: number,
+    shift: number,
+    k: number,
+    holdsConstants: boolean,
+  ): void;
+  /** Two columns of n words: R and its top bit. */
+  truncateMaterial(dst: Pointer, r: Pointer, n: number, shift: number, k: number): void;
+  /** Share of t from public c (which carries an offset of 2^(shift + k - 2)) and shares of truncateMaterial's columns. */
+  truncate(
+    dst: Pointer,
+    c: Pointer,
+    material: Pointer,
+    n: number,
+    shift: number,
+    k: number,
+    holdsConstants: boolean,
+  ): void;
+}
+
+/** Words of a plane of n values: whole 128-bit lanes, so that SIMD needs no tail. */
+export function planeWords(n: number): number {
+  return Math.ceil(n / 128) * 2;
+}

@@ -1,0 +1,66 @@
+/** The plain TypeScript kernels over an ArrayBuffer: reference, and fallback where WebAssembly SIMD is missing. */
+import type { Kernels, LinearMemory } from '../kernels.js';
+import { chacha20 } from './chacha20.js';
+import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
+import { averagePool2d, conv2d } from './convolution.js';
+import { select, selectMaterial, truncate, truncateMaterial } from './selection.js';
+import { add, addBias, addConstant, gather, pack, subtract, unpack, type Views, xor } from './words.js';
+
+const INITIAL_BYTES = 131_072;
+
+class ArrayMemory implements LinearMemory, Views {
+  readonly base = 0;
+  u8 = new Uint8Array(INITIAL_BYTES);
+  u32 = new Uint32Array(this.u8.buffer);
+  i32 = new Int32Array(this.u8.buffer);
+
+  get byteLength(): number {
+    return this.u8.byteLength;
+  }
+
+  get bytes(): Uint8Array {
+    return this.u8;
+  }
+
+  ensure(bytes: number): void {
+    if (bytes <= this.byteLength) return;
+    const grown = new Uint8Array(Math.max(Math.ceil(bytes / 65_536) * 65_536, this.byteLength * 2));
+    grown.set(this.u8);
+    this.u8 = grown;
+    this.u32 = new Uint32Array(grown.buffer);
+    this.i32 = new Int32Array(grown.buffer);
+  }
+}
+
+/** Drops the first parameter of a kernel: the views, which the instance fills in. */
+type Rest<F> = F extends (v: Views, ...rest: infer R) => void ? (...rest: R) => void : never;
+
+export function createTypeScriptKernels(): Kernels {
+  const memory = new ArrayMemory();
+  const over = <F extends (v: Views, ...rest: never[]) => void>(kernel: F): Rest<F> =>
+    ((...rest: never[]) => kernel(memory, ...rest)) as Rest<F>;
+  return {
+    kind: 'typescript',
+    memory,
+    add: over(add),
+    subtract: over(subtract),
+    addConstant: over(addConstant),
+    addBias: over(addBias),
+    xor: over(xor),
+    pack: over(pack),
+    unpack: over(unpack),
+    gather: over(gather),
+    chacha20: over(chacha20),
+    conv2d: over(conv2d),
+    averagePool2d: over(averagePool2d),
+    bitPlanes: over(bitPlanes),
+    subsetProducts: over(subsetProducts),
+    compareBlock: over(compareBlock),
+    groupProducts: over(groupProducts),
+    combineGroup: over(combineGroup),
+    selectMaterial: over(selectMaterial),
+    select: over(select),
+    truncateMaterial: over(truncateMaterial),
+    truncate: over(truncate),
+  };
+}

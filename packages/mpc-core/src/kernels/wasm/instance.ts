@@ -1,0 +1,143 @@
+/** The WASM kernels: binds the AssemblyScript module of assembly/ to the Kernels interface. */
+import type { Kernels, LinearMemory } from '../kernels.js';
+import { MODULE_BASE64 } from './module.generated.js';
+
+type Numeric = (...values: number[]) => void;
+type Export = (...values: (number | bigint)[]) => number;
+
+const PAGE = 65_536;
+const ALL_ONES = -1n;
+
+class WasmMemory implements LinearMemory {
+  private view: Uint8Array;
+
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    readonly base: number,
+  ) {
+    this.view = new Uint8Array(memory.buffer);
+  }
+
+  get byteLength(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  get bytes(): Uint8Array {
+    if (this.view.buffer !== this.memory.buffer) this.view = new Uint8Array(this.memory.buffer);
+    return this.view;
+  }
+
+  ensure(bytes: number): void {
+    const missing = bytes - this.byteLength;
+    if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE));
+  }
+}
+
+function decodeBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+/** @throws when the runtime has no WebAssembly SIMD, or its policy forbids compiling. */
+export async function createWasmKernels(): Promise<Kernels> {
+  const { instance } = await WebAssembly.instantiate(decodeBase64(MODULE_BASE64), {});
+  const raw = instance.exports as unknown as Record<string, Export>;
+  const direct = instance.exports as unknown as Record<
+    | 'add'
+    | 'subtract'
+    | 'addConstant'
+    | 'addBias'
+    | 'xor'
+    | 'pack'
+    | 'unpack'
+    | 'gather'
+    | 'chacha20'
+    | 'bitPlanes'
+    | 'subsetProducts'
+    | 'groupProducts'
+    | 'selectMaterial'
+    | 'truncateMaterial',
+    Numeric
+  >;
+  const memory = new WasmMemory(instance.exports.memory as WebAssembly.Memory, align(raw.heapBase!()));
+
+  return {
+    kind: 'wasm',
+    memory,
+    add: direct.add,
+    subtract: direct.subtract,
+    addConstant: direct.addConstant,
+    addBias: direct.addBias,
+    xor: direct.xor,
+    pack: direct.pack,
+    unpack: direct.unpack,
+    gather: direct.gather,
+    chacha20: direct.chacha20,
+    bitPlanes: direct.bitPlanes,
+    subsetProducts: direct.subsetProducts,
+    groupProducts: direct.groupProducts,
+    selectMaterial: direct.selectMaterial,
+    truncateMaterial: direct.truncateMaterial,
+    conv2d: (dst, x, w, batch, g, accumulate) => {
+      raw.conv2d!(
+        dst,
+        x,
+        w,
+        batch,
+        g.inHeight,
+        g.inWidth,
+        g.inChannels,
+        g.outHeight,
+        g.outWidth,
+        g.outChannels,
+        g.kernelHeight,
+        g.kernelWidth,
+        g.strideHeight,
+        g.strideWidth,
+        g.dilationHeight,
+        g.dilationWidth,
+        g.padTop,
+        g.padLeft,
+        accumulate ? 1 : 0,
+      );
+    },
+    averagePool2d: (dst, x, batch, g, fractionalBits) => {
+      raw.averagePool2d!(
+        dst,
+        x,
+        batch,
+        g.inHeight,
+        g.inWidth,
+        g.channels,
+        g.outHeight,
+        g.outWidth,
+        g.poolHeight,
+        g.poolWidth,
+        g.strideHeight,
+        g.strideWidth,
+        g.padTop,
+        g.padLeft,
+        fractionalBits,
+      );
+    },
+    compareBlock: (less, equal, c, products, m, words, holdsConstants) => {
+      raw.compareBlock!(less, equal, c, products, m, words, holdsConstants ? ALL_ONES : 0n);
+    },
+    combineGroup: (less, equal, opened, masks, products, lessTop, g, low, words, holdsConstants) => {
+      const one = holdsConstants ? ALL_ONES : 0n;
+      raw.combineGroup!(less, equal, opened, masks, products, lessTop, g, low, words, one);
+    },
+    select: (dst, c, opened, material, n, shift, k, holdsConstants) => {
+      raw.select!(dst, c, opened, material, n, shift, k, holdsConstants ? 1 : 0);
+    },
+    truncate: (dst, c, material, n, shift, k, holdsConstants) => {
+      raw.truncate!(dst, c, material, n, shift, k, holdsConstants ? 1 : 0);
+    },
+  };
+}
+
+function align(pointer: number): number {
+  return Math.ceil(pointer / 64) * 64;
+}

@@ -1,0 +1,61 @@
+/**
+ * `plaintext`: the same interface in the clear, run by a single party. It defines what the other protocols must
+ * compute; it protects nothing and is never offered by a worker. A value lives in `first`; `second` is the same vector.
+ */
+import type { Conv2DGeometry } from '../../graph/plan.js';
+import type { Pointer } from '../../kernels/kernels.js';
+import { LocalOperations } from '../../sharing/local.js';
+import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
+import type { Cost, Protocol, ProtocolSession, SessionContext, Traffic } from '../protocol.js';
+
+const NO_COST: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0] };
+
+class PlaintextSession extends LocalOperations implements ProtocolSession {
+  readonly traffic: Traffic = { rounds: 0, bytesSent: 0, bytesReceived: 0, bytesDealt: 0 };
+
+  constructor(private readonly session: SessionContext) {
+    super(session.kernels, session.arena, session.fractionalBits);
+  }
+
+  /** `weights.sum` holds the weights. */
+  override linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry): Additive {
+    const rows = batch * geometry.outHeight * geometry.outWidth;
+    const n = rows * geometry.outChannels;
+    const words = this.arena.words(n);
+    this.kernels.conv2d(words, x.first, weights.sum, batch, geometry, false);
+    if (weights.bias !== null) this.kernels.addBias(words, words, weights.bias, rows, geometry.outChannels);
+    return { words, n };
+  }
+
+  async truncate(z: Additive, shift: number): Promise<Shared> {
+    return this.map(z, (value) => value >> BigInt(shift));
+  }
+
+  async rectify(z: Additive, shift: number): Promise<Shared> {
+    return this.map(z, (value) => (value < 0n ? 0n : value >> BigInt(shift)));
+  }
+
+  reveal(z: Additive): Additive {
+    return z;
+  }
+
+  /** Applies `f` to each value as a signed 64-bit number. */
+  private map(z: Additive, f: (value: bigint) => bigint): Shared {
+    const words: Pointer = this.arena.words(z.n);
+    const view = new DataView(this.session.kernels.memory.bytes.buffer);
+    for (let i = 0; i < z.n; i++) {
+      const value = BigInt.asIntN(64, view.getBigUint64(z.words + 8 * i, true));
+      view.setBigUint64(words + 8 * i, BigInt.asUintN(64, f(value)), true);
+    }
+    return { first: words, second: words, n: z.n };
+  }
+}
+
+export function plaintext(): Protocol {
+  return {
+    name: 'plaintext',
+    open: (session) => new PlaintextSession(session),
+    truncateCost: () => NO_COST,
+    rectifyCost: () => NO_COST,
+  };
+}

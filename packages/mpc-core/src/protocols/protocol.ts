@@ -1,0 +1,80 @@
+/**
+ * The Protocol interface: what the engine asks of a protocol. Layers are unknown here.
+ *
+ * A *shared* value is held at scale f in the protocol's own form; an *additive* value is what a linear step leaves:
+ * one summand a party, at scale 2f after a product. All values live in the kernels' memory, in the session's arena.
+ *
+ * Ranges: with k activation bits, |t| < 2^(k-2) for every shared t at scale f, and |z| < 2^(shift + k - 2) for every
+ * additive z that is truncated by `shift` bits. Within them, truncation gives floor(z / 2^shift) or one more,
+ * never anything else, and comparison is exact.
+ */
+import type { Channel, PartyIndex } from '../channel/channel.js';
+import type { Conv2DGeometry, PoolGeometry } from '../graph/plan.js';
+import type { Arena } from '../kernels/arena.js';
+import type { Kernels, Pointer } from '../kernels/kernels.js';
+import type { SessionStreams } from '../random/session-streams.js';
+import type { Additive, LinearWeights, Shared } from '../sharing/values.js';
+
+export interface SessionContext {
+  readonly party: PartyIndex;
+  readonly kernels: Kernels;
+  readonly arena: Arena;
+  readonly channel: Channel;
+  readonly streams: SessionStreams;
+  /** f of the model. */
+  readonly fractionalBits: number;
+  /** k of the model. */
+  readonly activationBits: number;
+}
+
+/** What a session counted on its channel so far. */
+export interface Traffic {
+  /** Messages that had to wait for another message of this session. */
+  rounds: number;
+  bytesSent: number;
+  bytesReceived: number;
+  /** The part of `bytesSent` that is independent of every input. */
+  bytesDealt: number;
+}
+
+/** One party's side of one session. Methods are called in the same order by all parties. */
+export interface ProtocolSession {
+  readonly traffic: Traffic;
+
+  /** Convolution (or dense layer) with secret weights; local. */
+  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry): Additive;
+  /** Mean over windows with a public reciprocal at scale f; local. */
+  averagePool(x: Shared, batch: number, geometry: PoolGeometry): Additive;
+  /** x - y, x + y; local. */
+  subtract(x: Shared, y: Shared): Shared;
+  add(x: Shared, y: Shared): Shared;
+  /** Selects words by public indices (-1: zero), n a sample out of srcStride; local. */
+  gather(x: Shared, indices: Pointer, n: number, batch: number, srcStride: number): Shared;
+  /** The values one after the other; local. */
+  concatenate(parts: readonly Shared[]): Shared;
+  /** The summand of a shared value; local. */
+  additive(x: Shared): Additive;
+
+  /** z / 2^shift, at most one unit in the last place above the floor. */
+  truncate(z: Additive, shift: number): Promise<Shared>;
+  /** max(0, z / 2^shift): truncation and comparison fused; shift may be 0. */
+  rectify(z: Additive, shift: number): Promise<Shared>;
+  /** The summand to reply with: fresh, so that it tells its reader nothing but the sum. */
+  reveal(z: Additive): Additive;
+}
+
+/** Traffic of one operation: what `SessionContext.channel` will count. Index 0, 1, 2 are the parties. */
+export interface Cost {
+  readonly rounds: number;
+  readonly bytesSent: readonly [number, number, number];
+  readonly bytesDealt: readonly [number, number, number];
+}
+
+export interface Protocol {
+  readonly name: string;
+  open(context: SessionContext): ProtocolSession;
+  /** Declared cost of truncating n values. */
+  truncateCost(n: number, shift: number, fractionalBits: number, activationBits: number): Cost;
+  /** Declared cost of rectifying n values. */
+  rectifyCost(n: number, shift: number, fractionalBits: number, activationBits: number): Cost;
+}

@@ -1,0 +1,32 @@
+/** Declared costs, from the same layouts that the session uses; tests compare them with what channels counted. */
+import type { PartyIndex } from '../../channel/channel.js';
+import type { Cost } from '../protocol.js';
+import { type Layout, rectifyLayout, truncateLayout } from './layout.js';
+import { rolesOf } from './roles.js';
+
+function cost(helper: PartyIndex, rounds: number, evaluatorBytes: number, dealtBytes: number): Cost {
+  const perParty = (ofHelper: number, ofEvaluator: number): [number, number, number] => {
+    const bytes: [number, number, number] = [0, 0, 0];
+    const { leftEvaluator, rightEvaluator } = rolesOf(helper, helper);
+    bytes[helper] = ofHelper;
+    bytes[leftEvaluator] = ofEvaluator;
+    bytes[rightEvaluator] = ofEvaluator;
+    return bytes;
+  };
+  return { rounds, bytesSent: perParty(dealtBytes, evaluatorBytes), bytesDealt: perParty(dealtBytes, 0) };
+}
+
+const openingAndResult = (layout: Layout): number => layout.openedBytes + layout.resultBytes;
+
+/** Two rounds: the opening, and the result made replicated. */
+export function truncateCost(helper: PartyIndex, n: number, shift: number, f: number, k: number): Cost {
+  const layout = truncateLayout(n, shift, f, k);
+  return cost(helper, 2, openingAndResult(layout), layout.dealtBytes);
+}
+
+/** Three rounds and one a level of the comparison. */
+export function rectifyCost(helper: PartyIndex, n: number, shift: number, f: number, k: number): Cost {
+  const layout = rectifyLayout(n, shift, f, k);
+  const opened = openingAndResult(layout) + layout.maskPlanes * layout.planeBytes;
+  return cost(helper, 3 + layout.tree.levels.length, opened, layout.dealtBytes);
+}

@@ -1,0 +1,159 @@
+/**
+ * The evaluators' side: open the masked value, compare it with the mask they do not know, select, and turn the
+ * two-party result back into replicated shares. Every value that one sends is masked by a stream that the other
+ * does not have.
+ */
+import type { Kernels, Pointer } from '../../kernels/kernels.js';
+import { Purpose } from '../../random/session-streams.js';
+import type { Additive, Shared } from '../../sharing/values.js';
+import { compare } from './comparison.js';
+import type { ReplicatedContext } from './context.js';
+import {
+  type Layout,
+  rectifyLayout,
+  SELECT_TOP_COLUMNS,
+  SELECT_WORD_COLUMNS,
+  truncateLayout,
+} from './layout.js';
+import type { Roles } from './roles.js';
+
+export class Evaluator {
+  private readonly kernels: Kernels;
+
+  constructor(
+    private readonly context: ReplicatedContext,
+    private readonly roles: Roles,
+  ) {
+    this.kernels = context.kernels;
+  }
+
+  async truncate(z: Additive, shift: number, operation: number): Promise<Shared> {
+    const { context, kernels, roles } = this;
+    const { fractionalBits, activationBits } = context;
+    const layout = truncateLayout(z.n, shift, fractionalBits, activationBits);
+    const result = this.resultWords(z.n);
+    const mark = context.arena.mark();
+    const c = this.sendOpening(z, layout, operation, shift + activationBits - 2);
+    const dealt = this.ownDealt(layout.dealtBytes, operation);
+    const own = this.ownResult(layout, operation);
+    await this.receiveOpening(c, layout);
+    await this.receiveDealt(dealt, layout.dealtBytes);
+
+    const material = context.arena.words(2 * z.n);
+    kernels.unpack(material, dealt, z.n, layout.resultWidth);
+    kernels.unpack(material + 8 * z.n, dealt + z.n * layout.resultWidth, z.n, layout.topWidth);
+    const y = context.arena.words(z.n);
+    kernels.truncate(y, c, material, z.n, shift, activationBits, roles.isLeft);
+    await this.replicate(result, y, own, layout);
+    context.arena.rewind(mark);
+    return result;
+  }
+
+  async rectify(z: Additive, shift: number, operation: number): Promise<Shared> {
+    const { context, kernels, roles } = this;
+    const { arena, fractionalBits, activationBits } = context;
+    const layout = rectifyLayout(z.n, shift, fractionalBits, activationBits);
+    const result = this.resultWords(z.n);
+    const mark = arena.mark();
+    const c = this.sendOpening(z, layout, operation, null);
+    // What follows needs no message: it is done while the other's opening travels.
+    const maskBytes = layout.maskPlanes * layout.planeBytes;
+    const masks = arena.allocate(maskBytes);
+    context.fill(masks, roles.helperLink, operation, Purpose.BitMasks, maskBytes);
+    const dealt = this.ownDealt(layout.dealtBytes, operation);
+    const own = this.ownResult(layout, operation);
+    await this.receiveOpening(c, layout);
+    await this.receiveDealt(dealt, layout.dealtBytes);
+
+    const opened = await compare(context, roles, { c, dealt, masks, layout });
+    const material = arena.words((SELECT_WORD_COLUMNS + SELECT_TOP_COLUMNS) * z.n);
+    const words = dealt + layout.dealtPlanes * layout.planeBytes;
+    kernels.unpack(material, words, SELECT_WORD_COLUMNS * z.n, layout.resultWidth);
+    kernels.unpack(
+      material + 8 * SELECT_WORD_COLUMNS * z.n,
+      words + SELECT_WORD_COLUMNS * z.n * layout.resultWidth,
+      SELECT_TOP_COLUMNS * z.n,
+      layout.topWidth,
+    );
+    const y = arena.words(z.n);
+    kernels.select(y, c, opened, material, z.n, shift, activationBits, roles.isLeft);
+    await this.replicate(result, y, own, layout);
+    arena.rewind(mark);
+    return result;
+  }
+
+  /**
+   * Sends z_i + rho_i, and returns it as words.
+   * @param offsetBit the left evaluator adds 2^offsetBit first, or null
+   */
+  private sendOpening(z: Additive, layout: Layout, operation: number, offsetBit: number | null): Pointer {
+    const { context, kernels, roles } = this;
+    const c = context.fillWords(roles.helperLink, operation, Purpose.Opening, z.n, layout.openedWidth);
+    kernels.add(c, c, z.words, z.n);
+    if (offsetBit !== null && roles.isLeft) {
+      const low = offsetBit < 32 ? 2 ** offsetBit : 0;
+      const high = offsetBit < 32 ? 0 : 2 ** (offsetBit - 32);
+      kernels.addConstant(c, c, low, high, z.n);
+    }
+    this.sendPacked(c, z.n, layout.openedWidth);
+    return c;
+  }
+
+  private async receiveOpening(c: Pointer, layout: Layout): Promise<void> {
+    await this.addReceived(c, layout.n, layout.openedWidth);
+  }
+
+  /** The left evaluator's share of what is dealt is a stream; the right one's arrives as a message. */
+  private ownDealt(bytes: number, operation: number): Pointer {
+    const dealt = this.context.arena.allocate(bytes);
+    if (this.roles.isLeft) this.context.fill(dealt, this.roles.helperLink, operation, Purpose.Dealt, bytes);
+    return dealt;
+  }
+
+  private async receiveDealt(dealt: Pointer, bytes: number): Promise<void> {
+    if (!this.roles.isLeft) await this.context.receive(this.roles.helper, dealt, bytes);
+  }
+
+  /** The share of the result that this evaluator has in common with the helper. */
+  private ownResult(layout: Layout, operation: number): Pointer {
+    const { helperLink } = this.roles;
+    return this.context.fillWords(helperLink, operation, Purpose.Result, layout.n, layout.resultWidth);
+  }
+
+  private resultWords(n: number): Shared {
+    return { first: this.context.arena.words(n), second: this.context.arena.words(n), n };
+  }
+
+  /** y = y_left + y_right becomes replicated: each sends its summand less its stream's share; the sum is y_{h+2}. */
+  private async replicate(result: Shared, y: Pointer, own: Pointer, layout: Layout): Promise<void> {
+    const { kernels, roles } = this;
+    const { n, resultWidth } = layout;
+    const [mine, opened] = roles.isLeft ? [result.first, result.second] : [result.second, result.first];
+    kernels.memory.bytes.copyWithin(mine, own, own + 8 * n);
+    kernels.subtract(opened, y, own, n);
+    const packed = this.sendPacked(opened, n, resultWidth);
+    // Both evaluators drop the bytes that are not sent, so that they hold the very same share.
+    kernels.unpack(opened, packed, n, resultWidth);
+    await this.addReceived(opened, n, resultWidth);
+  }
+
+  /** @returns the packed words as they were sent */
+  private sendPacked(words: Pointer, n: number, width: number): Pointer {
+    const packed = this.context.arena.allocate(n * width);
+    this.kernels.pack(packed, words, n, width);
+    this.context.send(this.roles.other, packed, n * width);
+    return packed;
+  }
+
+  /** words += the other's n words of `width` bytes: the second half of a round. */
+  private async addReceived(words: Pointer, n: number, width: number): Promise<void> {
+    const { arena, traffic } = this.context;
+    const mark = arena.mark();
+    const packed = await this.context.receive(this.roles.other, arena.allocate(n * width), n * width);
+    const theirs = arena.words(n);
+    this.kernels.unpack(theirs, packed, n, width);
+    this.kernels.add(words, words, theirs, n);
+    traffic.rounds++;
+    arena.rewind(mark);
+  }
+}

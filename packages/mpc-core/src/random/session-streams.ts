@@ -1,0 +1,60 @@
+/**
+ * The pairwise key streams of one session.
+ *
+ * A pair's key lives as long as its mesh connection; a session's subkey is HChaCha20(pair key, session id), and a
+ * stream within it is ChaCha20 with the nonce (operation, purpose, 0): the construction of XChaCha20
+ * (draft-irtf-cfrg-xchacha-03). Session ids are unique under a pair key and a stream is drawn at most once, so no (key, nonce)
+ * pair ever repeats; `draw` enforces the second part.
+ */
+import { hchacha20 } from './chacha20.js';
+
+/** What a stream is for: the second nonce word. */
+export enum Purpose {
+  /** Masks of an opened value. */
+  Opening = 1,
+  /** Masks of the bits opened in a comparison. */
+  BitMasks = 2,
+  /** One party's share of what the helper deals. */
+  Dealt = 3,
+  /** A replicated share of a result, known to two parties. */
+  Result = 4,
+  /** Zero shares that blind a reply. */
+  Zero = 5,
+}
+
+/** Which of a party's two links: to party i + 1 or to party i - 1. */
+export type Link = 'next' | 'previous';
+
+/** Nonce and subkey of one stream, ready for `Kernels.chacha20`. */
+export interface StreamPosition {
+  readonly key: Uint8Array;
+  readonly n0: number;
+  readonly n1: number;
+}
+
+export class SessionStreams {
+  private readonly keys: Record<Link, Uint8Array>;
+  private readonly drawn = new Set<number>();
+
+  /** @param sessionId 16 bytes, unique for the lifetime of both pair keys (32 bytes each) */
+  constructor(sessionId: Uint8Array, next: Uint8Array, previous: Uint8Array) {
+    this.keys = { next: hchacha20(next, sessionId), previous: hchacha20(previous, sessionId) };
+  }
+
+  /**
+   * The stream of (link, operation, purpose).
+   * @throws Error when it was drawn before: a repeated mask would reveal a difference of secrets
+   */
+  draw(link: Link, operation: number, purpose: Purpose): StreamPosition {
+    const id = (operation * 16 + purpose) * 2 + (link === 'next' ? 0 : 1);
+    if (this.drawn.has(id)) throw new Error(`Stream ${link}/${operation}/${purpose} was drawn twice.`);
+    this.drawn.add(id);
+    return { key: this.keys[link], n0: operation, n1: purpose };
+  }
+
+  /** Forgets the subkeys. */
+  wipe(): void {
+    this.keys.next.fill(0);
+    this.keys.previous.fill(0);
+  }
+}

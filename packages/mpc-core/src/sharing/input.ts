@@ -1,0 +1,105 @@
+/** A client's side of sharing: split an input, name each worker's part, add the replies. See input-sharer.ts. */
+import { decodeWords, encodeInputs } from '../fixed/encode.js';
+import { type Plan, sizeOf } from '../graph/plan.js';
+import type { Kernels } from '../kernels/kernels.js';
+import { SEED_BYTES } from '../random/entropy.js';
+import { addWords, WORD_BYTES } from '../ring/words.js';
+import type { InputSharer } from './input-sharer.js';
+
+/** One of the two replicated shares that a worker is given: a ChaCha20 seed, or the words themselves. */
+export type SharePart =
+  | { readonly kind: 'seed'; readonly seed: Uint8Array }
+  | { readonly kind: 'explicit'; readonly words: Uint8Array };
+
+/** What a client gives party i for `count` samples: its parts x_i and x_{i+1}. */
+export interface InputShare {
+  readonly count: number;
+  readonly first: SharePart;
+  readonly second: SharePart;
+}
+
+/** The words that a seed stands for: its ChaCha20 key stream with nonce 0 from counter 0. */
+export function expandSeed(kernels: Kernels, seed: Uint8Array, words: number): Uint8Array<ArrayBuffer> {
+  if (seed.length !== SEED_BYTES) throw new RangeError(`A seed has ${SEED_BYTES} bytes.`);
+  const { memory } = kernels;
+  const bytes = words * WORD_BYTES;
+  // Client kernels belong to one sharer: the memory above the base is scratch.
+  const key = memory.base;
+  const stream = memory.base + 64;
+  memory.ensure(stream + bytes);
+  memory.bytes.set(seed, key);
+  kernels.chacha20(stream, key, 0, 0, 0, 0, bytes);
+  const expanded = memory.bytes.slice(stream, stream + bytes);
+  memory.bytes.fill(0, key, stream + bytes);
+  return expanded as Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * The sharer on the CPU. It uses the kernels' memory as scratch: give it kernels of its own, not those of a party.
+ */
+export function createCpuSharer(kernels: Kernels): InputSharer {
+  return {
+    label: kernels.kind === 'wasm' ? 'CPU (WASM)' : 'CPU (TypeScript)',
+    kind: kernels.kind,
+    async share(inputs, fractionalBits, seeds) {
+      if (seeds.some((seed) => seed.length !== SEED_BYTES))
+        throw new RangeError(`A seed has ${SEED_BYTES} bytes.`);
+      const encoded = encodeInputs(inputs, fractionalBits);
+      const { memory } = kernels;
+      const n = inputs.length;
+      const key = memory.base;
+      const value = memory.base + 64;
+      const stream = value + Math.ceil(encoded.length / 64) * 64;
+      memory.ensure(stream + encoded.length);
+      memory.bytes.set(encoded, value);
+      for (const seed of seeds) {
+        memory.bytes.set(seed, key);
+        kernels.chacha20(stream, key, 0, 0, 0, 0, encoded.length);
+        kernels.subtract(value, value, stream, n);
+      }
+      const explicit = memory.bytes.slice(value, value + encoded.length);
+      memory.bytes.fill(0, key, stream + encoded.length);
+      return explicit;
+    },
+  };
+}
+
+/** Who is sent what: party 0 the seeds of x0 and x1, party 1 the seed of x1 and x2, party 2 x2 and the seed of x0. */
+export function inputSharesFor(
+  seeds: readonly [Uint8Array, Uint8Array],
+  explicit: Uint8Array,
+  count: number,
+): readonly [InputShare, InputShare, InputShare] {
+  const x0: SharePart = { kind: 'seed', seed: seeds[0] };
+  const x1: SharePart = { kind: 'seed', seed: seeds[1] };
+  const x2: SharePart = { kind: 'explicit', words: explicit };
+  return [
+    { count, first: x0, second: x1 },
+    { count, first: x1, second: x2 },
+    { count, first: x2, second: x0 },
+  ];
+}
+
+/**
+ * Adds three reply shares up to the model's outputs (logits), in the clear.
+ *
+ * @returns count * outputSize values
+ * @throws RangeError when the shares differ in length or are not whole samples
+ */
+export function reconstructOutputs(
+  shares: readonly [Uint8Array, Uint8Array, Uint8Array],
+  plan: Plan,
+): Float64Array {
+  const bytes = shares[0].length;
+  if (
+    shares.some((share) => share.length !== bytes) ||
+    bytes % (WORD_BYTES * sizeOf(plan.outputShape)) !== 0
+  ) {
+    throw new RangeError('The three reply shares do not fit together.');
+  }
+  return decodeWords(
+    addWords(...shares),
+    plan.outputFractionalBits,
+    plan.fractionalBits + plan.activationBits,
+  );
+}
