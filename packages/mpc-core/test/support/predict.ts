@@ -1,0 +1,55 @@
+/** A whole prediction in one process: share a model and an input, run three parties, add the replies. */
+import { simulate } from '../../src/channel/simulate.js';
+import { createParty, type RunResult } from '../../src/engine/party.js';
+import type { CompiledModel } from '../../src/graph/plan.js';
+import { createKernels } from '../../src/kernels/create.js';
+import type { Protocol } from '../../src/protocols/protocol.js';
+import { randomBytes, randomSeed } from '../../src/random/entropy.js';
+import { createCpuSharer, inputSharesFor, reconstructOutputs } from '../../src/sharing/input.js';
+import { shareModel } from '../../src/sharing/weights.js';
+import { pairwiseKeys } from './parties.js';
+
+export interface PrivateRun {
+  readonly logits: Float64Array;
+  readonly results: readonly [RunResult, RunResult, RunResult];
+  readonly bytesSent: readonly [number, number, number];
+  readonly rounds: number;
+}
+
+/** Parties that hold `model`, ready to predict. */
+export async function preparePrediction(
+  model: CompiledModel,
+  protocol: Protocol,
+  kind: 'wasm' | 'typescript' = 'wasm',
+): Promise<{
+  predict(inputs: Float32Array, count: number): Promise<PrivateRun>;
+  /** Memory of the three parties. */
+  memoryBytes(): number;
+}> {
+  const client = await createKernels(kind);
+  const files = shareModel(model, client);
+  const parties = [];
+  for (const index of [0, 1, 2] as const) {
+    const kernels = await createKernels(kind);
+    const party = createParty(index, kernels, protocol);
+    parties.push({ party, kernels, loaded: party.load(model.plan, files[index]) });
+  }
+  const sharer = createCpuSharer(client);
+  return {
+    memoryBytes: () => parties.reduce((total, { kernels }) => total + kernels.memory.byteLength, 0),
+    async predict(inputs, count) {
+      const seeds = [randomSeed(), randomSeed()] as const;
+      const explicit = await sharer.share(inputs, model.plan.fractionalBits, seeds);
+      const shares = inputSharesFor(seeds, explicit, count);
+      const keys = pairwiseKeys();
+      const sessionId = randomBytes(16);
+      const run = await simulate((channel, index) =>
+        parties[index].party.run(parties[index].loaded, { sessionId, ...keys(index) }, channel, [
+          shares[index],
+        ]),
+      );
+      const replies = run.results.map((result) => result.outputs[0]) as [Uint8Array, Uint8Array, Uint8Array];
+      return { ...run, logits: reconstructOutputs(replies, model.plan) };
+    },
+  };
+}
