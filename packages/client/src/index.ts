@@ -5,7 +5,14 @@
 export type { WorkerAddress } from './link.js';
 export * from './model-owner.js';
 export type { ModelState, SharedModel } from './models.js';
-export type { Prediction, PredictionTimings, Transcript, WorkerReport } from './prediction.js';
+export {
+  argmaxRows,
+  type Prediction,
+  type PredictionTimings,
+  softmaxRows,
+  type Transcript,
+  type WorkerReport,
+} from './prediction.js';
 export * from './prediction-client.js';
 export type { ServeOptions } from './serve.js';
 export {

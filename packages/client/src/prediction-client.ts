@@ -87,6 +87,14 @@ export class PredictionClient {
   }
 
   /**
+   * The newest version of a model, asked for anew.
+   * @throws TrivetError NOT_FOUND, or FAILED_PRECONDITION naming the worker that holds another or none
+   */
+  async model(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<SharedModel> {
+    return this.#catalogue.find(name, await this.#links.refresh(options));
+  }
+
+  /**
    * Classifies `inputs`, the concatenated numbers of one or more samples, preprocessed as the manifest says.
    * @throws TrivetError INVALID_ARGUMENT before anything is sent when the inputs do not fit; NOT_FOUND or
    *   FAILED_PRECONDITION when the workers do not serve the model together; UNAVAILABLE naming the worker that is lost;

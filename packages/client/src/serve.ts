@@ -10,6 +10,8 @@ import type { WorkerLinks } from './worker-links.js';
 export interface ServeOptions {
   /** Stop after so many images; without it, serve until stopped. */
   readonly requestLimit?: number | null;
+  /** Called once all three workers serve. */
+  readonly onStarted?: () => void;
   /** Called once for each image served by all three workers, with its number, from 1. */
   readonly onServed?: (number: number) => void;
   /** Ends serving, without an error. */
@@ -25,7 +27,7 @@ export async function serveUntilDone(
   options: ServeOptions,
   control: { start(requestLimit: number | null): Promise<void>; stop(): Promise<void> },
 ): Promise<number> {
-  const { requestLimit = null, onServed, signal } = options;
+  const { requestLimit = null, onStarted, onServed, signal } = options;
   if (signal?.aborted) throw abortError(signal);
   const counts = [0, 0, 0];
   const ended = [false, false, false];
@@ -56,6 +58,7 @@ export async function serveUntilDone(
   };
   try {
     await control.start(requestLimit);
+    onStarted?.();
     // From here on, a status that does not say SERVING says that it is over.
     await links.refresh({});
     unwatch = links.onStatus((views) => {

@@ -25,7 +25,7 @@ export interface WorkerView {
   readonly reachable: boolean;
   /** Its last report; stale while it is not reachable, null before the first. */
   readonly status: WorkerStatus | null;
-  /** Why it is not reachable, as a sentence. */
+  /** Why it is not reachable, as a sentence; null while the first attempt is under way. */
   readonly problem: string | null;
 }
 
@@ -112,7 +112,7 @@ export class WorkerLinks {
       url: link.url,
       reachable: link.ready,
       status: this.#statuses[link.index],
-      problem: link.ready ? null : (link.failure?.message ?? 'Connecting.'),
+      problem: link.ready ? null : (link.failure?.message ?? null),
     });
     return [view(this.links[0]), view(this.links[1]), view(this.links[2])];
   }

@@ -1,0 +1,313 @@
+/** The client against workers that misbehave in every way that a client must survive. */
+import { bytesToHex, manifestDigest, TrivetError } from '@trivet/shared-types';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PredictionClient, type PredictionClientOptions, watchWorkers } from '../src/index.js';
+import {
+  addresses,
+  CLUSTER_ID,
+  OWNER,
+  refuse,
+  replyOf,
+  signTiny,
+  startThree,
+  type Three,
+} from './scripted-worker.js';
+
+let workers: Three;
+const open: { close(): void }[] = [];
+
+beforeEach(async () => {
+  workers = await startThree();
+});
+
+afterEach(async () => {
+  for (const one of open.splice(0)) one.close();
+  await Promise.all(workers.map((worker) => worker.stop().catch(() => undefined)));
+});
+
+async function connect(options: Partial<PredictionClientOptions> = {}): Promise<PredictionClient> {
+  const client = await PredictionClient.connect({ workers: addresses(workers), timeoutMs: 2000, ...options });
+  open.push(client);
+  return client;
+}
+
+async function failure(work: Promise<unknown>): Promise<TrivetError> {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(TrivetError);
+  return error as TrivetError;
+}
+
+const ONE = Float32Array.of(0.5, -0.5);
+
+describe('connect', () => {
+  it('names the worker that is missing', async () => {
+    await workers[1].stop();
+    const error = await failure(connect());
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', worker: 'bob' });
+    expect(error.message).toContain('"bob"');
+  });
+
+  it('names all that are missing', async () => {
+    await Promise.all([workers[0].stop(), workers[2].stop()]);
+    const error = await failure(connect());
+    expect(error.message).toMatch(/"alice".*"carol"/);
+  });
+
+  it.each([
+    ['another wire version', () => ({ ...workers[2].status, wireVersion: 9 }), /wire version 9/],
+    ['another index', () => ({ ...workers[2].status, worker: { index: 0, name: 'carol' } }), /worker 0/],
+    ['another name', () => ({ ...workers[2].status, worker: { index: 2, name: 'mallory' } }), /mallory/],
+    ['another cluster', () => ({ ...workers[2].status, clusterId: 'ff'.repeat(16) }), /another cluster/],
+    ['a field too many', () => ({ ...workers[2].status, extra: 1 }), /does not know/],
+  ])('refuses a worker of %s', async (_, description, message) => {
+    workers[2].description = description();
+    // Which of two disagreeing clusters is the right one only the caller can say.
+    const error = await failure(connect({ clusterId: CLUSTER_ID }));
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', worker: 'carol' });
+    expect(error.message).toMatch(message);
+  });
+
+  it('is cancelled by its signal', async () => {
+    expect(await failure(connect({ signal: AbortSignal.abort() }))).toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
+describe('models', () => {
+  it('lists what the three agree on', async () => {
+    const [model, ...others] = await (await connect({ ownerKey: OWNER.publicKey })).models();
+    expect(model).toMatchObject({ name: 'tiny', version: 1, state: 'SERVING', inputSize: 2, outputSize: 3 });
+    expect(others).toEqual([]);
+  });
+
+  it('refuses a worker that presents another manifest, and sends nothing', async () => {
+    const other = signTiny({ createdAt: '2025-01-01T00:00:00.000Z' });
+    const model = workers[2].status.models[0]!;
+    workers[2].status = {
+      ...workers[2].status,
+      models: [{ ...model, manifest: other, digest: manifestDigest(other) }],
+    };
+    const error = await failure((await connect()).predict('tiny', ONE));
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', worker: 'carol' });
+    expect(workers.flatMap((worker) => worker.requests)).toEqual([]);
+  });
+
+  it('refuses a worker that presents the same manifest under another owner', async () => {
+    const model = workers[1].status.models[0]!;
+    const ownerKey = 'ab'.repeat(32);
+    workers[1].status = {
+      ...workers[1].status,
+      models: [{ ...model, manifest: { ...model.manifest, ownerKey } }],
+    };
+    expect(await failure((await connect()).predict('tiny', ONE))).toMatchObject({ worker: 'bob' });
+  });
+
+  it('refuses a model of another owner than expected', async () => {
+    const client = await connect({ ownerKey: 'ab'.repeat(32) });
+    expect(await client.models()).toEqual([]);
+    expect(await failure(client.predict('tiny', ONE))).toMatchObject({ code: 'PERMISSION_DENIED' });
+  });
+
+  it('refuses a signature that is wrong even when all three present it', async () => {
+    for (const worker of workers) {
+      const model = worker.status.models[0]!;
+      const manifest = { ...model.manifest, signature: '00'.repeat(64) };
+      worker.status = { ...worker.status, models: [{ ...model, manifest }] };
+    }
+    expect(await failure((await connect()).predict('tiny', ONE))).toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
+  });
+
+  it('says which worker lacks the model, and when none has it', async () => {
+    workers[1].status = { ...workers[1].status, models: [] };
+    const client = await connect();
+    expect(await failure(client.predict('tiny', ONE))).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      worker: 'bob',
+    });
+    expect(await failure(client.predict('other', ONE))).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('says that a model is not served', async () => {
+    const model = workers[0].status.models[0]!;
+    workers[0].status = { ...workers[0].status, models: [{ ...model, state: 'AVAILABLE' }] };
+    const error = await failure((await connect()).predict('tiny', ONE));
+    expect(error.code).toBe('FAILED_PRECONDITION');
+    expect(error.message).toContain('trivet serve tiny');
+  });
+});
+
+describe('predict', () => {
+  it('adds the replies up and reports what each worker did', async () => {
+    const prediction = await (await connect()).predict('tiny', ONE, { keepTranscript: true });
+    expect([...prediction.logits]).toEqual([0, 1, 2]);
+    expect([...prediction.classes]).toEqual([2]);
+    expect(prediction.probabilities!.reduce((left, right) => left + right)).toBeCloseTo(1, 12);
+    expect(prediction.workers[1]).toMatchObject({
+      name: 'bob',
+      rounds: 5,
+      computeMs: 1.5,
+      queueMs: 0.25,
+      batchSize: 1,
+    });
+    expect(prediction.sentBytes).toEqual([64 + 64, 64 + 32 + 16, 64 + 32 + 16]);
+    const { sent, expandedShares } = prediction.transcript!;
+    const hex = sent.map(bytesToHex);
+    expect(hex).toEqual(workers.map((worker) => bytesToHex(worker.requests[0]!.bytes)));
+    const words = (bytes: Uint8Array) => new BigInt64Array(bytes.slice().buffer);
+    const [x0, x1] = expandedShares[0].map(words);
+    const x2 = words(expandedShares[1][1]);
+    const sums = [0, 1].map((at) => BigInt.asIntN(64, x0![at]! + x1![at]! + x2[at]!));
+    expect(sums).toEqual([BigInt(2 ** 15), -BigInt(2 ** 15)]);
+    expect(expandedShares[2]).toEqual([expandedShares[1][1], expandedShares[0][0]]);
+  });
+
+  it('splits what is too much for one request, with progress', async () => {
+    const seen: number[] = [];
+    const inputs = new Float32Array(2 * 7).fill(0.25);
+    const options = { requestSize: 3, onProgress: (done: number) => seen.push(done) };
+    const prediction = await (await connect()).predict('tiny', inputs, options);
+    expect(seen).toEqual([3, 6, 7]);
+    expect(workers[0].requests.map(({ request }) => request.count)).toEqual([3, 3, 1]);
+    expect(prediction).toMatchObject({ count: 7 });
+    expect(prediction.logits.length).toBe(21);
+    expect(prediction.workers[0]).toMatchObject({ rounds: 15, batchSize: 3, steps: [{ rounds: 15 }] });
+    expect(
+      await failure((await connect()).predict('tiny', inputs, { requestSize: 3, keepTranscript: true })),
+    ).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
+  it.each([
+    ['too few numbers', Float32Array.of(1)],
+    ['no numbers', new Float32Array()],
+    ['not a number', Float32Array.of(0, Number.NaN)],
+    ['infinite', Float32Array.of(0, Number.POSITIVE_INFINITY)],
+    ['out of range', Float32Array.of(0, 1.0001)],
+  ])('refuses inputs that do not fit before anything is sent: %s', async (_, inputs) => {
+    expect(await failure((await connect()).predict('tiny', inputs))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(workers.flatMap((worker) => worker.requests)).toEqual([]);
+  });
+
+  it.each([
+    ['no bytes', () => 'text'],
+    ['too short', (bytes: Uint8Array) => bytes.slice(0, -1)],
+    ['a byte too many', (bytes: Uint8Array) => Uint8Array.of(...bytes, 0)],
+    ['another request', (bytes: Uint8Array) => bytes.with(4, bytes[4]! ^ 1)],
+    ['another count', (bytes: Uint8Array) => bytes.with(52, 9)],
+  ])('refuses a malformed reply, naming the worker: %s', async (_, change) => {
+    workers[2].onPredict = (request, acknowledge) =>
+      acknowledge({ ok: true, value: change(replyOf(request, [0, 0, 0])) });
+    expect(await failure((await connect()).predict('tiny', ONE))).toMatchObject({
+      code: 'INTERNAL',
+      worker: 'carol',
+    });
+  });
+
+  it('tells the loss of a peer rather than its consequences, and cancels', async () => {
+    workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('ABORTED', 'The batch failed.', 'alice'));
+    workers[1].onPredict = (_, acknowledge) =>
+      setTimeout(() => acknowledge(refuse('UNAVAILABLE', 'Worker "carol" is lost.', 'bob')), 50);
+    workers[2].onPredict = () => {};
+    const error = await failure((await connect()).predict('tiny', ONE));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', worker: 'bob', message: 'Worker "carol" is lost.' });
+    await expect.poll(() => workers[2].cancelled).toEqual([workers[2].requests[0]!.request.requestId]);
+  });
+
+  it('names the worker whose connection drops', async () => {
+    workers[1].onPredict = () => void workers[1].stop();
+    workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('ABORTED', 'The batch failed.', 'alice'));
+    workers[2].onPredict = () => {};
+    expect(await failure((await connect()).predict('tiny', ONE))).toMatchObject({
+      code: 'UNAVAILABLE',
+      worker: 'bob',
+    });
+  });
+
+  it('keeps its deadline, and cancels on all three', async () => {
+    for (const worker of workers) worker.onPredict = () => {};
+    const start = performance.now();
+    const error = await failure((await connect()).predict('tiny', ONE, { timeoutMs: 200 }));
+    expect(error.code).toBe('DEADLINE_EXCEEDED');
+    expect(performance.now() - start).toBeLessThan(1500);
+    await expect.poll(() => workers.map((worker) => worker.cancelled.length)).toEqual([1, 1, 1]);
+    for (const { requests } of workers) expect(requests[0]!.request.deadlineMs).toBeLessThanOrEqual(200);
+  });
+
+  it('is cancelled by its signal, on all three', async () => {
+    const controller = new AbortController();
+    for (const worker of workers) worker.onPredict = () => controller.abort();
+    const error = await failure((await connect()).predict('tiny', ONE, { signal: controller.signal }));
+    expect(error.code).toBe('CANCELLED');
+    await expect.poll(() => workers.map((worker) => worker.cancelled.length)).toEqual([1, 1, 1]);
+  });
+
+  it('retries what is transient, with nothing used twice', async () => {
+    const answer = workers[1].onPredict;
+    workers[1].onPredict = (request, acknowledge) => {
+      if (workers[1].requests.length < 3)
+        acknowledge(refuse('RESOURCE_EXHAUSTED', 'The queue is full.', 'bob'));
+      else answer(request, acknowledge);
+    };
+    const prediction = await (await connect()).predict('tiny', ONE, { retry: { attempts: 3 } });
+    expect(prediction.classes[0]).toBe(2);
+    expect(workers[0].requests.length).toBe(3);
+    const ids = workers[0].requests.map(({ request }) => request.requestId);
+    const seeds = workers[0].requests.flatMap(({ request: { first, second } }) =>
+      [first, second].map((part) => (part.kind === 'seed' ? bytesToHex(part.seed) : 'explicit')),
+    );
+    expect(new Set(ids).size).toBe(3);
+    expect(new Set(seeds).size).toBe(6);
+  });
+
+  it('does not retry what is not transient', async () => {
+    workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('INVALID_ARGUMENT', 'No.', 'alice'));
+    await failure((await connect()).predict('tiny', ONE, { retry: { attempts: 5 } }));
+    expect(workers[0].requests.length).toBe(1);
+  });
+
+  it('strips control characters from what a worker says', async () => {
+    workers[0].onPredict = (_, acknowledge) =>
+      acknowledge(refuse('INVALID_ARGUMENT', 'a\x1b[31mred', 'alice'));
+    expect((await failure((await connect()).predict('tiny', ONE))).message).toBe('a [31mred');
+  });
+});
+
+describe('status', () => {
+  it('reports a lost worker at once and its return, and predicts again', async () => {
+    const client = await connect();
+    const history: string[] = [];
+    client.onStatus((views) => history.push(views.map((view) => (view.reachable ? '+' : '-')).join('')));
+    const { port } = workers[1];
+    await workers[1].stop();
+    await expect.poll(() => history.at(-1), { timeout: 2000 }).toBe('+-+');
+    expect(await failure(client.predict('tiny', ONE))).toMatchObject({ code: 'UNAVAILABLE', worker: 'bob' });
+    const later = client.predict('tiny', ONE, { retry: { attempts: 2 }, timeoutMs: 10_000 });
+    await workers[1].start(port);
+    expect((await later).classes[0]).toBe(2);
+    await expect.poll(() => history.at(-1), { timeout: 5000 }).toBe('+++');
+  });
+
+  it('passes on what workers push, and watches without needing all three', async () => {
+    await workers[2].stop();
+    let queue: (number | undefined)[] = [];
+    let problems: (string | null)[] = [];
+    open.push(
+      watchWorkers({ workers: addresses(workers) }, (views) => {
+        queue = views.map((view) => view.status?.queueLength);
+        problems = views.map((view) => view.problem);
+      }),
+    );
+    await expect.poll(() => queue).toEqual([0, 0, undefined]);
+    await expect.poll(() => problems[2]).toContain('"carol"');
+    workers[0].status = { ...workers[0].status, queueLength: 4 };
+    workers[0].push();
+    await expect.poll(() => queue).toEqual([4, 0, undefined]);
+  });
+});

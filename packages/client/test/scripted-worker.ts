@@ -1,0 +1,195 @@
+/**
+ * A worker that says what a test tells it to: for what real workers never do. Real sockets, the real wire format.
+ */
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { compile, type LayerGraph } from '@trivet/mpc-core';
+import {
+  decodePredictRequest,
+  type ErrorCode,
+  EVENTS,
+  encodePredictReply,
+  generateOwnerKeys,
+  type Manifest,
+  manifestDigest,
+  type PredictRequest,
+  type SignedManifest,
+  signManifest,
+  TrivetError,
+  WIRE_VERSION,
+  type WorkerStatus,
+} from '@trivet/shared-types';
+import { Server } from 'socket.io';
+
+export const CLUSTER_ID = 'c1'.repeat(16);
+export const NAMES = ['alice', 'bob', 'carol'] as const;
+export const OWNER = generateOwnerKeys();
+export const INPUT_SIZE = 2;
+export const OUTPUT_SIZE = 3;
+
+const GRAPH: LayerGraph = {
+  name: 'tiny',
+  input: 'input',
+  inputShape: [INPUT_SIZE],
+  output: 'dense',
+  nodes: [
+    {
+      name: 'dense',
+      inputs: ['input'],
+      layer: {
+        type: 'Dense',
+        kernel: { shape: [INPUT_SIZE, OUTPUT_SIZE], values: Float64Array.of(1, 2, 3, 4, 5, 6) },
+        activation: 'softmax',
+      },
+    },
+  ],
+};
+
+export const COMPILED = compile(GRAPH, { inputRange: { min: -1, max: 1 } });
+
+export function signTiny(change: Partial<Manifest> = {}, secretKey = OWNER.secretKey): SignedManifest {
+  const manifest: Manifest = {
+    format: 1,
+    name: 'tiny',
+    version: 1,
+    createdAt: '2024-01-01T00:00:00.000Z',
+    plan: structuredClone(COMPILED.plan) as Manifest['plan'],
+    inputRange: { min: -1, max: 1 },
+    preprocessing: null,
+    labels: ['a', 'b', 'c'],
+    protocol: 'replicated',
+    shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],
+    ...change,
+  };
+  return signManifest(manifest, secretKey);
+}
+
+export const SIGNED = signTiny();
+
+type Acknowledge = (outcome: unknown) => void;
+export type PredictScript = (request: PredictRequest, acknowledge: Acknowledge) => void;
+
+export function refuse(code: ErrorCode, message: string, worker: string | null = null) {
+  return { ok: false, error: new TrivetError(code, message, worker).toBody() };
+}
+
+/** A reply whose words are the given logits for worker 0, and 0 for the others. */
+export function replyOf(request: PredictRequest, logits: readonly number[]): Uint8Array {
+  const words = new BigInt64Array(
+    logits.map((logit) => BigInt(logit * 2 ** COMPILED.plan.outputFractionalBits)),
+  );
+  return encodePredictReply({
+    requestId: request.requestId,
+    manifestDigest: request.manifestDigest,
+    count: request.count,
+    outputSize: OUTPUT_SIZE,
+    statistics: {
+      rounds: 5,
+      bytesSent: 100,
+      bytesReceived: 200,
+      bytesDealt: 10,
+      computeMicros: 1500,
+      queueMicros: 250,
+      batchSize: request.count,
+      steps: [{ rounds: 5, bytesSent: 100, bytesReceived: 200, micros: 1500 }],
+    },
+    words: new Uint8Array(words.buffer),
+  });
+}
+
+export class ScriptedWorker {
+  readonly index: 0 | 1 | 2;
+  readonly name: string;
+  readonly requests: { request: PredictRequest; bytes: Uint8Array }[] = [];
+  readonly cancelled: string[] = [];
+  status: WorkerStatus;
+  /** What `watch` and `describe` answer, when not the status. */
+  description: unknown;
+  onPredict: PredictScript;
+  #http: HttpServer;
+  #io: Server;
+  port = 0;
+
+  constructor(index: 0 | 1 | 2) {
+    this.index = index;
+    this.name = NAMES[index];
+    this.status = {
+      wireVersion: WIRE_VERSION,
+      worker: { index, name: this.name },
+      clusterId: CLUSTER_ID,
+      version: '0.1.0',
+      ready: true,
+      uptimeSeconds: 1,
+      peers: NAMES.filter((name) => name !== this.name).map((name) => ({
+        name,
+        connected: true,
+        roundTripMs: 0.1,
+      })),
+      models: [
+        { manifest: SIGNED, digest: manifestDigest(SIGNED), state: 'SERVING', served: 0, requestLimit: null },
+      ],
+      queueLength: 0,
+      servedTotal: 0,
+      bytesSentTotal: 0,
+      memoryBytes: 1,
+    };
+    this.onPredict = (request, acknowledge) => {
+      const values = Array.from({ length: request.count * OUTPUT_SIZE }, (_, at) =>
+        index === 0 ? at % OUTPUT_SIZE : 0,
+      );
+      acknowledge({ ok: true, value: replyOf(request, values) });
+    };
+    this.#http = createServer();
+    this.#io = new Server();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async start(port = 0): Promise<void> {
+    this.#http = createServer();
+    this.#io = new Server(this.#http, { transports: ['websocket'] });
+    this.#io.on('connection', (socket) => {
+      const describe = (_: unknown, acknowledge: Acknowledge) =>
+        acknowledge({ ok: true, value: this.description ?? this.status });
+      socket.on(EVENTS.watch, describe);
+      socket.on(EVENTS.describe, describe);
+      socket.on(EVENTS.cancel, ({ requestId }: { requestId: string }, acknowledge: Acknowledge) => {
+        this.cancelled.push(requestId);
+        acknowledge({ ok: true, value: {} });
+      });
+      socket.on(EVENTS.predict, (bytes: Uint8Array, acknowledge: Acknowledge) => {
+        const request = decodePredictRequest(bytes, { maxCount: 1000, inputSizeOf: () => INPUT_SIZE });
+        this.requests.push({ request, bytes });
+        this.onPredict(request, acknowledge);
+      });
+    });
+    await new Promise<void>((resolve) => this.#http.listen(port, '127.0.0.1', resolve));
+    this.port = (this.#http.address() as AddressInfo).port;
+  }
+
+  push(): void {
+    this.#io.emit(EVENTS.server.status, this.status);
+  }
+
+  /** Drops every connection, as a crash would. */
+  async stop(): Promise<void> {
+    for (const socket of await this.#io.fetchSockets()) socket.disconnect(true);
+    await this.#io.close();
+    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+  }
+}
+
+export type Three = [ScriptedWorker, ScriptedWorker, ScriptedWorker];
+
+export async function startThree(): Promise<Three> {
+  const workers: Three = [new ScriptedWorker(0), new ScriptedWorker(1), new ScriptedWorker(2)];
+  await Promise.all(workers.map((worker) => worker.start()));
+  return workers;
+}
+
+export function addresses(workers: Three) {
+  const address = ({ name, url }: ScriptedWorker) => ({ name, url });
+  return [address(workers[0]), address(workers[1]), address(workers[2])] as const;
+}
