@@ -1,0 +1,21 @@
+/** The part of jsfive that is used; it ships no types of its own. */
+declare module 'jsfive' {
+  export class Group {
+    readonly keys: readonly string[];
+    readonly attrs: Readonly<Record<string, unknown>>;
+    /** @throws a string when there is no such object */
+    get(path: string): Group | Dataset | null;
+  }
+
+  export class Dataset {
+    readonly shape: readonly number[];
+    /** For example "<f4". */
+    readonly dtype: unknown;
+    readonly value: ArrayLike<number>;
+    readonly attrs: Readonly<Record<string, unknown>>;
+  }
+
+  export class File extends Group {
+    constructor(bytes: ArrayBuffer, name: string);
+  }
+}

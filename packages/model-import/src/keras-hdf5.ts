@@ -1,0 +1,111 @@
+/**
+ * Importer of Keras HDF5 files, as `model.save('model.h5')` writes them (Keras 2, tf.keras, Keras 3's legacy
+ * format): the root attribute `model_config` is the architecture in JSON, the group `model_weights` has one group
+ * a layer, whose attribute `weight_names` lists its datasets.
+ *
+ * The reader is jsfive: plain JavaScript, 193 kB, public domain, from NIST. Its sibling h5wasm carries the whole
+ * HDF5 library as 4.1 MB of WebAssembly, which a page should not load to read a model of 90 kB.
+ */
+import { type FloatTensor, type LayerGraph, sizeOf } from '@trivet/mpc-core';
+import { Dataset, File, Group } from 'jsfive';
+import { parseJson } from './config.js';
+import { ModelFormatError } from './errors.js';
+import { translateModel } from './keras-model.js';
+import type { WeightSource } from './weights.js';
+
+export const HDF5_SIGNATURE = Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a);
+
+/** Bytes of floating-point numbers as jsfive names them, little- or big-endian. */
+const FLOAT_TYPE = /^[<>]f[248]$/;
+
+/**
+ * Reads a whole Keras model from the bytes of its HDF5 file.
+ *
+ * @throws ModelFormatError when the file is damaged, holds weights only, or its parts do not fit each other
+ */
+export function importKerasHdf5(bytes: ArrayBuffer | Uint8Array): LayerGraph {
+  const data = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  if (!HDF5_SIGNATURE.every((byte, index) => data[index] === byte)) {
+    throw new ModelFormatError('This is not an HDF5 file: its first bytes are others.');
+  }
+  // jsfive takes an ArrayBuffer that starts with the file.
+  const buffer = data.slice().buffer;
+  try {
+    return importFile(new File(buffer, 'model.h5'));
+  } catch (error) {
+    if (error instanceof ModelFormatError) throw error;
+    // jsfive throws texts and errors of every kind on a damaged file.
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ModelFormatError(`The HDF5 file is damaged or of an unknown kind: ${reason}.`, {
+      cause: error,
+    });
+  }
+}
+
+function importFile(file: Group): LayerGraph {
+  const config = text(file.attrs.model_config);
+  if (config === null) {
+    throw new ModelFormatError(
+      'The HDF5 file holds no architecture (model_config): write the whole model with model.save(), not its weights.',
+    );
+  }
+  const weights = file.get('model_weights');
+  if (!(weights instanceof Group)) throw new ModelFormatError('The HDF5 file has no group model_weights.');
+  return translateModel(parseJson(config, 'model_config'), weightSource(weights));
+}
+
+function weightSource(root: Group): WeightSource {
+  return {
+    find(layer, weight) {
+      if (!root.keys.includes(layer)) return undefined;
+      const group = root.get(layer);
+      if (!(group instanceof Group)) return undefined;
+      const path = weightNames(group).find((name) => shortName(name) === weight);
+      return path === undefined ? undefined : tensor(group.get(path), `${layer}/${weight}`);
+    },
+  };
+}
+
+/** The attribute `weight_names`, which Keras cuts into `weight_names0`, ... when it outgrows 64 kB. */
+function weightNames(group: Group): readonly string[] {
+  const whole = group.attrs.weight_names;
+  const parts = whole === undefined ? chunks(group, 'weight_names') : [whole];
+  return parts.flatMap((part) => (Array.isArray(part) ? part : [part])).map((name) => text(name) ?? '');
+}
+
+function chunks(group: Group, name: string): readonly unknown[] {
+  const parts: unknown[] = [];
+  for (;;) {
+    const part = group.attrs[`${name}${parts.length}`];
+    if (part === undefined) return parts;
+    parts.push(part);
+  }
+}
+
+/** "conv2d/kernel:0" -> "kernel". */
+function shortName(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
+}
+
+function tensor(dataset: unknown, name: string): FloatTensor {
+  if (!(dataset instanceof Dataset)) throw new ModelFormatError(`Weight "${name}" is not a dataset.`);
+  if (typeof dataset.dtype !== 'string' || !FLOAT_TYPE.test(dataset.dtype)) {
+    throw new ModelFormatError(`Weight "${name}" has the type ${String(dataset.dtype)}, expected floats.`);
+  }
+  const shape = [...dataset.shape];
+  const values = Float64Array.from(dataset.value);
+  if (values.length !== sizeOf(shape)) {
+    throw new ModelFormatError(`Weight "${name}" has ${values.length} values for [${shape.join(', ')}].`);
+  }
+  if (!values.every(Number.isFinite)) {
+    throw new ModelFormatError(`Weight "${name}" has a value that is not a finite number.`);
+  }
+  return { shape, values };
+}
+
+/** Fixed-length strings come with their padding of zero bytes. */
+function text(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const end = value.indexOf('\0');
+  return end === -1 ? value : value.slice(0, end);
+}
