@@ -1,0 +1,43 @@
+/** The cluster directory that `trivet init` writes: where the workers are, and the owner's key. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import {
+  type Cluster,
+  clusterSchema,
+  hexSchema,
+  parseJson,
+  parseStrict,
+  TrivetError,
+} from '@trivet/shared-types';
+
+export const DEFAULT_CLUSTER_DIRECTORY = '.trivet';
+
+/** @throws TrivetError FAILED_PRECONDITION when there is none, INVALID_ARGUMENT when it is malformed */
+export async function readCluster(directory: string): Promise<Cluster> {
+  const file = join(directory, 'cluster.json');
+  return parseJson(clusterSchema, await readOr(file, advice(directory)), `The cluster file ${file}`);
+}
+
+/** The owner's secret key, hex. @throws TrivetError as {@link readCluster} */
+export async function readOwnerKey(directory: string): Promise<string> {
+  const file = join(directory, 'owner.key');
+  const text = await readOr(file, 'only the model owner has it, and can do this.');
+  return parseStrict(hexSchema(32), text.trim(), `The owner key ${file}`);
+}
+
+function advice(directory: string): string {
+  const option = directory === DEFAULT_CLUSTER_DIRECTORY ? '' : ` --cluster ${directory}`;
+  return `create a cluster with \`trivet init${option}\`, or name its directory with --cluster.`;
+}
+
+async function readOr(file: string, whatToDo: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = missing ? 'does not exist' : 'cannot be read';
+    throw new TrivetError('FAILED_PRECONDITION', `${resolve(file)} ${why}: ${whatToDo}`, null, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+/** `trivet serve`: serves a shared model until a limit, or until interrupted. */
+import { Command } from 'commander';
+import { interruptible } from '../interrupt.js';
+import {
+  addClusterOption,
+  addTimeoutOption,
+  type ClusterOption,
+  examples,
+  type TimeoutOption,
+  wholeNumber,
+} from './options.js';
+import { withOwner } from './owner.js';
+
+interface ServeCommandOptions extends ClusterOption, TimeoutOption {
+  readonly numRequests?: number;
+  readonly detach?: true;
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('serve a shared model: predictions of it are answered until the limit, or until Ctrl-C')
+    .argument('<name>', 'name of the model')
+    .option(
+      '--num-requests <count>',
+      'stop after so many predictions; the model stays shared',
+      wholeNumber(1),
+    )
+    .option('--detach', 'return at once and leave the workers serving; end it with `trivet stop`')
+    .addHelpText(
+      'after',
+      examples('trivet serve mnist', 'trivet serve mnist --num-requests 3', 'trivet serve mnist --detach'),
+    );
+  addTimeoutOption(addClusterOption(command), 30);
+  return command.action((name: string, options: ServeCommandOptions) =>
+    interruptible((signal) =>
+      withOwner(options.cluster, { signal, timeoutMs: options.timeout * 1000 }, async (owner) => {
+        const requestLimit = options.numRequests ?? null;
+        if (options.detach) {
+          await owner.startServing(name, { requestLimit, signal });
+          console.log(`Model "${name}" is being served; end it with \`trivet stop ${name}\`.`);
+          return;
+        }
+        const onStarted = () => {
+          const until = requestLimit === null ? 'press Ctrl-C to stop' : `for ${requestLimit} predictions`;
+          console.error(`Serving model "${name}": ${until}.`);
+        };
+        const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
+        await owner.serve(name, { requestLimit, onStarted, onServed, signal });
+        console.error(`Model "${name}" is not served any more; it stays shared.`);
+      }),
+    ),
+  );
+}

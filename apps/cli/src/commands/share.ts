@@ -1,0 +1,83 @@
+/** `trivet share`: compiles a trained model and shares it among the three workers. */
+
+import { Command, Option } from 'commander';
+import { interruptible } from '../interrupt.js';
+import { MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '../mnist-inputs.js';
+import { compileModelFile } from '../model-file.js';
+import { createProgress } from '../terminal/progress.js';
+import {
+  addClusterOption,
+  addJsonOption,
+  addTimeoutOption,
+  type ClusterOption,
+  examples,
+  type JsonOption,
+  type TimeoutOption,
+  wholeNumber,
+} from './options.js';
+import { withOwner } from './owner.js';
+import { layerTable } from './share-view.js';
+
+interface ShareCommandOptions extends ClusterOption, JsonOption, TimeoutOption {
+  readonly name: string;
+  readonly modelVersion?: number;
+  readonly preprocess: 'mnist' | 'none';
+  readonly protocol: 'replicated';
+}
+
+export function shareCommand(): Command {
+  const command = new Command('share')
+    .description('split a trained model into shares, one for each worker; none of them learns the weights')
+    .argument('<file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model')
+    .requiredOption('--name <name>', 'name of the model')
+    .option('--model-version <number>', 'version; one more than the last unless told', wholeNumber(1))
+    .addOption(
+      new Option(
+        '--preprocess <kind>',
+        'what pictures go through: as MNIST was made, divided by 255, or nothing',
+      )
+        .choices(['mnist', 'none'])
+        .default('mnist'),
+    )
+    .addOption(
+      new Option('--protocol <name>', 'how the workers compute')
+        .choices(['replicated'])
+        .default('replicated'),
+    )
+    .addHelpText(
+      'after',
+      examples('trivet share model.h5 --name mnist', 'trivet share tfjs/model.json --name mnist'),
+    );
+  addTimeoutOption(addJsonOption(addClusterOption(command)), 120);
+  return command.action((file: string, options: ShareCommandOptions) =>
+    interruptible((signal) => share(file, options, signal)),
+  );
+}
+
+async function share(file: string, options: ShareCommandOptions, signal: AbortSignal): Promise<void> {
+  const isMnist = options.preprocess === 'mnist';
+  const { compiled } = await compileModelFile(file, MNIST_INPUT_RANGE);
+  if (!options.json) console.log(`${layerTable(compiled)}\n`);
+  const progress = createProgress('Uploading', 'bytes');
+  const timeoutMs = options.timeout * 1000;
+  const model = await withOwner(options.cluster, { signal, timeoutMs }, (owner) =>
+    owner.share(
+      {
+        name: options.name,
+        ...(options.modelVersion === undefined ? {} : { version: options.modelVersion }),
+        compiled,
+        preprocessing: isMnist ? MNIST_PREPROCESSING : null,
+        inputRange: MNIST_INPUT_RANGE,
+        labels: isMnist ? [...MNIST_CLASSES] : null,
+        protocol: options.protocol,
+      },
+      { signal, timeoutMs, onProgress: (done, total) => progress.update(done, total) },
+    ),
+  ).finally(() => progress.end());
+  const { name, version, digest } = model;
+  if (options.json) console.log(JSON.stringify({ name, version, digest, manifest: model.manifest }));
+  else
+    console.log(
+      `Shared model "${name}", version ${version}, digest ${digest.slice(0, 12)}. Serve it with \`trivet serve ${name}\`.`,
+    );
+}

@@ -1,0 +1,45 @@
+/** Serves the built web app on this machine only. */
+import { createServer, type Server } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { type Cluster, TrivetError } from '@trivet/shared-types';
+import sirv from 'sirv';
+
+const PAGE = fileURLToPath(new URL('../../../web/dist', import.meta.url));
+
+/**
+ * @param cluster answered at /cluster.json, so that the page finds its workers
+ * @throws TrivetError UNAVAILABLE when the port is taken
+ */
+export async function servePage(cluster: Cluster, port: number): Promise<Server> {
+  const files = sirv(PAGE, {
+    single: true,
+    setHeaders: (response) => {
+      response.setHeader('X-Content-Type-Options', 'nosniff');
+      response.setHeader('Referrer-Policy', 'no-referrer');
+      response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+    },
+  });
+  const server = createServer((request, response) => {
+    if (request.url === '/cluster.json') {
+      response.setHeader('Content-Type', 'application/json');
+      response.setHeader('Cache-Control', 'no-store');
+      response.end(JSON.stringify(cluster));
+      return;
+    }
+    files(request, response, () => {
+      response.statusCode = 404;
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const sentence =
+        error.code === 'EADDRINUSE'
+          ? `Port ${port} is in use: stop the program that has it, or choose another with --port.`
+          : `The page cannot be served on port ${port}: ${error.message}.`;
+      reject(new TrivetError('UNAVAILABLE', sentence));
+    });
+    server.listen(port, 'localhost', resolve);
+  });
+  return server;
+}

@@ -1,0 +1,40 @@
+/** What the command line's exit code means; printed by `trivet --help`. */
+import { type ErrorCode, TrivetError } from '@trivet/shared-types';
+
+export const EXIT_OK = 0;
+export const EXIT_USAGE = 2;
+const EXIT_INTERNAL = 1;
+
+const EXIT_CODES: Record<ErrorCode, number> = {
+  INTERNAL: EXIT_INTERNAL,
+  INVALID_ARGUMENT: EXIT_USAGE,
+  NOT_FOUND: 3,
+  FAILED_PRECONDITION: 4,
+  UNAVAILABLE: 5,
+  DEADLINE_EXCEEDED: 6,
+  PERMISSION_DENIED: 7,
+  UNAUTHENTICATED: 7,
+  ALREADY_EXISTS: 8,
+  RESOURCE_EXHAUSTED: 9,
+  ABORTED: 10,
+  CANCELLED: 130,
+};
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+    0  done
+    1  internal error
+    2  wrong usage, or an invalid argument, file or model
+    3  no such model
+    4  the workers are not in the state that this needs
+    5  a worker cannot be reached
+    6  it took too long
+    7  the workers do not accept the owner key, or a signature is wrong
+    8  it exists already
+    9  the workers are full: try again later
+   10  the workers gave up: try again
+  130  interrupted`;
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof TrivetError ? EXIT_CODES[error.code] : EXIT_INTERNAL;
+}

@@ -1,0 +1,147 @@
+/**
+ * Three real worker processes on this machine: for `pnpm verify`, benchmarks, end-to-end tests and the demo.
+ *
+ * ```ts
+ * const cluster = await startLocalCluster();
+ * const client = await PredictionClient.connect({ workers: cluster.cluster.workers });
+ * …
+ * await cluster.stop();
+ * ```
+ */
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type StatusListener, watchWorkers } from '@trivet/client';
+import { type Cluster, TrivetError } from '@trivet/shared-types';
+import { type ClusterOptions, createCluster } from '@trivet/workers';
+import { readCluster, readOwnerKey } from '../cluster-directory.js';
+import { findFreePorts } from './free-ports.js';
+import { type WorkerExit, WorkerProcess } from './worker-process.js';
+
+export interface LocalClusterOptions {
+  /**
+   * Where the cluster lives. One that is there is used as it is, with its ports; else it is created. Without a
+   * directory, a temporary one is made, and removed by `stop`.
+   */
+  readonly directory?: string;
+  /** Ports for clients, of a cluster that is created; free ones unless told. Mesh ports are always free ones. */
+  readonly ports?: readonly [number, number, number];
+  /** Further options of a cluster that is created: batching, limits, log level. */
+  readonly options?: Omit<ClusterOptions, 'workers'>;
+  /** Called when a worker ends without having been told to. */
+  readonly onCrash?: (exit: WorkerExit) => void;
+  /** For all three to be ready; 15,000 ms unless told. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface LocalCluster {
+  readonly directory: string;
+  readonly cluster: Cluster;
+  readonly ownerSecretKey: string;
+  readonly workers: readonly [WorkerProcess, WorkerProcess, WorkerProcess];
+  /** Waits until all three are running and see each other. @throws TrivetError UNAVAILABLE naming who is not */
+  ready(timeoutMs?: number): Promise<void>;
+  /** Stops all three and removes the directory if it was temporary. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+const NAMES = ['alice', 'bob', 'carol'] as const;
+const START_TIMEOUT_MS = 15_000;
+
+/** @throws TrivetError UNAVAILABLE when a worker does not start; nothing is left running then */
+export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
+  const temporary = options.directory === undefined;
+  const directory = temporary ? await mkdtemp(join(tmpdir(), 'trivet-')) : resolve(options.directory);
+  const crashListeners = new Set<(exit: WorkerExit) => void>();
+  if (options.onCrash !== undefined) crashListeners.add(options.onCrash);
+  let stopping: Promise<void> | undefined;
+  const onExit = (exit: WorkerExit) => {
+    if (stopping === undefined) for (const listener of [...crashListeners]) listener(exit);
+  };
+  const workers: WorkerProcess[] = [];
+  const stop = () => {
+    stopping ??= (async () => {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      if (temporary) await rm(directory, { recursive: true, force: true });
+    })();
+    return stopping;
+  };
+  try {
+    await ensureCluster(directory, temporary, options);
+    const cluster = await readCluster(directory);
+    const ownerSecretKey = await readOwnerKey(directory);
+    for (const { name } of cluster.workers) {
+      const folder = join(directory, name);
+      const worker = new WorkerProcess(
+        name,
+        join(folder, `${name}.json`),
+        join(folder, 'worker.log'),
+        onExit,
+      );
+      workers.push(worker);
+      worker.start();
+    }
+    const ready = (timeoutMs = START_TIMEOUT_MS) =>
+      waitUntilReady(cluster, timeoutMs, options.signal, crashListeners);
+    await ready(options.timeoutMs);
+    return { directory, cluster, ownerSecretKey, workers: workers as never, ready, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function ensureCluster(directory: string, isNew: boolean, options: LocalClusterOptions): Promise<void> {
+  const exists = await access(join(directory, 'cluster.json')).then(
+    () => true,
+    () => false,
+  );
+  if (exists && !isNew) return;
+  const free = await findFreePorts(6);
+  const clientPorts = options.ports ?? free.slice(3);
+  const worker = (index: 0 | 1 | 2) => {
+    return { name: NAMES[index], host: 'localhost', clientPort: clientPorts[index]!, meshPort: free[index]! };
+  };
+  await createCluster(directory, { ...options.options, workers: [worker(0), worker(1), worker(2)] });
+}
+
+function waitUntilReady(
+  cluster: Cluster,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  crashListeners: Set<(exit: WorkerExit) => void>,
+): Promise<void> {
+  return new Promise((resolveReady, reject) => {
+    let views: Parameters<StatusListener>[0] | undefined;
+    const end = (finish: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', cancel);
+      crashListeners.delete(onCrash);
+      watch?.close();
+      finish();
+    };
+    const late = () => {
+      const missing = views?.filter((view) => !view.reachable || !view.status?.ready) ?? [];
+      const names = missing.map((view) => `"${view.name}"`).join(' and ');
+      end(() =>
+        reject(new TrivetError('UNAVAILABLE', `Worker ${names} was not ready after ${timeoutMs} ms.`)),
+      );
+    };
+    const cancel = () =>
+      end(() => reject(new TrivetError('CANCELLED', 'Starting the workers was cancelled.')));
+    const timer = setTimeout(late, timeoutMs);
+    signal?.addEventListener('abort', cancel, { once: true });
+    const onCrash = (exit: WorkerExit) => {
+      const how = exit.signal ?? `exit code ${exit.code}`;
+      const sentence = `Worker "${exit.name}" ended while it started (${how}): ${exit.lastWords}`;
+      end(() => reject(new TrivetError('UNAVAILABLE', sentence, exit.name)));
+    };
+    crashListeners.add(onCrash);
+    let watch: { close(): void } | undefined;
+    watch = watchWorkers(cluster, (latest) => {
+      views = latest;
+      if (latest.every((view) => view.reachable && view.status?.ready)) setImmediate(() => end(resolveReady));
+    });
+  });
+}

@@ -1,0 +1,80 @@
+/**
+ * One worker as a child process. An IPC channel ties it to this process: when this one dies, however it dies, the
+ * channel closes and the worker shuts down.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The built command line; this file's folder is two below the package, in src and in dist. */
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const STOP_TIMEOUT_MS = 5_000;
+
+export interface WorkerExit {
+  readonly name: string;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines it wrote. */
+  readonly lastWords: string;
+}
+
+export class WorkerProcess {
+  readonly name: string;
+  readonly configFile: string;
+  /** What it writes, standard output and error together. */
+  readonly logFile: string;
+  readonly #onExit: (exit: WorkerExit) => void;
+  #child: ChildProcess | null = null;
+  #expected = false;
+
+  /** @param onExit called when the process ends without having been told to */
+  constructor(name: string, configFile: string, logFile: string, onExit: (exit: WorkerExit) => void) {
+    this.name = name;
+    this.configFile = configFile;
+    this.logFile = logFile;
+    this.#onExit = onExit;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): void {
+    if (this.#child !== null) throw new Error(`Worker ${this.name} is running already.`);
+    const log = openSync(this.logFile, 'a', 0o600);
+    try {
+      const child = spawn(process.execPath, [MAIN, 'worker', '--config', this.configFile], {
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+      this.#child = child;
+      this.#expected = false;
+      child.once('error', () => void this.#ended(child, null, null));
+      child.once('exit', (code, signal) => void this.#ended(child, code, signal));
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** Ends it and waits until it has ended; a graceful stop that takes too long becomes SIGKILL. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    this.#expected = true;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(timer);
+  }
+
+  async #ended(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): Promise<void> {
+    if (this.#child !== child) return;
+    this.#child = null;
+    if (this.#expected) return;
+    const log = await readFile(this.logFile, 'utf8').catch(() => '');
+    const lastWords = log.trimEnd().split('\n').slice(-3).join('\n');
+    this.#onExit({ name: this.name, code, signal, lastWords });
+  }
+}

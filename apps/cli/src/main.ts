@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/** Entry point of `trivet`. */
+import { readFileSync } from 'node:fs';
+import { createProgram, runProgram } from './program.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+process.exitCode = await runProgram(createProgram(version), process.argv.slice(2));

@@ -1,0 +1,72 @@
+/** The command line: its commands, and what happens when one fails. */
+import { TrivetError } from '@trivet/shared-types';
+import { Command, CommanderError } from 'commander';
+import { initCommand } from './commands/init.js';
+import { examples } from './commands/options.js';
+import { predictCommand } from './commands/predict.js';
+import { serveCommand } from './commands/serve.js';
+import { shareCommand } from './commands/share.js';
+import { statusCommand } from './commands/status.js';
+import { stopCommand } from './commands/stop.js';
+import { workerCommand } from './commands/worker.js';
+import { EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.js';
+
+const COMMANDS = [
+  initCommand,
+  workerCommand,
+  shareCommand,
+  serveCommand,
+  stopCommand,
+  predictCommand,
+  statusCommand,
+];
+
+/** @param version of the software, for `--version` */
+export function createProgram(version: string): Command {
+  const program = new Command('trivet')
+    .description(
+      'Private predictions: three workers evaluate a model, and none sees the input, the weights or the answer.',
+    )
+    .version(version)
+    .showHelpAfterError('(--help tells more)')
+    .addHelpText(
+      'after',
+      examples(
+        'trivet init',
+        'trivet share model.h5 --name mnist',
+        'trivet serve mnist',
+        'trivet predict mnist --mnist 7',
+      ) + `\n${EXIT_CODES_HELP}`,
+    );
+  for (const command of COMMANDS) {
+    program.addCommand(
+      command().addHelpText('after', EXIT_CODES_HELP).showHelpAfterError('(--help tells more)'),
+    );
+  }
+  throwInsteadOfExit(program);
+  return program;
+}
+
+/** Runs a command line. @returns the exit code */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? EXIT_OK);
+  } catch (error) {
+    // commander has printed its own message.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+    console.error(describe(error));
+    return exitCodeOf(error);
+  }
+}
+
+/** One error as a person should read it. */
+export function describe(error: unknown): string {
+  if (error instanceof TrivetError) return `trivet: ${error.message}`;
+  return `trivet: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwInsteadOfExit(child);
+}
