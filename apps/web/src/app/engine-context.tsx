@@ -1,0 +1,32 @@
+/** Starts the compute worker with the page and hands it to the features. */
+import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
+import { Engine } from '../compute/engine.js';
+import { useAppStore } from '../stores/app-store.js';
+import { findCluster } from './cluster.js';
+
+export const EngineContext = createContext<Engine | null>(null);
+
+export function EngineProvider({ children }: { readonly children: ReactNode }) {
+  const [engine, setEngine] = useState<Engine | null>(null);
+  useEffect(() => {
+    const { setWorkers, setSharing, preference, calibrations, failPrediction } = useAppStore.getState();
+    const started = Engine.start({ onWorkers: setWorkers, onSharing: setSharing });
+    setEngine(started);
+    let closed = false;
+    findCluster()
+      .then((cluster) => (closed ? null : started.connect({ ...cluster, preference, calibrations })))
+      .catch((error: Error) => {
+        if (!closed) failPrediction({ code: 'FAILED_PRECONDITION', message: error.message, worker: null });
+      });
+    return () => {
+      closed = true;
+      started.close();
+    };
+  }, []);
+  return <EngineContext value={engine}>{children}</EngineContext>;
+}
+
+/** The compute worker, or null in the first moment of the page. */
+export function useEngine(): Engine | null {
+  return useContext(EngineContext);
+}

@@ -1,0 +1,36 @@
+import { useEffect, useRef } from 'react';
+import { useColourScheme } from './use-colour-scheme.js';
+
+interface PixelCanvasProps {
+  readonly width: number;
+  readonly height: number;
+  /** One value per pixel: the ink's opacity, 0 to 255; null leaves the canvas empty. */
+  readonly values: Uint8Array | null;
+  readonly label: string;
+  /** Gives the ink as the CSS property `color`. */
+  readonly className?: string | undefined;
+}
+
+/** Bytes as a picture, one pixel a byte, printed in one ink. */
+export function PixelCanvas({ width, height, values, label, className }: PixelCanvasProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const scheme = useColourScheme();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the computed colour depends on the scheme
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element?.getContext('2d');
+    if (!element || !context) return;
+    const mask = context.createImageData(width, height);
+    values?.forEach((value, index) => {
+      mask.data[4 * index + 3] = value;
+    });
+    context.putImageData(mask, 0, 0);
+    context.globalCompositeOperation = 'source-in';
+    context.fillStyle = getComputedStyle(element).color;
+    context.fillRect(0, 0, width, height);
+    context.globalCompositeOperation = 'source-over';
+  }, [width, height, values, scheme]);
+  return (
+    <canvas ref={canvas} width={width} height={height} role="img" aria-label={label} className={className} />
+  );
+}

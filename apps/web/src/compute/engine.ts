@@ -1,0 +1,139 @@
+/**
+ * The page's side of the compute worker: everything that computes or talks to the network runs there, so that the page
+ * never freezes. One instance a page.
+ */
+import type { WorkerView } from '@trivet/client';
+import { TrivetError } from '@trivet/shared-types';
+import type { ComputePreference, SharingState } from './sharing/adaptive-sharer.js';
+import type {
+  CallName,
+  Calls,
+  ConnectOptions,
+  FromWorker,
+  ModelSummary,
+  PredictionView,
+  RawPicture,
+  ToWorker,
+} from './worker/messages.js';
+import type { SelfTestReport } from './worker/self-test.js';
+
+export interface EngineListener {
+  onWorkers(workers: readonly WorkerView[], models: readonly ModelSummary[]): void;
+  onSharing(sharing: SharingState): void;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: TrivetError): void;
+}
+
+/** The part of `Worker` that the engine uses; tests pass their own. */
+export type EnginePort = Pick<Worker, 'postMessage' | 'terminate' | 'addEventListener'>;
+
+export class Engine {
+  readonly #port: EnginePort;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+
+  constructor(port: EnginePort, listener?: EngineListener) {
+    this.#port = port;
+    port.addEventListener('message', (event) => {
+      this.#receive((event as MessageEvent<FromWorker>).data, listener);
+    });
+    port.addEventListener('error', () => {
+      this.#failAll(
+        new TrivetError('INTERNAL', 'The part of this page that computes has stopped. Reload the page.'),
+      );
+    });
+  }
+
+  static start(listener?: EngineListener): Engine {
+    const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {
+      type: 'module',
+      name: 'trivet-compute',
+    });
+    return new Engine(worker, listener);
+  }
+
+  /** Begins to talk to the workers; from here on the listener hears of their state. */
+  connect(options: ConnectOptions): Promise<null> {
+    return this.#call('connect', options);
+  }
+
+  /** The 784 grey values that the model will see, or null when there is no ink. Takes over the picture's buffer. */
+  prepare(picture: RawPicture): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#call('prepare', picture, { transfer: [picture.rgba.buffer] });
+  }
+
+  /** @throws (rejects) TrivetError, with CANCELLED when `signal` aborts */
+  predict(takes: Calls['predict']['takes'], signal?: AbortSignal): Promise<PredictionView> {
+    return this.#call('predict', takes, signal === undefined ? {} : { signal });
+  }
+
+  /** Compares the GPU's shares with the CPU's, bit for bit. */
+  selfTest(): Promise<SelfTestReport> {
+    return this.#call('selfTest', null);
+  }
+
+  setPreference(preference: ComputePreference): void {
+    this.#post({ type: 'preference', preference });
+  }
+
+  close(): void {
+    this.#port.terminate();
+    this.#failAll(new TrivetError('CANCELLED', 'The page was closed.'));
+  }
+
+  #call<Name extends CallName>(
+    type: Name,
+    takes: Calls[Name]['takes'],
+    { signal, transfer = [] }: { signal?: AbortSignal; transfer?: Transferable[] } = {},
+  ): Promise<Calls[Name]['gives']> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const cancel = () => this.#post({ type: 'cancel', id });
+      const settle = () => {
+        this.#waiting.delete(id);
+        signal?.removeEventListener('abort', cancel);
+      };
+      this.#waiting.set(id, {
+        resolve: (value) => {
+          settle();
+          resolve(value as Calls[Name]['gives']);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      });
+      signal?.addEventListener('abort', cancel);
+      this.#post({ type, id, takes } as ToWorker, transfer);
+      if (signal?.aborted) cancel();
+    });
+  }
+
+  #receive(message: FromWorker, listener: EngineListener | undefined): void {
+    switch (message.type) {
+      case 'result':
+        this.#waiting.get(message.id)?.resolve(message.value);
+        break;
+      case 'failure':
+        this.#waiting.get(message.id)?.reject(TrivetError.fromBody(message.error));
+        break;
+      case 'workers':
+        listener?.onWorkers(message.workers, message.models);
+        break;
+      case 'sharing':
+        listener?.onSharing(message.sharing);
+        break;
+    }
+  }
+
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#port.postMessage(message, transfer);
+  }
+
+  #failAll(error: TrivetError): void {
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+  }
+}

@@ -1,0 +1,93 @@
+/** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
+import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/client';
+import type { ErrorBody } from '@trivet/shared-types';
+import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
+import type { SelfTestReport } from './self-test.js';
+
+export interface ConnectOptions {
+  /** 16 bytes in hex, or null where the cluster file is unknown. */
+  readonly clusterId: string | null;
+  readonly workers: Triple<WorkerAddress>;
+  /** Ed25519 public key of the model owner in hex, or null where the cluster file is unknown. */
+  readonly ownerKey: string | null;
+  readonly preference: ComputePreference;
+  readonly calibrations: readonly Calibration[];
+}
+
+/** A picture as the browser decodes it; `drawing` is ink on a transparent canvas, `picture` anything else. */
+export interface RawPicture {
+  readonly kind: 'drawing' | 'picture';
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** One of the two shares a worker was sent. */
+export interface SharePicture {
+  readonly form: 'seed' | 'explicit';
+  /** Bytes of this share in the message: 32 for a seed. */
+  readonly sentBytes: number;
+  /** The share itself, 8 bytes per input: the explicit bytes, or what the seed expands to. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What one worker was sent in one prediction, taken from the bytes that left the browser. */
+export interface MessageView {
+  readonly name: string;
+  /** The whole message. */
+  readonly messageBytes: number;
+  readonly shares: readonly [SharePicture, SharePicture];
+}
+
+/** A prediction as the page shows it: the client's, with pictures of the messages in place of the messages. */
+export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & {
+  /** Softmax of the logits, also for models that end without one. */
+  readonly probabilities: Float64Array;
+  readonly views: Triple<MessageView>;
+};
+
+/** A model that the three workers hold, as the page offers it. */
+export interface ModelSummary {
+  readonly name: string;
+  readonly version: number;
+  readonly state: 'LOADING' | 'AVAILABLE' | 'SERVING';
+  /** Whether it takes pictures prepared as MNIST's. */
+  readonly takesDigits: boolean;
+  readonly served: number;
+  readonly requestLimit: number | null;
+}
+
+/** Calls that are answered, by name: what they take and what they give. */
+export interface Calls {
+  connect: { readonly takes: ConnectOptions; readonly gives: null };
+  prepare: { readonly takes: RawPicture; readonly gives: Uint8Array<ArrayBuffer> | null };
+  predict: {
+    readonly takes: {
+      readonly model: string;
+      /** 784 grey values, as `prepare` gives them. */
+      readonly pixels: Uint8Array;
+      readonly timeoutMs: number;
+    };
+    readonly gives: PredictionView;
+  };
+  selfTest: { readonly takes: null; readonly gives: SelfTestReport };
+}
+
+export type CallName = keyof Calls;
+
+export type ToWorker =
+  | {
+      [Name in CallName]: { readonly type: Name; readonly id: number; readonly takes: Calls[Name]['takes'] };
+    }[CallName]
+  | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'preference'; readonly preference: ComputePreference };
+
+export type FromWorker =
+  | { readonly type: 'result'; readonly id: number; readonly value: Calls[CallName]['gives'] }
+  | { readonly type: 'failure'; readonly id: number; readonly error: ErrorBody }
+  | {
+      readonly type: 'workers';
+      readonly workers: readonly WorkerView[];
+      readonly models: readonly ModelSummary[];
+    }
+  | { readonly type: 'sharing'; readonly sharing: SharingState };

@@ -1,0 +1,89 @@
+import { Button } from '../../components/button.js';
+import { formatMilliseconds, formatProbability } from '../../components/format.js';
+import { useAppStore } from '../../stores/app-store.js';
+import styles from './answer-panel.module.css';
+import { FailureNotice } from './failure-notice.js';
+import { ProbabilityBars } from './probability-bars.js';
+import { StageTimes } from './stage-times.js';
+import { usePrediction } from './use-prediction.js';
+
+/** What the three replies add up to: known to this page only. */
+export function AnswerPanel() {
+  usePrediction();
+  const { phase, answer, failure } = useAppStore();
+  const { digit, askAgain } = useAppStore();
+  const prediction = answer?.prediction ?? null;
+  const winner = prediction?.classes[0] ?? null;
+  const probabilities = prediction === null ? null : [...prediction.probabilities].slice(0, 10);
+  const stale = phase !== 'idle' || (answer !== null && answer.digit !== digit);
+  const failed = phase === 'failed' && failure !== null;
+
+  return (
+    <section className={styles.panel} aria-labelledby="answer-title" aria-busy={phase === 'running'}>
+      <h2 id="answer-title" className={styles.title}>
+        Only you read
+      </h2>
+      <div className={styles.sheet}>
+        <div className={styles.result} data-stale={stale}>
+          {failed ? (
+            <FailureNotice failure={failure} onRetry={askAgain} />
+          ) : (
+            <>
+              <p
+                className={styles.winner}
+                data-empty={winner === null}
+                data-testid="answer"
+                aria-live="polite"
+              >
+                <span className="visually-hidden">
+                  {winner === null ? 'No answer yet' : 'The answer is '}
+                </span>
+                <span aria-hidden={winner === null}>{winner ?? '?'}</span>
+              </p>
+              <div className={styles.words}>
+                {winner === null ? (
+                  <p>The answer comes up here as soon as you lift the pen.</p>
+                ) : (
+                  <>
+                    <p className={styles.sure}>{formatProbability(probabilities?.[winner] ?? 0)}</p>
+                    <p>
+                      sure, after {formatMilliseconds(prediction?.timings.totalMs ?? 0)} and{' '}
+                      {prediction?.workers[0].rounds} rounds between the workers
+                    </p>
+                  </>
+                )}
+              </div>
+            </>
+          )}
+        </div>
+        <ProbabilityBars probabilities={failed ? null : probabilities} winner={failed ? null : winner} />
+        <StageTimes answer={failed ? null : answer} />
+        <div className={styles.foot}>
+          <p className={styles.compute} data-testid="compute">
+            {prediction === null || failed
+              ? 'Shares are made in this browser'
+              : `Shared by ${prediction.compute.label}`}
+          </p>
+          <Button onClick={askAgain} disabled={digit === null || !digit.complete || phase === 'running'}>
+            Ask again
+          </Button>
+        </div>
+      </div>
+      <details className={styles.logits}>
+        <summary>Logits</summary>
+        {prediction === null || failed ? (
+          <p>The ten numbers before softmax, once there is an answer.</p>
+        ) : (
+          <ol data-testid="logits">
+            {[...prediction.logits].map((logit, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a logit is its digit's
+              <li key={index}>
+                <span>{index}</span> {logit.toFixed(4)}
+              </li>
+            ))}
+          </ol>
+        )}
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,143 @@
+import { type ChangeEvent, type DragEvent, useEffect, useRef, useState } from 'react';
+import { Button } from '../../components/button.js';
+import { Icon } from '../../components/icons.js';
+import { PixelCanvas } from '../../components/pixel-canvas.js';
+import { useAppStore } from '../../stores/app-store.js';
+import styles from './draw-panel.module.css';
+import { decodePicture, pictureIn } from './load-picture.js';
+import { useDigit } from './use-digit.js';
+import { PAD_PIXELS, usePad } from './use-pad.js';
+
+/** Where the digit comes from: drawn here, or a picture that is opened, dropped or pasted. */
+export function DrawPanel() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const file = useRef<HTMLInputElement>(null);
+  const [dropping, setDropping] = useState(false);
+  const onInk = useDigit(canvas);
+  const { handlers, pen, isEmpty } = usePad(canvas, onInk);
+  const digit = useAppStore((state) => state.digit);
+  const problem = useAppStore((state) => state.pictureProblem);
+  const { undo, clear } = useAppStore.getState();
+  const inkless = isEmpty && digit === null;
+
+  useEffect(() => {
+    const paste = (event: ClipboardEvent) => {
+      const picture = pictureIn(event.clipboardData);
+      if (picture) void showPicture(picture);
+    };
+    document.addEventListener('paste', paste);
+    return () => document.removeEventListener('paste', paste);
+  }, []);
+
+  const choose = (event: ChangeEvent<HTMLInputElement>) => {
+    const chosen = event.target.files?.[0];
+    if (chosen) void showPicture(chosen);
+    // So that the same file can be chosen again.
+    event.target.value = '';
+  };
+
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setDropping(false);
+    const picture = pictureIn(event.dataTransfer);
+    if (picture) void showPicture(picture);
+    else useAppStore.getState().setPictureProblem('What was dropped here is not a picture.');
+  };
+
+  return (
+    <section className={styles.panel} aria-labelledby="draw-title">
+      <h2 id="draw-title" className={styles.title}>
+        You draw
+      </h2>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping has the button "Open a picture" beside it */}
+      <div
+        className={styles.sheet}
+        data-dropping={dropping}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setDropping(true);
+        }}
+        onDragLeave={() => setDropping(false)}
+        onDrop={drop}
+      >
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: drawing takes the arrow keys for itself */}
+        <canvas
+          ref={canvas}
+          width={PAD_PIXELS}
+          height={PAD_PIXELS}
+          className={styles.pad}
+          role="application"
+          tabIndex={0}
+          aria-label="Drawing pad"
+          aria-describedby="pad-keys"
+          {...handlers}
+        />
+        {inkless && pen === null && (
+          <p className={styles.hint} aria-hidden="true">
+            Draw a digit here
+          </p>
+        )}
+        {pen !== null && (
+          <span
+            className={styles.pen}
+            data-down={pen.down}
+            style={{ left: `${pen.x * 100}%`, top: `${pen.y * 100}%` }}
+          />
+        )}
+        {dropping && <p className={styles.hint}>Drop the picture</p>}
+      </div>
+      <p id="pad-keys" className="visually-hidden">
+        Draw with mouse, finger or pen. With the keyboard: arrow keys move the pen, Space puts it down and
+        lifts it, Control Z takes back the last stroke, Delete clears. The test digits below need no drawing.
+      </p>
+      <div className={styles.tools}>
+        <div className={styles.buttons}>
+          <Button onClick={undo} disabled={isEmpty}>
+            <Icon name="undo" />
+            Undo
+          </Button>
+          <Button onClick={clear} disabled={isEmpty}>
+            <Icon name="clear" />
+            Clear
+          </Button>
+          <Button onClick={() => file.current?.click()}>
+            <Icon name="picture" />
+            Open a picture
+          </Button>
+          <input
+            ref={file}
+            type="file"
+            accept="image/*"
+            className="visually-hidden"
+            tabIndex={-1}
+            aria-label="Picture file"
+            onChange={choose}
+          />
+        </div>
+        <figure className={styles.prepared}>
+          <PixelCanvas
+            width={28}
+            height={28}
+            values={digit?.pixels ?? null}
+            label={digit === null ? 'No digit yet' : 'The digit in 28 by 28 pixels, as the model will see it'}
+            className={styles.preparedPicture}
+          />
+          <figcaption>28 × 28, as the model will see it</figcaption>
+        </figure>
+      </div>
+      <p className={styles.problem} role="status">
+        {problem}
+      </p>
+    </section>
+  );
+}
+
+async function showPicture(file: Blob): Promise<void> {
+  const { showSource, setPictureProblem } = useAppStore.getState();
+  try {
+    const name = file instanceof File ? file.name : 'picture';
+    showSource({ kind: 'picture', name, bitmap: await decodePicture(file) });
+  } catch (error) {
+    setPictureProblem((error as Error).message);
+  }
+}

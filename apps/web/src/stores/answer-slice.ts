@@ -1,0 +1,41 @@
+/** The answer to the digit at hand, and the one before it while a new one is on its way. */
+import type { ErrorBody } from '@trivet/shared-types';
+import type { StateCreator } from 'zustand';
+import type { PredictionView } from '../compute/worker/messages.js';
+import type { AppState } from './app-store.js';
+import type { Digit } from './digit-slice.js';
+
+export interface Answer {
+  readonly prediction: PredictionView;
+  /** What was sent, to be shown beside the noise. */
+  readonly digit: Digit;
+}
+
+export interface AnswerSlice {
+  readonly phase: 'idle' | 'running' | 'failed';
+  /** The last answer; it stays while the next one is awaited, and after a failure. */
+  readonly answer: Answer | null;
+  readonly failure: ErrorBody | null;
+  /** Counts the wishes to ask again about the same digit. */
+  readonly attempt: number;
+  beginPrediction(): void;
+  finishPrediction(answer: Answer): void;
+  failPrediction(failure: ErrorBody): void;
+  /** The prediction was given up, by a new stroke or by clearing. */
+  cancelPrediction(): void;
+  forgetAnswer(): void;
+  askAgain(): void;
+}
+
+export const createAnswerSlice: StateCreator<AppState, [], [], AnswerSlice> = (set) => ({
+  phase: 'idle',
+  answer: null,
+  failure: null,
+  attempt: 0,
+  beginPrediction: () => set({ phase: 'running' }),
+  finishPrediction: (answer) => set({ phase: 'idle', answer, failure: null }),
+  failPrediction: (failure) => set({ phase: 'failed', failure }),
+  cancelPrediction: () => set(({ phase }) => ({ phase: phase === 'running' ? 'idle' : phase })),
+  forgetAnswer: () => set({ phase: 'idle', answer: null, failure: null }),
+  askAgain: () => set(({ attempt }) => ({ attempt: attempt + 1 })),
+});

@@ -1,0 +1,61 @@
+/** The digit at hand: where it came from and the 784 grey values that the model will see. */
+import type { StateCreator } from 'zustand';
+import type { AppState } from './app-store.js';
+
+/** A point of a stroke; x and y from 0 to 1 over the pad, width in pad widths. */
+export interface InkPoint {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+export type Stroke = readonly InkPoint[];
+
+export type DigitSource =
+  | { readonly kind: 'drawing'; readonly strokes: readonly Stroke[] }
+  | { readonly kind: 'sample'; readonly index: number; readonly label: number; readonly pixels: Uint8Array }
+  | { readonly kind: 'picture'; readonly name: string; readonly bitmap: ImageBitmap };
+
+export interface Digit {
+  readonly pixels: Uint8Array;
+  /** Milliseconds that the preparation took; 0 for test digits, which are prepared already. */
+  readonly prepareMs: number;
+  /** False while a stroke is still being drawn: such a digit is shown, not sent. */
+  readonly complete: boolean;
+}
+
+export interface DigitSlice {
+  readonly source: DigitSource;
+  readonly digit: Digit | null;
+  /** Why the last picture could not be used, as a sentence. */
+  readonly pictureProblem: string | null;
+  /** Adds to the drawing; on top of a test digit or a picture it starts a new one. */
+  addStroke(stroke: Stroke): void;
+  /** Takes back the last stroke, or the test digit or picture. */
+  undo(): void;
+  clear(): void;
+  showSource(source: DigitSource): void;
+  setDigit(digit: Digit | null): void;
+  setPictureProblem(problem: string | null): void;
+}
+
+const EMPTY: DigitSource = { kind: 'drawing', strokes: [] };
+
+export const createDigitSlice: StateCreator<AppState, [], [], DigitSlice> = (set) => ({
+  source: EMPTY,
+  digit: null,
+  pictureProblem: null,
+  addStroke: (stroke) =>
+    set(({ source }) => {
+      const earlier = source.kind === 'drawing' ? source.strokes : [];
+      return { source: { kind: 'drawing', strokes: [...earlier, stroke] }, pictureProblem: null };
+    }),
+  undo: () =>
+    set(({ source }) => ({
+      source: source.kind === 'drawing' ? { kind: 'drawing', strokes: source.strokes.slice(0, -1) } : EMPTY,
+    })),
+  clear: () => set({ source: EMPTY, digit: null, pictureProblem: null }),
+  showSource: (source) => set({ source, pictureProblem: null }),
+  setDigit: (digit) => set({ digit }),
+  setPictureProblem: (pictureProblem) => set({ pictureProblem }),
+});

@@ -1,0 +1,17 @@
+import react from '@vitejs/plugin-react';
+import { defaultClientConditions, defineConfig } from 'vite';
+import { contentSecurityPolicyPlugin } from './vite/content-security-policy.js';
+import { mnistSamples } from './vite/mnist-samples.js';
+
+export default defineConfig({
+  plugins: [react(), mnistSamples(), contentSecurityPolicyPlugin()],
+  // Workspace packages are read from their TypeScript, so that no stale build of theirs can reach the page.
+  resolve: { conditions: ['source', ...defaultClientConditions] },
+  worker: { format: 'es' },
+  build: {
+    target: 'es2022',
+    // Inlined assets would be data: URLs, which the content security policy refuses for fonts.
+    assetsInlineLimit: 0,
+    rollupOptions: { input: { main: 'index.html', selftest: 'selftest.html' } },
+  },
+});
