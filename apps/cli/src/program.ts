@@ -31,12 +31,12 @@ export function createProgram(version: string): Command {
     .showHelpAfterError('(--help tells more)')
     .addHelpText(
       'after',
-      examples(
+      `${examples(
         'trivet init',
         'trivet share model.h5 --name mnist',
         'trivet serve mnist',
         'trivet predict mnist --mnist 7',
-      ) + `\n${EXIT_CODES_HELP}`,
+      )}\n${EXIT_CODES_HELP}`,
     );
   for (const command of COMMANDS) {
     program.addCommand(

@@ -1,5 +1,5 @@
 /** `trivet worker`: runs one worker until it is told to stop. */
-import { startWorker } from '@trivet/workers';
+import { loadWorkerConfig, startWorker } from '@trivet/workers';
 import { Command } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { examples } from './options.js';
@@ -11,7 +11,7 @@ export function workerCommand(): Command {
     .addHelpText('after', examples('trivet worker --config .trivet/alice/alice.json'))
     .action(async ({ config }: { readonly config: string }) => {
       const { signal, release } = onInterrupt();
-      const worker = await startWorker(config);
+      const worker = await startWorker(await loadWorkerConfig(config), { processMetrics: true });
       try {
         await Promise.race([aborted(signal), parentGone()]);
       } finally {

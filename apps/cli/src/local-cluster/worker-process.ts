@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The built command line; this file's folder is two below the package, in src and in dist. */
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const STOP_TIMEOUT_MS = 5_000;
+/** A worker answers what is open for up to five seconds before it closes. */
+const STOP_TIMEOUT_MS = 10_000;
 
 export interface WorkerExit {
   readonly name: string;
