@@ -1,0 +1,70 @@
+// `npm test`: installs what is missing, then runs every check and every test, and ends with the true sums.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureChromium } from './chromium.mjs';
+import { bin, build, execute, install, ROOT, requireNode, run } from './environment.mjs';
+
+const RESULTS = join(ROOT, 'test-results');
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+function add(passed, failed, skipped = 0) {
+  totals.passed += passed;
+  totals.failed += failed;
+  totals.skipped += skipped;
+}
+
+/** A check without tests of its own counts as one. */
+async function check(name, command, args) {
+  process.stdout.write(`\n— ${name}\n`);
+  add(...((await execute(command, args)) === 0 ? [1, 0] : [0, 1]));
+}
+
+/** A runner that writes a report; one that ends badly without a failed test in it counts as one failure. */
+async function suite(name, command, args, reportFile, read, options = {}) {
+  process.stdout.write(`\n— ${name}\n`);
+  rmSync(reportFile, { force: true });
+  const code = await execute(command, args, options);
+  const [passed, failed, skipped] = existsSync(reportFile)
+    ? read(JSON.parse(readFileSync(reportFile, 'utf8')))
+    : [0, 0, 0];
+  add(passed, code !== 0 && failed === 0 ? 1 : failed, skipped);
+  if (passed + failed === 0) add(0, 1);
+}
+
+await run(async () => {
+  requireNode();
+  await install();
+  try {
+    await build();
+    add(1, 0);
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    add(0, 1);
+  }
+  mkdirSync(RESULTS, { recursive: true });
+  const unit = join(RESULTS, 'vitest.json');
+  const browser = join(RESULTS, 'playwright.json');
+
+  await check('Format and lint', bin('biome'), ['check', '.']);
+  await check('Import rules', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'apps']);
+  await suite(
+    'Unit and integration tests',
+    bin('vitest'),
+    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${unit}`],
+    unit,
+    (report) => [report.numPassedTests, report.numFailedTests, report.numPendingTests + report.numTodoTests],
+  );
+  const chromium = await ensureChromium();
+  await suite(
+    'Browser tests',
+    bin('playwright'),
+    ['test', '--config', 'e2e/playwright.config.ts'],
+    browser,
+    ({ stats }) => [stats.expected + stats.flaky, stats.unexpected, stats.skipped],
+    { env: { ...process.env, TRIVET_CHROMIUM: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: browser } },
+  );
+
+  if (totals.skipped > 0) process.stdout.write(`\n${totals.skipped} skipped; the lines above say why.\n`);
+  process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed\n`);
+  if (totals.failed > 0) process.exitCode = 1;
+});
