@@ -41,7 +41,7 @@ export const helloSchema = z.strictObject({
 export const stateSchema = z.strictObject({
   /** Manifest digests of the models that it can run. */
   models: z.array(hexSchema(DIGEST_BYTES)).max(1024),
-  /** The link to the third worker, from this worker to the one that reads this; null while it is down. */
+  /** Id of the sender's link to the third worker, who is neither sender nor receiver; null while it is down. */
   link: hexSchema(LINK_ID_BYTES).nullable(),
   /** From the leader only: how far each served model has come. */
   serving: z.array(z.strictObject({ digest: hexSchema(DIGEST_BYTES), served: z.int().min(0) })).max(1024),

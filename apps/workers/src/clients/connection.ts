@@ -1,0 +1,258 @@
+/**
+ * One client's connection: decodes each event strictly, does what it asks, and acknowledges it with an Outcome. An
+ * event that cannot be acknowledged, for it brings no acknowledgement function, ends the connection.
+ */
+import {
+  attachmentBytes,
+  authenticateSchema,
+  cancelSchema,
+  EVENTS,
+  emptySchema,
+  type Outcome,
+  parseStrict,
+  serveSchema,
+  shareBeginSchema,
+  shareChunkSchema,
+  shareCommitSchema,
+  stopSchema,
+  TrivetError,
+  type WorkerStatus,
+} from '@trivet/shared-types';
+import type { Socket } from 'socket.io';
+import type { WorkerConfig } from '../config/schema.js';
+import type { Logger } from '../observe/logger.js';
+import type { Model, Models } from '../serving/models.js';
+import type { OpenRequest } from '../serving/request-table.js';
+import type { Serving } from '../serving/serving.js';
+import { OwnerSession } from './owner-session.js';
+import { Upload } from './upload.js';
+
+/** Control events that one connection may have under way. */
+const MAX_CONTROL_EVENTS = 32;
+const MAX_UPLOADS = 4;
+const MAX_AUTHENTICATION_FAILURES = 3;
+
+export interface ConnectionContext {
+  readonly config: WorkerConfig;
+  readonly serving: Serving;
+  readonly models: Models;
+  readonly log: Logger;
+  readonly status: () => WorkerStatus;
+}
+
+type Acknowledge = (outcome: Outcome<unknown>) => void;
+
+export class ClientConnection {
+  watching = false;
+  readonly #requests = new Map<string, OpenRequest>();
+  readonly #uploads = new Map<string, Upload>();
+  /** Digests of the models that this connection has had served. */
+  readonly #served = new Set<string>();
+  readonly #owner: OwnerSession;
+  readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
+  #controlEvents = 0;
+  #authenticationFailures = 0;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly context: ConnectionContext,
+  ) {
+    const { clusterId, ownerKey, index, name } = context.config;
+    this.#owner = new OwnerSession({ ownerKey, clusterId, workerIndex: index, worker: name });
+    this.#handlers = this.#handlersByEvent();
+    socket.onAny((event: string, ...parts: unknown[]) => this.#dispatch(event, parts));
+    socket.on('disconnect', () => this.#disconnected());
+  }
+
+  /** Pushes the worker's state. */
+  pushStatus(status: WorkerStatus): void {
+    this.socket.emit(EVENTS.server.status, status);
+  }
+
+  /** Tells the connection that had the model served how far it has come. */
+  pushServed(model: Model): void {
+    if (!this.#served.has(model.digest)) return;
+    const { served, requestLimit } = model.records;
+    if (served > 0) this.socket.emit(EVENTS.server.served, { model: model.name, served, requestLimit });
+  }
+
+  #handlersByEvent(): ReadonlyMap<string, (payload: unknown) => unknown> {
+    const { models, serving, status } = this.context;
+    const owner = (handler: (payload: unknown) => unknown) => (payload: unknown) => {
+      this.#owner.require();
+      return handler(payload);
+    };
+    return new Map<string, (payload: unknown) => unknown>([
+      [EVENTS.describe, (payload) => parseEmpty(payload) && status()],
+      [
+        EVENTS.watch,
+        (payload) => {
+          parseEmpty(payload);
+          this.watching = true;
+          return status();
+        },
+      ],
+      [
+        EVENTS.cancel,
+        (payload) => {
+          const { requestId } = parseStrict(cancelSchema, payload, 'The cancellation');
+          const request = this.#requests.get(requestId);
+          if (request !== undefined) serving.cancel(request);
+          return {};
+        },
+      ],
+      [EVENTS.challenge, (payload) => parseEmpty(payload) && { challenge: this.#owner.challenge() }],
+      [EVENTS.authenticate, (payload) => this.#authenticate(payload)],
+      [EVENTS.shareBegin, owner((payload) => this.#shareBegin(payload))],
+      [
+        EVENTS.shareChunk,
+        owner((payload) => {
+          const { uploadId, offset, data } = parseStrict(shareChunkSchema, payload, 'The chunk');
+          this.#upload(uploadId).append(offset, data);
+          return {};
+        }),
+      ],
+      [
+        EVENTS.shareCommit,
+        owner(async (payload) => {
+          const upload = this.#upload(parseStrict(shareCommitSchema, payload, 'The commit').uploadId);
+          this.#uploads.delete(upload.id);
+          const model = await models.install(upload.manifest, upload.complete());
+          return { digest: model.digest };
+        }),
+      ],
+      [
+        EVENTS.serve,
+        owner(async (payload) => {
+          const { model, requestLimit } = parseStrict(serveSchema, payload, 'The request to serve');
+          this.#served.add(models.byName(model).digest);
+          await serving.serve(model, requestLimit);
+          return {};
+        }),
+      ],
+      [
+        EVENTS.stop,
+        owner(async (payload) => {
+          await serving.stop(parseStrict(stopSchema, payload, 'The request to stop').model);
+          return {};
+        }),
+      ],
+    ]);
+  }
+
+  #dispatch(event: string, parts: readonly unknown[]): void {
+    const acknowledge = parts.at(-1) as Acknowledge;
+    if (typeof acknowledge !== 'function') {
+      this.socket.disconnect(true);
+      return;
+    }
+    const handler = this.#handlers.get(event);
+    if (parts.length !== 2 || (handler === undefined && event !== EVENTS.predict)) {
+      acknowledge(
+        this.#failure(new TrivetError('INVALID_ARGUMENT', 'This worker does not know that event.')),
+      );
+    } else if (handler === undefined) {
+      this.#predict(parts[0], acknowledge);
+    } else {
+      void this.#control(handler, parts[0], acknowledge);
+    }
+  }
+
+  #predict(payload: unknown, acknowledge: Acknowledge): void {
+    const { config, serving } = this.context;
+    try {
+      if (this.#requests.size >= config.limits.maxRequestsPerConnection) {
+        throw new TrivetError(
+          'RESOURCE_EXHAUSTED',
+          `${this.#requests.size} requests of this connection are open already, as many as may be.`,
+        );
+      }
+      const request = serving.predict(attachmentBytes(payload, 'The request'), (outcome) => {
+        if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
+        acknowledge(outcome instanceof TrivetError ? this.#failure(outcome) : { ok: true, value: outcome });
+      });
+      // Already answered when the leader has refused it on the spot.
+      if (!request.answered) this.#requests.set(request.id, request);
+    } catch (error) {
+      acknowledge(this.#failure(error));
+    }
+  }
+
+  async #control(
+    handler: (payload: unknown) => unknown,
+    payload: unknown,
+    acknowledge: Acknowledge,
+  ): Promise<void> {
+    if (this.#controlEvents >= MAX_CONTROL_EVENTS) {
+      const message = 'Too many events at once; wait for their answers.';
+      acknowledge(this.#failure(new TrivetError('RESOURCE_EXHAUSTED', message)));
+      return;
+    }
+    this.#controlEvents += 1;
+    try {
+      acknowledge({ ok: true, value: await handler(payload) });
+    } catch (error) {
+      acknowledge(this.#failure(error));
+      if (this.#authenticationFailures >= MAX_AUTHENTICATION_FAILURES) this.socket.disconnect(true);
+    } finally {
+      this.#controlEvents -= 1;
+    }
+  }
+
+  #authenticate(payload: unknown): object {
+    const { signature } = parseStrict(authenticateSchema, payload, 'The authentication');
+    try {
+      this.#owner.authenticate(signature);
+    } catch (error) {
+      this.#authenticationFailures += 1;
+      this.context.log.warn({ address: this.socket.handshake.address }, 'owner authentication failed');
+      throw error;
+    }
+    return {};
+  }
+
+  #shareBegin(payload: unknown): { uploadId: string } {
+    const { manifest, bytes } = parseStrict(shareBeginSchema, payload, 'The request to share');
+    const { limits, name } = this.context.config;
+    this.context.models.check(manifest);
+    if (bytes > limits.maxModelBytes) {
+      throw new TrivetError('RESOURCE_EXHAUSTED', `A share may have ${limits.maxModelBytes} bytes at most.`);
+    }
+    if (this.#uploads.size >= MAX_UPLOADS) {
+      throw new TrivetError('RESOURCE_EXHAUSTED', `${MAX_UPLOADS} uploads are open; commit one first.`);
+    }
+    const upload = new Upload(manifest, bytes, name);
+    this.#uploads.set(upload.id, upload);
+    return { uploadId: upload.id };
+  }
+
+  #upload(id: string): Upload {
+    const upload = this.#uploads.get(id);
+    if (upload === undefined)
+      throw new TrivetError('NOT_FOUND', 'There is no such upload on this connection.');
+    return upload;
+  }
+
+  #disconnected(): void {
+    this.watching = false;
+    this.#uploads.clear();
+    this.#served.clear();
+    for (const request of [...this.#requests.values()]) this.context.serving.cancel(request);
+  }
+
+  /** What a client is told: a coded error with this worker's name; anything unexpected is only logged in full. */
+  #failure(error: unknown): Outcome<never> {
+    const { name } = this.context.config;
+    if (!(error instanceof TrivetError)) {
+      this.context.log.error({ err: error }, 'an event could not be handled');
+      const message = `${name} could not handle the event; its log says why.`;
+      return { ok: false, error: { code: 'INTERNAL', message, worker: name } };
+    }
+    return { ok: false, error: { ...error.toBody(), worker: error.worker ?? name } };
+  }
+}
+
+function parseEmpty(payload: unknown): true {
+  parseStrict(emptySchema, payload, 'The payload');
+  return true;
+}

@@ -1,0 +1,103 @@
+/**
+ * The client endpoint: socket.io over WebSocket, and health, readiness and metrics over HTTP, on one port.
+ */
+import { once } from 'node:events';
+import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { CLIENT_LIMITS } from '@trivet/shared-types';
+import { Server } from 'socket.io';
+import type { Model } from '../serving/models.js';
+import { ClientConnection, type ConnectionContext } from './connection.js';
+import { isAllowedOrigin } from './origins.js';
+
+const STATUS_EVERY_MS = 1000;
+/** Several changes in a row are one push. */
+const COALESCE_MS = 20;
+
+export interface EndpointOptions extends ConnectionContext {
+  readonly tls: { readonly cert: string; readonly key: Buffer } | null;
+  /** Answers plain HTTP requests. */
+  readonly http: RequestListener;
+}
+
+export class ClientEndpoint {
+  readonly #connections = new Set<ClientConnection>();
+  readonly #http: HttpServer;
+  readonly #io: Server;
+  #periodic: NodeJS.Timeout | undefined;
+  #pushing: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: EndpointOptions) {
+    const { config, http, tls } = options;
+    this.#http = tls === null ? createHttpServer(http) : createHttpsServer(tls, http);
+    this.#io = new Server(this.#http, {
+      transports: ['websocket'],
+      serveClient: false,
+      maxHttpBufferSize: CLIENT_LIMITS.maxMessageBytes,
+      perMessageDeflate: false,
+      pingInterval: 10_000,
+      pingTimeout: 10_000,
+      allowRequest: (request, decide) => {
+        if (!isAllowedOrigin(request.headers.origin, config.client.origins)) {
+          decide('origin not allowed', false);
+        } else if (this.#connections.size >= config.limits.maxConnections) {
+          decide('too many connections', false);
+        } else {
+          decide(null, true);
+        }
+      },
+    });
+    this.#io.on('connection', (socket) => {
+      const connection = new ClientConnection(socket, options);
+      this.#connections.add(connection);
+      socket.on('disconnect', () => this.#connections.delete(connection));
+    });
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return (this.#http.address() as AddressInfo).port;
+  }
+
+  /** @throws the listen error, for example EADDRINUSE */
+  async start(): Promise<void> {
+    const { host, port } = this.options.config.client;
+    this.#http.listen(port, host);
+    await once(this.#http, 'listening');
+    this.#periodic = setInterval(() => this.#push(), STATUS_EVERY_MS);
+  }
+
+  /** Watchers are told within a moment. */
+  changed(): void {
+    this.#pushing ??= setTimeout(() => {
+      this.#pushing = undefined;
+      this.#push();
+    }, COALESCE_MS);
+  }
+
+  served(model: Model): void {
+    for (const connection of this.#connections) connection.pushServed(model);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#periodic);
+    clearTimeout(this.#pushing);
+    if (!this.#http.listening) return;
+    const closed = once(this.#http, 'close');
+    await this.#io.close();
+    this.#http.closeAllConnections();
+    await closed;
+  }
+
+  #push(): void {
+    const watchers = [...this.#connections].filter((connection) => connection.watching);
+    if (watchers.length === 0) return;
+    const status = this.options.status();
+    for (const watcher of watchers) watcher.pushStatus(status);
+  }
+}

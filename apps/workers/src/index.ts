@@ -1,0 +1,12 @@
+/** The worker service as a library: what the command line uses. */
+export {
+  type ClusterOptions,
+  type ClusterWorkerOptions,
+  type CreatedCluster,
+  createCluster,
+  DEFAULT_WORKERS,
+} from './cluster/create.js';
+export { loadWorkerConfig } from './config/load.js';
+export { type WorkerConfig, workerConfigSchema } from './config/schema.js';
+export { createLogger, type Logger } from './observe/logger.js';
+export { type RunningWorker, startWorker, type WorkerOptions } from './worker.js';

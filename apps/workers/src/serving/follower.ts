@@ -1,0 +1,149 @@
+/**
+ * Workers 1 and 2: tell the leader which requests have arrived, and run the batches that it proposes.
+ *
+ * A request that its client gave up is answered at once, but its shares stay until the leader confirms that no batch
+ * has it: a batch that crosses the news on its way still runs, for the sake of the others in it.
+ */
+import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import { encodeFrame, FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
+import type { Link } from '../mesh/link.js';
+import {
+  decodeProposal,
+  decodeRefusal,
+  decodeServed,
+  encodeArrived,
+  encodeError,
+  encodeRefusal,
+  type Proposal,
+} from '../mesh/messages.js';
+import type { Session } from '../mesh/session.js';
+import type { Role, ServingContext } from './context.js';
+import { LEADER, type Links } from './peers.js';
+import type { OpenRequest } from './request-table.js';
+import { runBatch } from './run-batch.js';
+
+export class Follower implements Role {
+  readonly queuedBatches = 0;
+  readonly #third: PartyIndex;
+
+  constructor(
+    private readonly context: ServingContext,
+    private readonly links: Links,
+  ) {
+    const { index } = context.self;
+    this.#third = nextParty(index) === LEADER ? previousParty(index) : nextParty(index);
+  }
+
+  get queueLength(): number {
+    let waiting = 0;
+    for (const request of this.context.table.values()) if (request.batch === null) waiting += 1;
+    return waiting;
+  }
+
+  admitted(request: OpenRequest): void {
+    const { id, model, count, deadlineMs } = request;
+    const payload = encodeArrived({ requestId: id, digest: model.digest, count, deadlineMs });
+    this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
+  }
+
+  refused(requestId: string, error: TrivetError): void {
+    this.links.link(LEADER)?.send(FRAME_KINDS.withdraw, encodeRefusal(requestId, error));
+  }
+
+  givenUp(request: OpenRequest, error: TrivetError): void {
+    const leader = this.links.link(LEADER);
+    if (leader === undefined) this.context.table.remove(request);
+    else leader.send(FRAME_KINDS.withdraw, encodeRefusal(request.id, error));
+  }
+
+  frame(link: Link, kind: FrameKind, session: SessionKey, payload: Uint8Array): void {
+    const { models, onServed, table } = this.context;
+    if (link.peer.index !== LEADER) {
+      throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader may send.`);
+    }
+    if (kind === FRAME_KINDS.propose) {
+      this.#run(link, session, decodeProposal(payload));
+    } else if (kind === FRAME_KINDS.reject) {
+      const { requestId, error } = decodeRefusal(payload, link.peer.name);
+      const request = table.get(requestId);
+      if (request === undefined || request.batch !== null) return;
+      request.answer(error);
+      table.remove(request);
+    } else if (kind === FRAME_KINDS.served) {
+      const { digest, served } = decodeServed(payload);
+      const model = models.byDigest(digest);
+      if (model === undefined) return;
+      model.records.noteServed(served);
+      onServed(model);
+    } else {
+      throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader takes.`);
+    }
+  }
+
+  peersChanged(): void {}
+
+  linkDown(link: Link, error: TrivetError): void {
+    const { table } = this.context;
+    for (const request of [...table.values()]) {
+      if (request.batch !== null) continue;
+      table.giveUp(request, error);
+      if (link.peer.index === LEADER) table.remove(request);
+    }
+  }
+
+  close(): void {}
+
+  #run(leader: Link, key: SessionKey, proposal: Proposal): void {
+    const { self, sessions, table, models } = this.context;
+    const held = proposal.requestIds
+      .map((id) => table.get(id))
+      .filter((request) => request !== undefined && request.batch === null) as OpenRequest[];
+    const model = models.byDigest(proposal.digest);
+    const third = this.links.link(this.#third);
+    let session: Session | undefined;
+    try {
+      if (third === undefined || third.id !== proposal.link) {
+        const message = `The connection between ${self.name} and its peer has just changed; try again.`;
+        throw new TrivetError('UNAVAILABLE', message, self.name);
+      }
+      session = sessions.start(key, [leader, third]);
+      if (session.error !== null) throw session.error;
+      const fits =
+        model !== undefined &&
+        held.length === proposal.requestIds.length &&
+        held.every((request) => request.model === model);
+      if (!fits) {
+        throw new TrivetError('ABORTED', `${self.name} does not hold every request of the batch.`, self.name);
+      }
+    } catch (error) {
+      this.#decline([leader, third], key, session, held, error as TrivetError);
+      return;
+    }
+    void this.#finish(leader, session, held);
+  }
+
+  async #finish(leader: Link, session: Session, requests: readonly OpenRequest[]): Promise<void> {
+    const model = requests[0]!.model;
+    const done = await runBatch(this.context, { session, model, requests });
+    this.context.sessions.end(session);
+    if (done) leader.send(FRAME_KINDS.done, undefined, session.key);
+  }
+
+  /** The leader has spent these requests on a batch that cannot run: everybody is told. */
+  #decline(
+    links: readonly (Link | undefined)[],
+    key: SessionKey,
+    session: Session | undefined,
+    held: readonly OpenRequest[],
+    error: TrivetError,
+  ): void {
+    const frame = encodeFrame(FRAME_KINDS.abort, key, 0, encodeError(error));
+    for (const link of links) link?.write(frame);
+    if (session !== undefined) this.context.sessions.end(session);
+    for (const request of held) {
+      request.answer(error);
+      this.context.table.remove(request);
+    }
+  }
+}

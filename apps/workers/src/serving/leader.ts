@@ -1,0 +1,329 @@
+/**
+ * Worker 0: decides which requests run together, and when. A request may run once all three workers hold it; the
+ * leader hears of arrivals, forms batches, and proposes each to the others under a fresh session id. It learns ids,
+ * model, number of images and timing: what any worker sees of its own requests.
+ */
+import { randomBytes } from 'node:crypto';
+import { TrivetError } from '@trivet/shared-types';
+import type { WorkerConfig } from '../config/schema.js';
+import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
+import type { Link } from '../mesh/link.js';
+import {
+  type Arrived,
+  decodeArrived,
+  decodeRefusal,
+  encodeProposal,
+  encodeRefusal,
+  encodeServed,
+} from '../mesh/messages.js';
+import type { Session } from '../mesh/session.js';
+import { type Batch, BatchQueue } from './batch-queue.js';
+import type { Role, ServingContext } from './context.js';
+import type { Model } from './models.js';
+import { LEADER, type Links } from './peers.js';
+import { RecentRefusals } from './recent-refusals.js';
+import type { OpenRequest } from './request-table.js';
+import { runBatch } from './run-batch.js';
+import type { Reservation } from './serve-records.js';
+
+/** Bits of the three workers that hold a request. */
+const ALL = 0b111;
+const SWEEP_MS = 1000;
+/** After its deadline a follower tells of it; this is for those that cannot. */
+const GRACE_MS = 2000;
+
+interface Gathering {
+  readonly id: string;
+  readonly digest: string;
+  readonly count: number;
+  readonly expiresAt: number;
+  holders: number;
+  request: OpenRequest | null;
+  running: boolean;
+}
+
+interface RunningBatch {
+  readonly session: Session;
+  /** Bits of the followers that have ended it well. */
+  done: number;
+  onDone: (() => void) | null;
+}
+
+export interface LeaderOptions {
+  readonly batching: WorkerConfig['batching'];
+  readonly maxRequests: number;
+}
+
+export class Leader implements Role {
+  readonly #gatherings = new Map<string, Gathering>();
+  readonly #refusals = new RecentRefusals();
+  readonly #queue: BatchQueue<Gathering>;
+  readonly #running = new Map<SessionKey, RunningBatch>();
+  readonly #bootNonce = randomBytes(8).toString('latin1');
+  readonly #sweep: NodeJS.Timeout;
+  #counter = 0n;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly context: ServingContext,
+    private readonly links: Links,
+    private readonly options: LeaderOptions,
+  ) {
+    this.#queue = new BatchQueue(options.batching, context.self.name);
+    this.#sweep = setInterval(() => this.#sweepExpired(), SWEEP_MS);
+  }
+
+  get queuedBatches(): number {
+    return this.#queue.length;
+  }
+
+  get queueLength(): number {
+    return this.#queue.requests;
+  }
+
+  admitted(request: OpenRequest): void {
+    const gathering = this.#gather(request.id, request.model.digest, request.count, request.deadlineMs);
+    gathering.request = request;
+    this.#hold(gathering, LEADER, request.model.digest, request.count);
+  }
+
+  refused(requestId: string, error: TrivetError): void {
+    const gathering = this.#gatherings.get(requestId);
+    if (gathering !== undefined) this.#reject(gathering, error);
+    else this.#refusals.add(requestId, error);
+  }
+
+  givenUp(request: OpenRequest, error: TrivetError): void {
+    const gathering = this.#gatherings.get(request.id);
+    if (gathering !== undefined && !gathering.running) this.#reject(gathering, error);
+  }
+
+  frame(link: Link, kind: FrameKind, session: SessionKey, payload: Uint8Array): void {
+    if (kind === FRAME_KINDS.arrived) {
+      this.#arrived(link, decodeArrived(payload));
+    } else if (kind === FRAME_KINDS.withdraw) {
+      const { requestId, error } = decodeRefusal(payload, link.peer.name);
+      const gathering = this.#gatherings.get(requestId);
+      if (gathering === undefined) {
+        this.#refusals.add(requestId, error);
+        link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
+      } else if (!gathering.running) {
+        this.#reject(gathering, error);
+      }
+    } else if (kind === FRAME_KINDS.done) {
+      const running = this.#running.get(session);
+      if (running === undefined || running.session.links[link.peer.index] !== link) return;
+      running.done |= 1 << link.peer.index;
+      running.onDone?.();
+    } else {
+      throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader sends.`);
+    }
+  }
+
+  peersChanged(): void {
+    const obstacle = this.context.peers.obstacle();
+    if (obstacle !== null) this.#rejectWaiting(obstacle);
+  }
+
+  linkDown(_link: Link, error: TrivetError): void {
+    this.#rejectWaiting(error);
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+    clearTimeout(this.#timer);
+  }
+
+  #arrived(link: Link, message: Arrived): void {
+    const { requestId, digest, count, deadlineMs } = message;
+    const { self, table } = this.context;
+    const refuse = (error: TrivetError) => link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
+    const refusal = this.#refusals.get(requestId);
+    if (refusal !== undefined) {
+      refuse(refusal);
+    } else if (table.isPast(requestId)) {
+      refuse(new TrivetError('ALREADY_EXISTS', 'This request id was used before.', self.name));
+    } else if (!this.#gatherings.has(requestId) && this.#gatherings.size >= 2 * this.options.maxRequests) {
+      const message = `${self.name} holds as many requests as it may; try again later.`;
+      refuse(new TrivetError('RESOURCE_EXHAUSTED', message, self.name));
+    } else {
+      this.#hold(this.#gather(requestId, digest, count, deadlineMs), link.peer.index, digest, count);
+    }
+  }
+
+  #gather(id: string, digest: string, count: number, deadlineMs: number): Gathering {
+    let gathering = this.#gatherings.get(id);
+    if (gathering === undefined) {
+      const expiresAt = performance.now() + deadlineMs + GRACE_MS;
+      gathering = { id, digest, count, expiresAt, holders: 0, request: null, running: false };
+      this.#gatherings.set(id, gathering);
+    }
+    return gathering;
+  }
+
+  /** One more worker holds the request: what it holds must be what the others hold. */
+  #hold(gathering: Gathering, holder: number, digest: string, count: number): void {
+    gathering.holders |= 1 << holder;
+    if (gathering.running) return;
+    if (gathering.digest !== digest || gathering.count !== count) {
+      const message = 'The three workers were sent different requests under one id.';
+      this.#reject(gathering, new TrivetError('INVALID_ARGUMENT', message, this.context.self.name));
+      return;
+    }
+    if (gathering.holders !== ALL) return;
+    try {
+      const obstacle = this.context.peers.obstacle();
+      if (obstacle !== null) throw obstacle;
+      gathering.request!.model.records.checkRoom(count, 0, this.context.self.name);
+      this.#queue.add(gathering, performance.now());
+    } catch (error) {
+      this.#reject(gathering, error as TrivetError);
+      return;
+    }
+    this.#pump();
+  }
+
+  /** Ends a request that is in no batch, on all three workers. */
+  #reject(gathering: Gathering, error: TrivetError): void {
+    this.#queue.remove(gathering);
+    this.#gatherings.delete(gathering.id);
+    this.#refusals.add(gathering.id, error);
+    const payload = encodeRefusal(gathering.id, error);
+    for (const peer of this.context.peers.others) {
+      if ((gathering.holders & (1 << peer.index)) === 0) continue;
+      this.links.link(peer.index)?.send(FRAME_KINDS.reject, payload);
+    }
+    if (gathering.request !== null) {
+      gathering.request.answer(error);
+      this.context.table.remove(gathering.request);
+    }
+  }
+
+  #rejectWaiting(error: TrivetError): void {
+    for (const gathering of [...this.#gatherings.values()]) {
+      if (!gathering.running) this.#reject(gathering, error);
+    }
+  }
+
+  /** Starts every batch that may start now. */
+  #pump(): void {
+    clearTimeout(this.#timer);
+    while (this.#running.size < this.options.batching.maxBatchesInFlight) {
+      const now = performance.now();
+      const batch = this.#queue.take(now);
+      if (batch === undefined) {
+        const dueIn = this.#queue.nextDueIn(now);
+        if (dueIn !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.ceil(dueIn));
+        return;
+      }
+      this.#start(batch);
+    }
+  }
+
+  #start(batch: Batch<Gathering>): void {
+    const { peers, models, sessions, self } = this.context;
+    const links = peers.both();
+    const followersLink = peers.followersLink();
+    const model = models.byDigest(batch.digest);
+    if (links === undefined || followersLink === undefined || model === undefined) {
+      const error =
+        peers.obstacle() ?? new TrivetError('NOT_FOUND', 'The model was replaced by a newer one.', self.name);
+      for (const gathering of batch.items) this.#reject(gathering, error);
+      return;
+    }
+    const { gatherings, images } = this.#withRoom(batch, model);
+    if (gatherings.length === 0) return;
+    const requests = gatherings.map((gathering) => gathering.request!);
+    for (const gathering of gatherings) gathering.running = true;
+    const key = this.#nextKey();
+    const session = sessions.start(key, links);
+    const running: RunningBatch = { session, done: 1 << LEADER, onDone: null };
+    this.#running.set(key, running);
+    const requestIds = gatherings.map((gathering) => gathering.id);
+    const proposal = encodeProposal({ link: followersLink, digest: batch.digest, requestIds });
+    for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
+    void this.#finish(running, model, requests, model.records.reserve(images));
+  }
+
+  /** Those of a batch that the owner's limit leaves room for; the others are refused. */
+  #withRoom(batch: Batch<Gathering>, model: Model): { gatherings: Gathering[]; images: number } {
+    const gatherings: Gathering[] = [];
+    let images = 0;
+    for (const gathering of batch.items) {
+      try {
+        model.records.checkRoom(gathering.count, images, this.context.self.name);
+        gatherings.push(gathering);
+        images += gathering.count;
+      } catch (error) {
+        this.#reject(gathering, error as TrivetError);
+      }
+    }
+    return { gatherings, images };
+  }
+
+  async #finish(
+    running: RunningBatch,
+    model: Model,
+    requests: readonly OpenRequest[],
+    reservation: Reservation,
+  ): Promise<void> {
+    const { session } = running;
+    const { sessions, self, onServed, peers } = this.context;
+    const lastDeadline = Math.max(...requests.map((request) => request.deadlineAt));
+    const timer = setTimeout(
+      () => {
+        session.fail(
+          new TrivetError('DEADLINE_EXCEEDED', 'The batch did not end within its deadline.', self.name),
+          true,
+        );
+      },
+      lastDeadline - performance.now() + GRACE_MS,
+    );
+    const { durable } = reservation;
+    const answered = await runBatch(this.context, { session, model, requests, durable });
+    if (answered) await this.#everybodyDone(running);
+    clearTimeout(timer);
+    sessions.end(session);
+    this.#running.delete(session.key);
+    for (const request of requests) this.#gatherings.delete(request.id);
+    // A follower that gave the batch up has answered nobody; of one that was lost this is not known, so it counts.
+    const counts = answered && (session.error === null || session.error.worker === self.name);
+    if (!counts) {
+      reservation.giveBack();
+    } else if (reservation.commit()) {
+      const served = encodeServed(model.digest, model.records.served);
+      for (const peer of peers.others) this.links.link(peer.index)?.send(FRAME_KINDS.served, served);
+      onServed(model);
+    }
+    this.#pump();
+  }
+
+  /** Resolves when both followers have ended the batch, or the session has failed. */
+  #everybodyDone(running: RunningBatch): Promise<void> {
+    return new Promise((resolve) => {
+      const check = () => {
+        if (running.done === ALL || running.session.error !== null) resolve();
+      };
+      running.onDone = check;
+      running.session.signal.addEventListener('abort', check, { once: true });
+      check();
+    });
+  }
+
+  #nextKey(): SessionKey {
+    this.#counter += 1n;
+    const counter = Buffer.alloc(8);
+    counter.writeBigUInt64BE(this.#counter);
+    return this.#bootNonce + counter.toString('latin1');
+  }
+
+  #sweepExpired(): void {
+    const now = performance.now();
+    const { self } = this.context;
+    for (const gathering of [...this.#gatherings.values()]) {
+      if (gathering.running || gathering.expiresAt > now) continue;
+      const message = 'The request did not arrive at all three workers before its deadline.';
+      this.#reject(gathering, new TrivetError('DEADLINE_EXCEEDED', message, self.name));
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The requests that this worker holds: a client's shares, from their arrival to the answer. An id is used once: a
+ * repetition is refused while the request is open and long after, for a request that ran twice would be answered twice.
+ */
+import type { InputShare } from '@trivet/mpc-core';
+import { type PredictRequest, TrivetError } from '@trivet/shared-types';
+import type { Model } from './models.js';
+
+/** Longer than any deadline. */
+const REMEMBER_MS = 15 * 60_000;
+const MAX_REMEMBERED = 200_000;
+
+export interface OpenRequest {
+  readonly id: string;
+  readonly model: Model;
+  readonly count: number;
+  readonly share: InputShare;
+  readonly deadlineMs: number;
+  /** By `performance.now()`. */
+  readonly arrivedAt: number;
+  readonly deadlineAt: number;
+  /** The batch it runs in, once one was proposed. */
+  batch: { abandon(request: OpenRequest): void } | null;
+  /** Whether the client has its answer; the shares are kept while a batch may still need them. */
+  readonly answered: boolean;
+  /** Answers the client; only the first call counts. */
+  answer(outcome: Uint8Array | TrivetError): void;
+}
+
+export interface RequestTableOptions {
+  readonly worker: string;
+  readonly maxRequests: number;
+  /** The client gave up, or its deadline passed, before there was an answer. */
+  readonly onGivenUp: (request: OpenRequest, error: TrivetError) => void;
+}
+
+export class RequestTable {
+  readonly #open = new Map<string, Entry>();
+  /** Ids of the past, oldest first, and until when they are remembered. */
+  readonly #past = new Map<string, number>();
+
+  constructor(private readonly options: RequestTableOptions) {}
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  get(id: string): OpenRequest | undefined {
+    return this.#open.get(id);
+  }
+
+  values(): IterableIterator<OpenRequest> {
+    return this.#open.values();
+  }
+
+  /** Whether a request with this id was here before. */
+  isPast(id: string): boolean {
+    return this.#past.has(id);
+  }
+
+  /** @throws TrivetError ALREADY_EXISTS when the id was used before */
+  checkNew(id: string): void {
+    if (this.#open.has(id) || this.#past.has(id)) {
+      throw new TrivetError(
+        'ALREADY_EXISTS',
+        'This request id was used before; every request needs a fresh one.',
+        this.options.worker,
+      );
+    }
+  }
+
+  /** Takes a checked request in; `answer` is called exactly once. @throws TrivetError RESOURCE_EXHAUSTED */
+  admit(
+    request: PredictRequest,
+    model: Model,
+    answer: (outcome: Uint8Array | TrivetError) => void,
+  ): OpenRequest {
+    if (this.#open.size >= this.options.maxRequests) {
+      throw new TrivetError(
+        'RESOURCE_EXHAUSTED',
+        `${this.options.worker} holds ${this.#open.size} requests, as many as it may; try again later.`,
+        this.options.worker,
+      );
+    }
+    const entry = new Entry(request, model, answer);
+    entry.timer = setTimeout(() => {
+      this.giveUp(
+        entry,
+        new TrivetError(
+          'DEADLINE_EXCEEDED',
+          `The prediction did not end within ${request.deadlineMs} ms.`,
+          this.options.worker,
+        ),
+      );
+    }, request.deadlineMs);
+    this.#open.set(entry.id, entry);
+    return entry;
+  }
+
+  /** Answers with an error now; the request stays until `remove`, for its batch may have begun elsewhere. */
+  giveUp(request: OpenRequest, error: TrivetError): void {
+    if (request.answered) return;
+    request.answer(error);
+    this.options.onGivenUp(request, error);
+  }
+
+  /** Forgets the shares, remembers the id. */
+  remove(request: OpenRequest): void {
+    const entry = this.#open.get(request.id);
+    if (entry === undefined) return;
+    clearTimeout(entry.timer);
+    this.#open.delete(request.id);
+    this.#remember(request.id);
+  }
+
+  #remember(id: string): void {
+    const now = performance.now();
+    for (const [old, until] of this.#past) {
+      if (until > now && this.#past.size < MAX_REMEMBERED) break;
+      this.#past.delete(old);
+    }
+    this.#past.set(id, now + REMEMBER_MS);
+  }
+}
+
+class Entry implements OpenRequest {
+  readonly id: string;
+  readonly count: number;
+  readonly share: InputShare;
+  readonly deadlineMs: number;
+  readonly arrivedAt = performance.now();
+  readonly deadlineAt: number;
+  batch: OpenRequest['batch'] = null;
+  answered = false;
+  timer: NodeJS.Timeout | undefined;
+  readonly #answer: (outcome: Uint8Array | TrivetError) => void;
+
+  constructor(
+    request: PredictRequest,
+    readonly model: Model,
+    answer: (outcome: Uint8Array | TrivetError) => void,
+  ) {
+    const { requestId, count, deadlineMs, first, second } = request;
+    this.id = requestId;
+    this.count = count;
+    this.share = { count, first, second };
+    this.deadlineMs = deadlineMs;
+    this.deadlineAt = this.arrivedAt + deadlineMs;
+    this.#answer = answer;
+  }
+
+  answer(outcome: Uint8Array | TrivetError): void {
+    if (this.answered) return;
+    this.answered = true;
+    clearTimeout(this.timer);
+    this.#answer(outcome);
+  }
+}

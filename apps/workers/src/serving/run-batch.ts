@@ -1,0 +1,115 @@
+/** Runs one batch on this worker, from its start to the answers. */
+import { nextParty, previousParty } from '@trivet/mpc-core';
+import { encodePredictReply, TrivetError } from '@trivet/shared-types';
+import type { Session } from '../mesh/session.js';
+import type { ServingContext } from './context.js';
+import type { Model } from './models.js';
+import type { OpenRequest } from './request-table.js';
+
+export interface BatchRun {
+  readonly session: Session;
+  readonly model: Model;
+  readonly requests: readonly OpenRequest[];
+  /** No answer leaves before it has resolved. */
+  readonly durable?: Promise<void>;
+}
+
+/**
+ * Runs the protocol and answers every request of the batch, with its reply share or the error that ended the session.
+ * Never rejects; the peers are told of a failure.
+ * @returns whether it went well; `session.error` says why when not
+ */
+export async function runBatch(context: ServingContext, run: BatchRun): Promise<boolean> {
+  const { session, model, requests } = run;
+  const { models, table, metrics } = context;
+  const release = models.use(model);
+  const startedAt = performance.now();
+  let waiting = requests.length;
+  const abandon = () => {
+    waiting -= 1;
+    if (waiting === 0) {
+      session.fail(
+        new TrivetError('CANCELLED', 'Nobody waits for the answers of this batch.', context.self.name),
+        true,
+      );
+    }
+  };
+  for (const request of requests) {
+    request.batch = { abandon };
+    if (request.answered) abandon();
+    metrics.queueSeconds.observe((startedAt - request.arrivedAt) / 1000);
+  }
+  try {
+    await compute(context, run, startedAt);
+    return true;
+  } catch (error) {
+    session.fail(toTrivetError(context, error), true);
+    const reason = session.error!;
+    metrics.batchFailures.inc({ code: reason.code });
+    context.log.warn({ err: reason, model: model.name, requests: requests.length }, 'a batch was given up');
+    for (const request of requests) request.answer(reason);
+    return false;
+  } finally {
+    for (const request of requests) table.remove(request);
+    release();
+  }
+}
+
+async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
+  const { session, model, requests, durable } = run;
+  const { party, self, metrics } = context;
+  const sessionId = Uint8Array.from(Buffer.from(session.key, 'latin1'));
+  const keys = {
+    sessionId,
+    next: session.links[nextParty(self.index)]!.key,
+    previous: session.links[previousParty(self.index)]!.key,
+  };
+  const shares = requests.map((request) => request.share);
+  const result = await party.run(model.loaded, keys, session, shares, session.signal);
+  await durable;
+  const computeMs = performance.now() - startedAt;
+  const images = requests.reduce((sum, request) => sum + request.count, 0);
+  const { rounds, bytesSent, bytesReceived, bytesDealt } = result.statistics;
+  const steps = result.statistics.steps.map((step) => ({
+    rounds: step.rounds,
+    bytesSent: step.bytesSent,
+    bytesReceived: step.bytesReceived,
+    micros: step.microseconds,
+  }));
+  for (const [index, request] of requests.entries()) {
+    if (request.answered) continue;
+    request.answer(
+      encodePredictReply({
+        requestId: request.id,
+        manifestDigest: model.digest,
+        count: request.count,
+        outputSize: model.outputSize,
+        statistics: {
+          rounds,
+          bytesSent,
+          bytesReceived,
+          bytesDealt,
+          computeMicros: computeMs * 1000,
+          queueMicros: (startedAt - request.arrivedAt) * 1000,
+          batchSize: images,
+          steps,
+        },
+        words: result.outputs[index]!,
+      }),
+    );
+  }
+  metrics.batchSeconds.observe(computeMs / 1000);
+  metrics.batchImages.observe(images);
+  metrics.images.inc(images);
+  context.totals.images += images;
+  metrics.rounds.inc(rounds);
+}
+
+function toTrivetError(context: ServingContext, error: unknown): TrivetError {
+  if (error instanceof TrivetError) return error;
+  const { name } = context.self;
+  context.log.error({ err: error }, 'the engine failed');
+  return new TrivetError('INTERNAL', `${name} could not run the batch; its log says why.`, name, {
+    cause: error,
+  });
+}

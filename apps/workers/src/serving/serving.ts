@@ -1,0 +1,286 @@
+/**
+ * Everything between the client endpoint and the mesh: takes requests, keeps the peers informed, and hands frames to
+ * whom they concern.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Party } from '@trivet/mpc-core';
+import {
+  decodePredictRequest,
+  type ModelStatus,
+  type PredictRequest,
+  TrivetError,
+} from '@trivet/shared-types';
+import type { WorkerConfig } from '../config/schema.js';
+import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
+import type { Link, Peer } from '../mesh/link.js';
+import type { MeshHandler } from '../mesh/mesh.js';
+import { decodeJson, encodeJson, type MeshState, stateSchema } from '../mesh/messages.js';
+import { Sessions } from '../mesh/sessions.js';
+import type { Logger } from '../observe/logger.js';
+import type { Metrics } from '../observe/metrics.js';
+import type { Role, ServingContext } from './context.js';
+import { Follower } from './follower.js';
+import { Leader } from './leader.js';
+import type { Model, Models } from './models.js';
+import { LEADER, type Links, Peers } from './peers.js';
+import { type OpenRequest, RequestTable } from './request-table.js';
+
+/** Forms of the two shares that a client sends to worker 0, 1 and 2 (see mpc-core's input-sharer.ts). */
+const SHARE_FORMS = [
+  ['seed', 'seed'],
+  ['seed', 'explicit'],
+  ['explicit', 'seed'],
+] as const;
+/** The peers' news of a model that was shared a moment ago may take as long as this. */
+const HELD_TIMEOUT_MS = 3000;
+const HELD_POLL_MS = 10;
+
+export interface ServingOptions {
+  readonly config: WorkerConfig;
+  readonly party: Party;
+  readonly models: Models;
+  readonly links: Links;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Peers, models or what is served have changed. */
+  readonly onChange: () => void;
+  readonly onServed: (model: Model) => void;
+}
+
+export class Serving implements MeshHandler {
+  readonly table: RequestTable;
+  readonly peers: Peers;
+  readonly totals = { images: 0 };
+  readonly #sessions: Sessions;
+  readonly #role: Role;
+  readonly #self: Peer;
+  #stopping = false;
+
+  constructor(private readonly options: ServingOptions) {
+    const { config, party, models, links, metrics, log, onServed } = options;
+    this.#self = { index: config.index, name: config.name };
+    const others = config.mesh.peers.map(({ index, name }) => ({ index, name }) as Peer);
+    this.#sessions = new Sessions(this.#self);
+    this.peers = new Peers(this.#self, others, links);
+    this.table = new RequestTable({
+      worker: config.name,
+      maxRequests: config.limits.maxRequests,
+      onGivenUp: (request, error) => {
+        if (request.batch !== null) request.batch.abandon(request);
+        else this.#role.givenUp(request, error);
+      },
+    });
+    const context: ServingContext = {
+      self: this.#self,
+      party,
+      models,
+      table: this.table,
+      sessions: this.#sessions,
+      peers: this.peers,
+      metrics,
+      log,
+      totals: this.totals,
+      onServed,
+    };
+    const { batching, limits } = config;
+    this.#role =
+      config.index === LEADER
+        ? new Leader(context, links, { batching, maxRequests: limits.maxRequests })
+        : new Follower(context, links);
+  }
+
+  /** Whether a batch could run now. */
+  get ready(): boolean {
+    return !this.#stopping && this.peers.obstacle() === null;
+  }
+
+  get runningBatches(): number {
+    return this.#sessions.size;
+  }
+
+  get queuedBatches(): number {
+    return this.#role.queuedBatches;
+  }
+
+  get queueLength(): number {
+    return this.#role.queueLength;
+  }
+
+  /**
+   * Takes a client's request; `answer` is called once, later, unless this throws.
+   * @throws TrivetError when the request is refused
+   */
+  predict(bytes: Uint8Array, answer: (outcome: Uint8Array | TrivetError) => void): OpenRequest {
+    const { models, config } = this.options;
+    const request = decodePredictRequest(bytes, {
+      maxCount: config.limits.maxImagesPerRequest,
+      inputSizeOf: (digest) => models.byDigest(digest)?.inputSize,
+    });
+    const [first, second] = SHARE_FORMS[config.index];
+    if (request.first.kind !== first || request.second.kind !== second) {
+      throw this.#error('INVALID_ARGUMENT', `The shares are not those meant for ${config.name}.`);
+    }
+    this.table.checkNew(request.requestId);
+    let open: OpenRequest;
+    try {
+      open = this.#admit(request, models.byDigest(request.manifestDigest)!, answer);
+    } catch (error) {
+      this.#role.refused(request.requestId, error as TrivetError);
+      throw error;
+    }
+    this.#role.admitted(open);
+    return open;
+  }
+
+  /** The client does not want the answer any more. */
+  cancel(request: OpenRequest): void {
+    this.table.giveUp(request, this.#error('CANCELLED', 'The prediction was cancelled.'));
+  }
+
+  /** The owner has a model served, on this worker. @throws TrivetError NOT_FOUND, FAILED_PRECONDITION */
+  async serve(name: string, requestLimit: number | null): Promise<void> {
+    const { models, log } = this.options;
+    const model = models.byName(name);
+    const until = performance.now() + HELD_TIMEOUT_MS;
+    for (;;) {
+      const lacking = this.peers.lacking(model.digest);
+      if (lacking.length === 0) break;
+      if (performance.now() > until) {
+        const names = lacking.join(' and ');
+        throw this.#error(
+          'FAILED_PRECONDITION',
+          `"${name}" cannot be served before ${names} holds it too: share it again.`,
+        );
+      }
+      await sleep(HELD_POLL_MS);
+    }
+    await model.records.serve(requestLimit);
+    log.info({ model: name, requestLimit }, 'model is being served');
+  }
+
+  /** The owner stops it; requests that have not begun are refused. @throws TrivetError NOT_FOUND */
+  async stop(name: string): Promise<void> {
+    const model = this.options.models.byName(name);
+    if (!(await model.records.stop())) return;
+    const error = this.#error('FAILED_PRECONDITION', `The owner of "${name}" has just stopped serving it.`);
+    for (const request of [...this.table.values()]) {
+      if (request.model === model && request.batch === null) this.table.giveUp(request, error);
+    }
+    this.options.log.info({ model: name, served: model.records.served }, 'model is no longer served');
+  }
+
+  modelStatus(model: Model): ModelStatus {
+    const { records, signed, digest } = model;
+    const available = this.peers.lacking(digest).length === 0;
+    return {
+      manifest: signed,
+      digest,
+      state: !available ? 'LOADING' : records.serving ? 'SERVING' : 'AVAILABLE',
+      served: records.served,
+      requestLimit: records.requestLimit,
+    };
+  }
+
+  /** Tells the peers what this worker holds and sees. */
+  tellPeers(): void {
+    for (const peer of this.peers.others) {
+      const link = this.options.links.link(peer.index);
+      link?.send(FRAME_KINDS.state, encodeJson(this.#stateFor(peer)));
+    }
+  }
+
+  linkUp(link: Link): void {
+    this.options.log.info({ peer: link.peer.name }, 'peer connected');
+    this.tellPeers();
+    this.options.onChange();
+  }
+
+  linkDown(link: Link, error: TrivetError): void {
+    if (!this.#stopping) this.options.log.warn({ peer: link.peer.name, reason: error.message }, 'peer lost');
+    this.#sessions.linkDown(link, error);
+    // A link that took this one's place is already up.
+    if (this.options.links.link(link.peer.index) === undefined) this.peers.lost(link.peer);
+    this.#role.linkDown(link, error);
+    this.tellPeers();
+    this.options.onChange();
+  }
+
+  frame(link: Link, kind: FrameKind, session: SessionKey, step: number, payload: Uint8Array): void {
+    if (kind === FRAME_KINDS.data || kind === FRAME_KINDS.abort) {
+      this.#sessions.frame(link, kind, session, step, payload);
+    } else if (kind === FRAME_KINDS.state) {
+      this.#noteState(link.peer, decodeJson(stateSchema, payload, 'The state'));
+    } else {
+      this.#role.frame(link, kind, session, payload);
+    }
+  }
+
+  refused(reason: string): void {
+    this.options.metrics.refusedPeers.inc();
+    this.options.log.debug({ reason }, 'mesh connection refused');
+  }
+
+  /** Takes no more requests, waits for the open ones up to `drainMs`, then gives up what is left. */
+  async close(drainMs: number): Promise<void> {
+    this.#stopping = true;
+    const until = performance.now() + drainMs;
+    while (this.table.size + this.#sessions.size > 0 && performance.now() < until) await sleep(5);
+    const error = this.#error('UNAVAILABLE', `${this.#self.name} is stopping.`);
+    for (const request of [...this.table.values()]) this.table.giveUp(request, error);
+    this.#sessions.failAll(error);
+    this.#role.close();
+  }
+
+  #admit(
+    request: PredictRequest,
+    model: Model,
+    answer: (outcome: Uint8Array | TrivetError) => void,
+  ): OpenRequest {
+    const { name } = this.#self;
+    if (this.#stopping) throw this.#error('UNAVAILABLE', `${name} is stopping; try again later.`);
+    const obstacle = this.peers.obstacle();
+    if (obstacle !== null) throw obstacle;
+    model.records.checkConsent(name);
+    const lacking = this.peers.lacking(model.digest);
+    if (lacking.length > 0) {
+      throw this.#error(
+        'FAILED_PRECONDITION',
+        `"${model.name}" is not shared with ${lacking.join(' and ')}.`,
+      );
+    }
+    const { metrics } = this.options;
+    return this.table.admit(request, model, (outcome) => {
+      metrics.requests.inc({ code: outcome instanceof TrivetError ? outcome.code : 'OK' });
+      answer(outcome);
+    });
+  }
+
+  #noteState(peer: Peer, state: MeshState): void {
+    this.peers.note(peer, state);
+    if (peer.index === LEADER) {
+      for (const { digest, served } of state.serving) {
+        this.options.models.byDigest(digest)?.records.noteServed(served);
+      }
+    }
+    this.#role.peersChanged();
+    this.options.onChange();
+  }
+
+  #stateFor(reader: Peer): MeshState {
+    const { models, links } = this.options;
+    const third = this.peers.others.find((peer) => peer.index !== reader.index)!;
+    const all = models.all();
+    return {
+      models: all.map((model) => model.digest),
+      link: links.link(third.index)?.id ?? null,
+      serving:
+        this.#self.index === LEADER
+          ? all.map(({ digest, records }) => ({ digest, served: records.served }))
+          : [],
+    };
+  }
+
+  #error(code: ConstructorParameters<typeof TrivetError>[0], message: string): TrivetError {
+    return new TrivetError(code, message, this.#self.name);
+  }
+}

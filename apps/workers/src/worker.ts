@@ -1,0 +1,227 @@
+/** One worker: puts its parts together, starts them in order, and stops them in the other. */
+import { createKernels, createParty, type Party, type PartyIndex, replicated } from '@trivet/mpc-core';
+import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
+import { ClientEndpoint } from './clients/endpoint.js';
+import { readSecret, readStoreKey, readText } from './config/load.js';
+import type { WorkerConfig } from './config/schema.js';
+import type { Link } from './mesh/link.js';
+import { Mesh, type MeshPeer } from './mesh/mesh.js';
+import { createHttpListener } from './observe/http.js';
+import { createLogger, type Logger } from './observe/logger.js';
+import { createMetrics } from './observe/metrics.js';
+import { Models } from './serving/models.js';
+import { Serving } from './serving/serving.js';
+import { ModelStore } from './store/model-store.js';
+import { VERSION } from './version.js';
+
+const DRAIN_MS = 5000;
+
+export interface WorkerOptions {
+  /** The engine; the real one unless told. */
+  readonly party?: Party;
+  /** Standard output unless told. */
+  readonly log?: Logger;
+  /** Whether /metrics tells of the process too; once a process. */
+  readonly processMetrics?: boolean;
+}
+
+export interface RunningWorker {
+  readonly config: WorkerConfig;
+  readonly log: Logger;
+  status(): WorkerStatus;
+  /** Answers what is open, for up to five seconds, then closes every socket. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a worker. It listens when this resolves; its peers connect when they can.
+ * @param config with absolute paths, as `loadWorkerConfig` gives it
+ * @throws TrivetError INVALID_ARGUMENT or FAILED_PRECONDITION when a file or setting is not usable, UNAVAILABLE when a
+ *   port is not free
+ */
+export async function startWorker(config: WorkerConfig, options: WorkerOptions = {}): Promise<RunningWorker> {
+  const log = options.log ?? createLogger(config.name, config.log.level);
+  const storeKey = await readStoreKey(config.store.key);
+  const meshKey = await readSecret(config.mesh.key);
+  const [certificate, ca] = await Promise.all([readText(config.mesh.certificate), readText(config.mesh.ca)]);
+  const { tls } = config.client;
+  const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecret(tls.key) };
+  const party = options.party ?? createParty(config.index as PartyIndex, await createKernels(), replicated());
+  const store = new ModelStore(config.store.directory, storeKey);
+  const startedAt = performance.now();
+
+  const closedBytes = { sent: 0, received: 0 };
+  const links = { link: (index: PartyIndex): Link | undefined => mesh.link(index) };
+  const meshBytes = () => {
+    const live = config.mesh.peers.map(({ index }) => links.link(index as PartyIndex));
+    const sum = (field: 'bytesSent' | 'bytesReceived') =>
+      live.reduce((total, link) => total + (link?.[field] ?? 0), 0);
+    return {
+      sent: closedBytes.sent + sum('bytesSent'),
+      received: closedBytes.received + sum('bytesReceived'),
+    };
+  };
+  const peerStates = () =>
+    config.mesh.peers.map(({ index, name }) => {
+      const link = links.link(index as PartyIndex);
+      return { name, connected: link !== undefined, roundTripMs: link?.roundTripMs ?? null };
+    });
+  const metrics = createMetrics(
+    config.name,
+    {
+      queuedBatches: () => serving.queuedBatches,
+      runningBatches: () => serving.runningBatches,
+      openRequests: () => serving.table.size,
+      clientConnections: () => endpoint.connections,
+      peers: peerStates,
+      meshBytes,
+      models: () => {
+        const all = models.all();
+        return { shared: all.length, serving: all.filter((model) => model.records.serving).length };
+      },
+    },
+    options.processMetrics ?? false,
+  );
+  const changed = () => {
+    serving.tellPeers();
+    endpoint.changed();
+  };
+  const models = new Models({
+    worker: config.name,
+    ownerKey: config.ownerKey,
+    party,
+    store,
+    maxModels: config.limits.maxModels,
+    log,
+    onChange: changed,
+    onStoreFailure: () => metrics.storeFailures.inc(),
+  });
+  const serving: Serving = new Serving({
+    config,
+    party,
+    models,
+    links,
+    metrics,
+    log,
+    onChange: () => endpoint.changed(),
+    onServed: (model) => endpoint.served(model),
+  });
+  const mesh = new Mesh({
+    clusterId: config.clusterId,
+    self: { index: config.index, name: config.name },
+    host: config.mesh.host,
+    port: config.mesh.port,
+    peers: config.mesh.peers as readonly MeshPeer[],
+    certificate,
+    key: meshKey,
+    ca,
+    heartbeatMs: config.mesh.heartbeatMs,
+    peerTimeoutMs: config.mesh.peerTimeoutMs,
+    maxFrameBytes: config.mesh.maxFrameBytes,
+    handler: {
+      linkUp: (link) => serving.linkUp(link),
+      linkDown: (link, error) => {
+        closedBytes.sent += link.bytesSent;
+        closedBytes.received += link.bytesReceived;
+        serving.linkDown(link, error);
+      },
+      frame: (link, kind, session, step, payload) => serving.frame(link, kind, session, step, payload),
+      refused: (reason) => serving.refused(reason),
+    },
+  });
+  const status = (): WorkerStatus => ({
+    wireVersion: WIRE_VERSION,
+    worker: { index: config.index, name: config.name },
+    clusterId: config.clusterId,
+    version: VERSION,
+    ready: serving.ready,
+    uptimeSeconds: (performance.now() - startedAt) / 1000,
+    peers: peerStates(),
+    models: models.all().map((model) => serving.modelStatus(model)),
+    queueLength: serving.queueLength,
+    servedTotal: serving.totals.images,
+    bytesSentTotal: meshBytes().sent,
+    memoryBytes: process.memoryUsage.rss(),
+  });
+  const endpoint: ClientEndpoint = new ClientEndpoint({
+    config,
+    serving,
+    models,
+    log,
+    status,
+    tls: clientTls,
+    http: createHttpListener({
+      register: metrics.register,
+      missing: () =>
+        serving.ready ? [] : [serving.peers.obstacle()?.message ?? `${config.name} is stopping.`],
+    }),
+  });
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    log.info('stopping');
+    await serving.close(DRAIN_MS);
+    await endpoint.close();
+    await mesh.close();
+    await models.close();
+    log.info('stopped');
+  };
+
+  try {
+    await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);
+    // This worker is the store's only user from here on: another one would not have got the port.
+    await store.prepare();
+    await models.restore();
+    await listen(() => endpoint.start(), config.name, 'client', config.client.host, config.client.port);
+  } catch (error) {
+    await serving.close(0);
+    await endpoint.close();
+    await mesh.close();
+    throw error;
+  }
+  serving.tellPeers();
+  log.info(
+    {
+      version: VERSION,
+      index: config.index,
+      clientPort: config.client.port,
+      meshPort: config.mesh.port,
+      models: models.all().length,
+    },
+    'ready',
+  );
+  return {
+    config,
+    log,
+    status,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+async function listen(
+  start: () => Promise<void>,
+  worker: string,
+  what: string,
+  host: string,
+  port: number,
+): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const address = `${host}:${port}`;
+    const advice =
+      code === 'EADDRINUSE'
+        ? `is in use by another program: stop that one, or choose another "${what}.port"`
+        : `cannot be listened on (${code ?? 'unknown error'})`;
+    throw new TrivetError(
+      'UNAVAILABLE',
+      `${worker} cannot start: the ${what} address ${address} ${advice}.`,
+      worker,
+      { cause: error },
+    );
+  }
+}
