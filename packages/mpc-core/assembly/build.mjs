@@ -10,11 +10,30 @@ const target = join(here, '../src/kernels/wasm/module.generated.ts');
 let binary;
 const { error, stderr } = await asc.main(
   [
-    'index.ts', '--baseDir', here, '--outFile', 'kernels.wasm',
-    '-O3', '--converge', '--noAssert', '--uncheckedBehavior', 'always', '--enable', 'simd',
-    '--runtime', 'stub', '--use', 'abort=', '--initialMemory', '2',
+    'index.ts',
+    '--baseDir',
+    here,
+    '--outFile',
+    'kernels.wasm',
+    '-O3',
+    '--converge',
+    '--noAssert',
+    '--uncheckedBehavior',
+    'always',
+    '--enable',
+    'simd',
+    '--runtime',
+    'stub',
+    '--use',
+    'abort=',
+    '--initialMemory',
+    '2',
   ],
-  { writeFile: (name, contents) => { if (name.endsWith('.wasm')) binary = contents; } },
+  {
+    writeFile: (name, contents) => {
+      if (name.endsWith('.wasm')) binary = contents;
+    },
+  },
 );
 if (error || !binary) {
   process.stderr.write(`${stderr.toString()}\n${error?.message ?? 'no module was written'}\n`);

@@ -56,7 +56,7 @@ function xorBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** Runs rectify and reveal many times; one counter for each kind of thing that somebody sees. */
 async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {
   const protocol = replicated(0);
-  const layout = rectifyLayout(SECRETS.length, F, F, K);
+  const layout = rectifyLayout(SECRETS.length, F, F + K, K);
   const seen = new Map<string, BitCounter>();
   const count = (name: string, message: Uint8Array): void => {
     const counter = seen.get(name) ?? new BitCounter();
@@ -71,7 +71,7 @@ async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {
   };
   for (let run = 0; run < RUNS; run++) {
     const { transcripts, results } = await runParties(patched, { f: F, k: K }, async (bench, party) => {
-      await bench.session.rectify(bench.additive(party === LEFT ? SECRETS : zeros), F);
+      await bench.session.rectify(bench.additive(party === LEFT ? SECRETS : zeros), F, F + K);
       const reply = bench.session.reveal(bench.additive(party === LEFT ? SECRETS : zeros));
       return writeWords(bench.get(reply.words, reply.n));
     });
@@ -167,7 +167,7 @@ describe('streams', () => {
     const keys = pairwiseKeys();
     const once = () =>
       runParties(replicated(0), { keys }, async (bench, party) => {
-        await bench.session.truncate(bench.additive(party === LEFT ? SECRETS : zeros), F);
+        await bench.session.truncate(bench.additive(party === LEFT ? SECRETS : zeros), F, F + K);
       });
     const [a, b] = [await once(), await once()];
     expect(a.transcripts[LEFT][0].payload).not.toEqual(b.transcripts[LEFT][0].payload);

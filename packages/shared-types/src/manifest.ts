@@ -92,6 +92,7 @@ export const planSchema = z.strictObject({
   outputShape: shape,
   fractionalBits: z.int().min(1).max(24),
   activationBits: z.int().min(16).max(48),
+  outputBits: z.int().min(17).max(64),
   outputFractionalBits: z.int().min(1).max(48),
   outputActivation: z.enum(['linear', 'softmax']),
   weights: z

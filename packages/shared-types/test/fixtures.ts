@@ -23,6 +23,7 @@ export const MANIFEST: Manifest = {
     outputShape: [3],
     fractionalBits: 16,
     activationBits: 28,
+    outputBits: 48,
     outputFractionalBits: 32,
     outputActivation: 'softmax',
     weights: [

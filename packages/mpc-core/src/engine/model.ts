@@ -1,5 +1,6 @@
 /** A model as a party keeps it: shares expanded once, laid out for the kernels, index lists of public steps. */
 import type { PartyIndex } from '../channel/channel.js';
+import { resultBits } from '../graph/bits.js';
 import type { Plan, PlanStep } from '../graph/plan.js';
 import { sizeOf } from '../graph/plan.js';
 import type { Allocator } from '../kernels/arena.js';
@@ -37,6 +38,8 @@ interface Block {
 /** Weights and index lists of one model in the kernels' memory. */
 export class ModelMemory {
   readonly plan: Plan;
+  /** Bits that matter of each step's output. */
+  readonly resultBits: readonly number[];
   private readonly blocks: Block[] = [];
   private readonly first: Pointer;
   private readonly sum: Pointer;
@@ -51,6 +54,7 @@ export class ModelMemory {
     words: (first: Pointer, sum: Pointer, n: number) => void,
   ) {
     this.plan = plan;
+    this.resultBits = resultBits(plan);
     const n = weightWords(plan);
     this.first = this.block(n * WORD_BYTES);
     this.sum = this.block(n * WORD_BYTES);

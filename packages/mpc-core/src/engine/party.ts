@@ -146,12 +146,12 @@ class EngineParty implements Party {
   }
 
   /**
-   * Copies the reply out and clears the bits above f + k: they carry nothing of the result, and something of how
+   * Copies the reply out and clears the bits above outputBits: they carry nothing of the result, and something of how
    * earlier shares wrapped.
    */
   private replyWords(pointer: Pointer, n: number, plan: Plan): Uint8Array {
     const words = this.kernels.memory.bytes.slice(pointer, pointer + n * WORD_BYTES);
-    const bits = plan.fractionalBits + plan.activationBits;
+    const bits = plan.outputBits;
     const halves = new Uint32Array(words.buffer);
     const high = bits >= 64 ? 0xffffffff : 2 ** (bits - 32) - 1;
     for (let i = 1; i < halves.length; i += 2) halves[i] &= high;

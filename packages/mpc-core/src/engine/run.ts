@@ -19,6 +19,7 @@ async function maxPool(
   lists: readonly number[],
   batch: number,
   outSize: number,
+  bits: number,
 ): Promise<Shared> {
   const n = batch * outSize;
   let cells = session.concatenate(lists.map((list) => session.gather(x, list, outSize, batch, x.n / batch)));
@@ -30,7 +31,7 @@ async function maxPool(
   for (let count = lists.length; count > 1; count = cells.n / n) {
     const half = Math.floor(count / 2);
     const [a, b] = [slice(0, half), slice(half, half)];
-    const excess = await session.rectify(session.additive(session.subtract(a, b)), 0);
+    const excess = await session.rectify(session.additive(session.subtract(a, b)), 0, bits);
     const winners = session.add(b, excess);
     cells = count % 2 === 0 ? winners : session.concatenate([winners, slice(count - 1, 1)]);
   }
@@ -43,6 +44,7 @@ async function runStep(
   step: PlanStep,
   input: Value,
   batch: number,
+  bits: number,
 ): Promise<Value> {
   const f = model.plan.fractionalBits;
   const asShared = (): Shared => {
@@ -59,15 +61,15 @@ async function runStep(
     case 'averagePool2d':
       return { kind: 'unreduced', value: session.averagePool(asShared(), batch, step.geometry) };
     case 'truncate':
-      return { kind: 'shared', value: await session.truncate(additive(), shift) };
+      return { kind: 'shared', value: await session.truncate(additive(), shift, bits) };
     case 'rectify':
-      return { kind: 'shared', value: await session.rectify(additive(), shift) };
+      return { kind: 'shared', value: await session.rectify(additive(), shift, bits) };
     case 'maxPool2d': {
       const { outHeight, outWidth, channels } = step.geometry;
       const lists = model.indexList(step);
       return {
         kind: 'shared',
-        value: await maxPool(session, asShared(), lists, batch, outHeight * outWidth * channels),
+        value: await maxPool(session, asShared(), lists, batch, outHeight * outWidth * channels, bits),
       };
     }
     case 'pad2d': {
@@ -99,11 +101,11 @@ export async function runPlan(
   const { plan } = model;
   const values = new Map<number, Value>([[0, { kind: 'shared', value: input }]]);
   let last: Value = { kind: 'shared', value: input };
-  for (const step of plan.steps) {
+  for (const [index, step] of plan.steps.entries()) {
     signal?.throwIfAborted();
     const from = values.get(step.input);
     if (!from) throw new Error(`Step "${step.name}" reads a value that no step gives.`);
-    last = await runStep(session, model, step, from, batch);
+    last = await runStep(session, model, step, from, batch, model.resultBits[index]);
     values.set(step.output, last);
     onStep(step);
   }

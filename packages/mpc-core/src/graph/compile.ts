@@ -11,7 +11,7 @@ import type { LayerGraph } from './layers.js';
 import { lower } from './lower.js';
 import { normalise } from './normalise.js';
 import type { CompiledModel, Plan, PlanStep } from './plan.js';
-import { type Bounds, boundValues, type InputRange } from './range.js';
+import { type Bounds, boundValues, type InputRange, valueLimits } from './range.js';
 import { inferShapes } from './shapes.js';
 import { liveNodes } from './structure.js';
 import { checkSupport } from './support.js';
@@ -79,22 +79,27 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
   const { chain: foldedChain, folded } = fold(chain);
   const { steps, weightSpecs, weights, outputFractionalBits } = lower(foldedChain, fractionalBits);
 
-  const planFor = (activationBits: number): Plan => ({
+  const planFor = ({ activationBits, outputBits }: Bits): Plan => ({
     inputShape: graph.inputShape,
     outputShape,
     fractionalBits,
     activationBits,
+    outputBits,
     outputFractionalBits,
     outputActivation,
     weights: weightSpecs,
     steps,
   });
-  const widest = planFor(ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!);
+  const widest = planFor({
+    activationBits: ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!,
+    outputBits: RING_BITS,
+  });
   validatePlan(widest);
   checkWeights(widest, weights);
   const bounds = boundValues({ plan: widest, weights }, inputRange);
-  const activationBits = chooseActivationBits(steps, bounds, fractionalBits, options.activationBits);
-  const model: CompiledModel = { plan: planFor(activationBits), weights };
+  const bits = chooseBits(widest, bounds, options.activationBits);
+  const model: CompiledModel = { plan: planFor(bits), weights };
+  const limits = valueLimits(model.plan);
   const observed = options.calibration === undefined ? null : calibrate(model, options.calibration);
   const report = steps.map((step, index) => ({
     name: step.name,
@@ -103,8 +108,7 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
     multiplications: step.op === 'conv2d' ? multiplicationsOf(step.geometry) : 0,
     bound: bounds.steps[index]!,
     observed: observed?.[index] ?? null,
-    bitsLeft:
-      activationBits - 2 - fractionalBits - Math.log2(Math.max(bounds.steps[index]!, 2 ** -fractionalBits)),
+    bitsLeft: Math.log2(limits.steps[index]! / Math.max(bounds.steps[index]!, 2 ** -fractionalBits)),
   }));
   return {
     ...model,
@@ -137,24 +141,32 @@ function checkOptions(fractionalBits: number, range: InputRange, activationBits:
   }
 }
 
-function chooseActivationBits(
-  steps: readonly PlanStep[],
-  bounds: Bounds,
-  fractionalBits: number,
-  forced: number | undefined,
-): number {
+interface Bits {
+  readonly activationBits: number;
+  readonly outputBits: number;
+}
+
+/** The smallest k for which every value keeps its limit, and the whole bytes that the output needs. */
+function chooseBits(widest: Plan, bounds: Bounds, forced: number | undefined): Bits {
+  const { fractionalBits, outputFractionalBits, steps } = widest;
   const candidates = forced === undefined ? ACTIVATION_BITS : [forced];
   const possible = candidates.filter((bits) => fractionalBits + bits <= RING_BITS);
-  const limit = (bits: number) => 2 ** (bits - 2 - fractionalBits);
-  const all = [
-    { name: 'input', bound: bounds.input },
-    ...steps.map(({ name }, index) => ({ name, bound: bounds.steps[index]! })),
-  ];
-  const chosen = possible.find((bits) => all.every(({ bound }) => bound < limit(bits)));
-  if (chosen !== undefined) return chosen;
-  const widest = possible.at(-1)!;
-  const { name, bound } = all.find((value) => !(value.bound < limit(widest)))!;
-  throw new ModelRangeError(name, bound, limit(widest), widest, fractionalBits);
+  const largestOutput = bounds.steps.at(-1) ?? bounds.input;
+  const signed = Math.floor(Math.log2(largestOutput * 2 ** outputFractionalBits)) + 2;
+  const outputBits = (activationBits: number): number =>
+    Math.min(RING_BITS, Math.max(fractionalBits + activationBits, Math.ceil(signed / 8) * 8));
+  const offence = (bits: number): ModelRangeError | null => {
+    const limits = valueLimits({ ...widest, activationBits: bits, outputBits: outputBits(bits) });
+    const values = [
+      { name: 'input', bound: bounds.input, limit: limits.input },
+      ...steps.map(({ name }, i) => ({ name, bound: bounds.steps[i]!, limit: limits.steps[i]! })),
+    ];
+    const worst = values.find(({ bound, limit }) => !(bound < limit));
+    return worst ? new ModelRangeError(worst.name, worst.bound, worst.limit, bits, fractionalBits) : null;
+  };
+  const activationBits = possible.find((bits) => offence(bits) === null);
+  if (activationBits === undefined) throw offence(possible.at(-1)!)!;
+  return { activationBits, outputBits: outputBits(activationBits) };
 }
 
 /** Weights become signed 64-bit words; a product with a value of k bits must make sense, so 62 bits at most. */

@@ -117,10 +117,12 @@ export interface Plan {
   /** f: fractional bits of activations and kernels. */
   readonly fractionalBits: number;
   /**
-   * k: activations t (at scale f) satisfy |t| < 2^(k-2), so values at scale 2f satisfy |z| < 2^(f+k-2) and the
-   * workers need only the low f + k bits of anything. 16 <= k, f + k <= 64.
+   * k: a value t (at scale f) that is compared with zero satisfies |t| < 2^(k-1), and one that is truncated or pooled
+   * |t| < 2^(k-2), so that an opening needs only the low f + k bits of anything. 16 <= k, f + k <= 64.
    */
   readonly activationBits: number;
+  /** The output counts modulo 2^outputBits, as a signed number; f + k <= outputBits <= 64. */
+  readonly outputBits: number;
   /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear. */
   readonly outputFractionalBits: number;
   /** Applied by the client, in the clear. */

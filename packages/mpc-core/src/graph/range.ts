@@ -7,7 +7,7 @@
  * each truncation by one more. So a plan that passes can never overflow.
  */
 import { averagePool, convolve, maxPool, padImage, rectify } from './float-kernels.js';
-import { type CompiledModel, type PlanStep, sizeOf } from './plan.js';
+import { type CompiledModel, type Plan, type PlanStep, sizeOf } from './plan.js';
 
 /** Values outside were never promised: the client refuses inputs beyond it. */
 export interface InputRange {
@@ -51,6 +51,24 @@ export function boundValues(model: CompiledModel, range: InputRange): Bounds {
     return magnitude(result);
   });
   return { input: magnitude(values[0]!), steps };
+}
+
+/**
+ * What every value must stay below, in magnitude, by what reads it: a comparison takes |t| < 2^(k-1), a truncation or
+ * a maximum |t| < 2^(k-2), the client |output| < 2^(outputBits-1) units. One unit is kept for the truncation itself. A value that
+ * only linear steps read wraps harmlessly and is held to the comparison's limit.
+ */
+export function valueLimits(plan: Plan): Bounds {
+  const unit = 2 ** -plan.fractionalBits;
+  const compared = 2 ** (plan.activationBits - 1) * unit - unit;
+  const truncated = 2 ** (plan.activationBits - 2) * unit - unit;
+  const limitOf = (value: number): number => {
+    const readers = plan.steps.filter((step) => step.input === value);
+    if (readers.some((step) => step.op === 'truncate' || step.op === 'maxPool2d')) return truncated;
+    if (readers.length === 0) return 2 ** (plan.outputBits - 1 - plan.outputFractionalBits);
+    return compared;
+  };
+  return { input: limitOf(0), steps: plan.steps.map((step) => limitOf(step.output)) };
 }
 
 function stepInterval(

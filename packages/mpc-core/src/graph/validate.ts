@@ -78,6 +78,9 @@ function checkHead(plan: Plan): void {
   if (!isWhole(k, 16, 48) || f + k > 64) {
     throw new InvalidModelError(`activationBits must be 16 to ${Math.min(48, 64 - f)}, not ${k}.`);
   }
+  if (!isWhole(plan.outputBits, f + k, 64)) {
+    throw new InvalidModelError(`outputBits must be ${f + k} to 64, not ${plan.outputBits}.`);
+  }
   if (plan.steps.length === 0 || plan.steps.length > PLAN_LIMITS.maxSteps) {
     throw new InvalidModelError(`A plan has 1 to ${PLAN_LIMITS.maxSteps} steps, not ${plan.steps.length}.`);
   }

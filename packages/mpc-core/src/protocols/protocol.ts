@@ -4,9 +4,9 @@
  * A *shared* value is held at scale f in the protocol's own form; an *additive* value is what a linear step leaves:
  * one summand a party, at scale 2f after a product. All values live in the kernels' memory, in the session's arena.
  *
- * Ranges: with k activation bits, |t| < 2^(k-2) for every shared t at scale f, and |z| < 2^(shift + k - 2) for every
- * additive z that is truncated by `shift` bits. Within them, truncation gives floor(z / 2^shift) or one more,
- * never anything else, and comparison is exact.
+ * Ranges: with k activation bits, |z| < 2^(shift + k - 2) for an additive z that is truncated by `shift` bits, and
+ * |z| < 2^(shift + k - 1) - 2^shift for one that is rectified. Within them, truncation gives floor(z / 2^shift) or one
+ * more, never anything else, and comparison is exact. Results are shared modulo 2^bits, bits as the caller asks.
  */
 import type { Channel, PartyIndex } from '../channel/channel.js';
 import type { Conv2DGeometry, PoolGeometry } from '../graph/plan.js';
@@ -55,10 +55,10 @@ export interface ProtocolSession {
   /** The summand of a shared value; local. */
   additive(x: Shared): Additive;
 
-  /** z / 2^shift, at most one unit in the last place above the floor. */
-  truncate(z: Additive, shift: number): Promise<Shared>;
-  /** max(0, z / 2^shift): truncation and comparison fused; shift may be 0. */
-  rectify(z: Additive, shift: number): Promise<Shared>;
+  /** z / 2^shift modulo 2^bits, at most one unit in the last place above the floor. */
+  truncate(z: Additive, shift: number, bits: number): Promise<Shared>;
+  /** max(0, z / 2^shift) modulo 2^bits: truncation and comparison fused; shift may be 0. */
+  rectify(z: Additive, shift: number, bits: number): Promise<Shared>;
   /** The summand to reply with: fresh, so that it tells its reader nothing but the sum. */
   reveal(z: Additive): Additive;
 }
@@ -73,8 +73,8 @@ export interface Cost {
 export interface Protocol {
   readonly name: string;
   open(context: SessionContext): ProtocolSession;
-  /** Declared cost of truncating n values. */
-  truncateCost(n: number, shift: number, fractionalBits: number, activationBits: number): Cost;
+  /** Declared cost of truncating n values by `shift` bits to shares of `bits` bits. */
+  truncateCost(n: number, shift: number, bits: number, activationBits: number): Cost;
   /** Declared cost of rectifying n values. */
-  rectifyCost(n: number, shift: number, fractionalBits: number, activationBits: number): Cost;
+  rectifyCost(n: number, shift: number, bits: number, activationBits: number): Cost;
 }

@@ -97,9 +97,5 @@ export function reconstructOutputs(
   ) {
     throw new RangeError('The three reply shares do not fit together.');
   }
-  return decodeWords(
-    addWords(...shares),
-    plan.outputFractionalBits,
-    plan.fractionalBits + plan.activationBits,
-  );
+  return decodeWords(addWords(...shares), plan.outputFractionalBits, plan.outputBits);
 }

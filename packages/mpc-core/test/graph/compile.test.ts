@@ -309,7 +309,7 @@ function randomChain(seed: number, kinds: readonly number[]): LayerGraph {
 }
 
 describe('the range analysis', () => {
-  const affine = (kernel: number, bias: number): LayerGraph =>
+  const affine = (kernel: number, bias: number, activation: 'linear' | 'relu' = 'linear'): LayerGraph =>
     sequential(
       [1],
       [
@@ -317,26 +317,39 @@ describe('the range analysis', () => {
           type: 'Dense',
           kernel: tensor([1, 1], () => kernel),
           bias: tensor([1], () => bias),
-          activation: 'linear',
+          activation,
         },
       ],
     );
 
   it.each([
     [30, 24],
-    [70, 32],
-    [10_000, 32],
-    [20_000, 40],
-    [5_000_000, 48],
-  ])('a value of up to %d takes %d bits', (kernel, bits) => {
-    expect(compile(affine(kernel, 0)).plan.activationBits).toBe(bits);
+    [70, 24],
+    [130, 32],
+    [20_000, 32],
+    [40_000, 40],
+    [5_000_000, 40],
+    [20_000_000, 48],
+  ])('a compared value of up to %d takes %d bits', (kernel, bits) => {
+    expect(compile(affine(kernel, 0, 'relu')).plan.activationBits).toBe(bits);
+  });
+
+  it.each([
+    [30, 40],
+    [127, 40],
+    [128, 48],
+    [30_000, 48],
+    [40_000, 56],
+  ])('an output of up to %d takes %d bits, whatever the activations take', (kernel, bits) => {
+    const { plan } = compile(affine(kernel, 0));
+    expect([plan.activationBits, plan.outputBits]).toEqual([24, bits]);
   });
 
   it('is exact at the border: inputs and truncations may be a unit off', () => {
-    expect(compile(affine(63.99, 0)).plan.activationBits).toBe(24);
-    expect(compile(affine(64, 0)).plan.activationBits).toBe(32);
-    expect(compile(affine(1, -63.99)).plan.activationBits).toBe(24);
-    expect(compile(affine(1, -64)).plan.activationBits).toBe(32);
+    expect(compile(affine(127.99, 0, 'relu')).plan.activationBits).toBe(24);
+    expect(compile(affine(128, 0, 'relu')).plan.activationBits).toBe(32);
+    expect(compile(affine(1, -126.99, 'relu')).plan.activationBits).toBe(24);
+    expect(compile(affine(1, -128, 'relu')).plan.activationBits).toBe(32);
   });
 
   it('refuses a model that can overflow, and names the layer', () => {
@@ -344,8 +357,8 @@ describe('the range analysis', () => {
     const graph = sequential([4], [dense(next, 4, 4), dense(next, 4, 4), dense(next, 4, 2)]);
     expect(() => compile(graph)).toThrow(ModelRangeError);
     expect(() => compile(graph)).toThrow(/Layer "dense_2" can reach/);
-    expect(() => compile(affine(70, 0), { activationBits: 24 })).toThrow(ModelRangeError);
-    expect(() => compile(affine(1, 0), { inputRange: { min: -70, max: 70 }, activationBits: 24 })).toThrow(
+    expect(() => compile(affine(130, 0, 'relu'), { activationBits: 24 })).toThrow(ModelRangeError);
+    expect(() => compile(affine(1, 0), { inputRange: { min: -130, max: 130 }, activationBits: 24 })).toThrow(
       /Layer "input"/,
     );
     expect(compile(affine(20, 0), { activationBits: 40 }).plan.activationBits).toBe(40);

@@ -40,8 +40,8 @@ export async function compare(
 ): Promise<Pointer> {
   const { kernels, arena } = context;
   const { tree, planeBytes, words } = layout;
-  const cPlanes = arena.allocate(layout.bits * planeBytes);
-  kernels.bitPlanes(cPlanes, c, layout.n, layout.shift, layout.bits, words);
+  const cPlanes = arena.allocate(layout.activationBits * planeBytes);
+  kernels.bitPlanes(cPlanes, c, layout.n, layout.shift, layout.activationBits, words);
 
   let results = allocateResults(context, tree.blocks.length, planeBytes);
   let products = dealt;
@@ -87,7 +87,7 @@ export async function compare(
   const sign = results.less;
   kernels.xor(sign, sign, top, planeBytes);
   kernels.xor(sign, sign, mask, planeBytes);
-  if (roles.isLeft) kernels.xor(sign, sign, cPlanes + (layout.bits - 1) * planeBytes, planeBytes);
+  if (roles.isLeft) kernels.xor(sign, sign, cPlanes + (layout.activationBits - 1) * planeBytes, planeBytes);
   return exchangePlanes(context, roles, sign, planeBytes);
 }
 

@@ -10,7 +10,6 @@ import type { SessionContext, Traffic } from '../protocol.js';
 export class ReplicatedContext {
   readonly kernels: Kernels;
   readonly arena: Arena;
-  readonly fractionalBits: number;
   readonly activationBits: number;
   readonly traffic: Traffic = { rounds: 0, bytesSent: 0, bytesReceived: 0, bytesDealt: 0 };
 
@@ -22,7 +21,6 @@ export class ReplicatedContext {
   constructor(private readonly session: SessionContext) {
     this.kernels = session.kernels;
     this.arena = session.arena;
-    this.fractionalBits = session.fractionalBits;
     this.activationBits = session.activationBits;
     this.streams = session.streams;
     this.key = session.arena.allocate(SEED_BYTES);

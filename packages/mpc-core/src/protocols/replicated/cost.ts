@@ -19,14 +19,14 @@ function cost(helper: PartyIndex, rounds: number, evaluatorBytes: number, dealtB
 const openingAndResult = (layout: Layout): number => layout.openedBytes + layout.resultBytes;
 
 /** Two rounds: the opening, and the result made replicated. */
-export function truncateCost(helper: PartyIndex, n: number, shift: number, f: number, k: number): Cost {
-  const layout = truncateLayout(n, shift, f, k);
+export function truncateCost(helper: PartyIndex, n: number, shift: number, bits: number, k: number): Cost {
+  const layout = truncateLayout(n, shift, bits, k);
   return cost(helper, 2, openingAndResult(layout), layout.dealtBytes);
 }
 
 /** Three rounds and one a level of the comparison. */
-export function rectifyCost(helper: PartyIndex, n: number, shift: number, f: number, k: number): Cost {
-  const layout = rectifyLayout(n, shift, f, k);
+export function rectifyCost(helper: PartyIndex, n: number, shift: number, bits: number, k: number): Cost {
+  const layout = rectifyLayout(n, shift, bits, k);
   const opened = openingAndResult(layout) + layout.maskPlanes * layout.planeBytes;
   return cost(helper, 3 + layout.tree.levels.length, opened, layout.dealtBytes);
 }

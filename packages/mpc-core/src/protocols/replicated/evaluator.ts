@@ -27,10 +27,10 @@ export class Evaluator {
     this.kernels = context.kernels;
   }
 
-  async truncate(z: Additive, shift: number, operation: number): Promise<Shared> {
+  async truncate(z: Additive, shift: number, bits: number, operation: number): Promise<Shared> {
     const { context, kernels, roles } = this;
-    const { fractionalBits, activationBits } = context;
-    const layout = truncateLayout(z.n, shift, fractionalBits, activationBits);
+    const { activationBits } = context;
+    const layout = truncateLayout(z.n, shift, bits, activationBits);
     const result = this.resultWords(z.n);
     const mark = context.arena.mark();
     const c = this.sendOpening(z, layout, operation, shift + activationBits - 2);
@@ -49,10 +49,10 @@ export class Evaluator {
     return result;
   }
 
-  async rectify(z: Additive, shift: number, operation: number): Promise<Shared> {
+  async rectify(z: Additive, shift: number, bits: number, operation: number): Promise<Shared> {
     const { context, kernels, roles } = this;
-    const { arena, fractionalBits, activationBits } = context;
-    const layout = rectifyLayout(z.n, shift, fractionalBits, activationBits);
+    const { arena, activationBits } = context;
+    const layout = rectifyLayout(z.n, shift, bits, activationBits);
     const result = this.resultWords(z.n);
     const mark = arena.mark();
     const c = this.sendOpening(z, layout, operation, null);

@@ -27,10 +27,10 @@ export class Helper {
     this.kernels = context.kernels;
   }
 
-  truncate(z: Additive, shift: number, operation: number): Shared {
+  truncate(z: Additive, shift: number, bits: number, operation: number): Shared {
     const { context, kernels } = this;
-    const { fractionalBits, activationBits } = context;
-    const layout = truncateLayout(z.n, shift, fractionalBits, activationBits);
+    const { activationBits } = context;
+    const layout = truncateLayout(z.n, shift, bits, activationBits);
     const result = this.result(layout, operation);
     const mark = context.arena.mark();
     const r = this.openingMask(z, layout, operation);
@@ -45,10 +45,10 @@ export class Helper {
     return result;
   }
 
-  rectify(z: Additive, shift: number, operation: number): Shared {
+  rectify(z: Additive, shift: number, bits: number, operation: number): Shared {
     const { context, kernels } = this;
-    const { arena, fractionalBits, activationBits } = context;
-    const layout = rectifyLayout(z.n, shift, fractionalBits, activationBits);
+    const { arena, activationBits } = context;
+    const layout = rectifyLayout(z.n, shift, bits, activationBits);
     const result = this.result(layout, operation);
     const mark = arena.mark();
     const r = this.openingMask(z, layout, operation);
@@ -107,8 +107,8 @@ export class Helper {
   private dealPlanes(dealt: Pointer, r: Pointer, masks: Pointer, layout: RectifyLayout): void {
     const { kernels } = this;
     const { tree, planeBytes, words } = layout;
-    const bits = this.context.arena.allocate(layout.bits * planeBytes);
-    kernels.bitPlanes(bits, r, layout.n, layout.shift, layout.bits, words);
+    const bits = this.context.arena.allocate(layout.activationBits * planeBytes);
+    kernels.bitPlanes(bits, r, layout.n, layout.shift, layout.activationBits, words);
     const planes = this.context.arena.allocate(layout.dealtPlanes * planeBytes);
 
     let at = planes;

@@ -31,12 +31,12 @@ class ReplicatedSession extends LocalOperations implements ProtocolSession {
       roles.role === 'helper' ? new Helper(this.context, roles) : new Evaluator(this.context, roles);
   }
 
-  async truncate(z: Additive, shift: number): Promise<Shared> {
-    return this.side.truncate(z, shift, this.operation++);
+  async truncate(z: Additive, shift: number, bits: number): Promise<Shared> {
+    return this.side.truncate(z, shift, bits, this.operation++);
   }
 
-  async rectify(z: Additive, shift: number): Promise<Shared> {
-    return this.side.rectify(z, shift, this.operation++);
+  async rectify(z: Additive, shift: number, bits: number): Promise<Shared> {
+    return this.side.rectify(z, shift, bits, this.operation++);
   }
 
   /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */

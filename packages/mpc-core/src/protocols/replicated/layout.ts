@@ -7,12 +7,12 @@ export interface Layout {
   readonly n: number;
   readonly shift: number;
   /** k */
-  readonly bits: number;
+  readonly activationBits: number;
   /** Bytes of an opened value: it counts modulo 2^(shift + k). */
   readonly openedWidth: number;
-  /** Bytes of a share of a result: it counts modulo 2^(f + k). */
+  /** Bytes of a share of a result. */
   readonly resultWidth: number;
-  /** Bytes of a share of a top bit, used times 2^k: it counts modulo 2^f. */
+  /** Bytes of a share of a top bit, which is used times 2^k. */
   readonly topWidth: number;
   readonly openedBytes: number;
   readonly resultBytes: number;
@@ -34,16 +34,16 @@ export interface TruncateLayout extends Layout {
   readonly dealtBytes: number;
 }
 
-function layout(n: number, shift: number, fractionalBits: number, bits: number): Layout {
-  const openedWidth = Math.ceil((shift + bits) / 8);
-  const resultWidth = Math.ceil((fractionalBits + bits) / 8);
+function layout(n: number, shift: number, bits: number, activationBits: number): Layout {
+  const openedWidth = Math.ceil((shift + activationBits) / 8);
+  const resultWidth = Math.ceil(bits / 8);
   return {
     n,
     shift,
-    bits,
+    activationBits,
     openedWidth,
     resultWidth,
-    topWidth: Math.ceil(fractionalBits / 8),
+    topWidth: Math.ceil((bits - activationBits) / 8),
     openedBytes: n * openedWidth,
     resultBytes: n * resultWidth,
   };
@@ -53,9 +53,9 @@ function layout(n: number, shift: number, fractionalBits: number, bits: number):
 export const SELECT_WORD_COLUMNS = 3;
 export const SELECT_TOP_COLUMNS = 2;
 
-export function rectifyLayout(n: number, shift: number, fractionalBits: number, bits: number): RectifyLayout {
-  const base = layout(n, shift, fractionalBits, bits);
-  const tree = comparisonTree(bits - 1);
+export function rectifyLayout(n: number, shift: number, bits: number, activationBits: number): RectifyLayout {
+  const base = layout(n, shift, bits, activationBits);
+  const tree = comparisonTree(activationBits - 1);
   const words = planeWords(n);
   const planeBytes = 8 * words;
   const dealtPlanes = tree.blockPlanes + 1 + tree.productPlanes;
@@ -75,9 +75,9 @@ export function rectifyLayout(n: number, shift: number, fractionalBits: number, 
 export function truncateLayout(
   n: number,
   shift: number,
-  fractionalBits: number,
   bits: number,
+  activationBits: number,
 ): TruncateLayout {
-  const base = layout(n, shift, fractionalBits, bits);
+  const base = layout(n, shift, bits, activationBits);
   return { ...base, dealtBytes: n * (base.resultWidth + base.topWidth) };
 }
