@@ -1,0 +1,120 @@
+import { X509Certificate } from 'node:crypto';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clusterSchema, ownerPublicKey } from '@trivet/shared-types';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CreatedCluster, createCluster } from '../src/cluster/create.js';
+import { loadWorkerConfig, readSecret } from '../src/config/load.js';
+
+let root: string;
+let directory: string;
+let created: CreatedCluster;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'trivet-init-'));
+  directory = join(root, 'cluster');
+  created = await createCluster(directory);
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const read = (...path: string[]) => readFile(join(directory, ...path), 'utf8');
+
+describe('createCluster', () => {
+  it('writes a public cluster file that fits the owner key', async () => {
+    const cluster = clusterSchema.parse(JSON.parse(await read('cluster.json')));
+    expect(cluster).toEqual(created.cluster);
+    expect(cluster.workers.map((worker) => worker.url)).toEqual([
+      'http://localhost:4000',
+      'http://localhost:4001',
+      'http://localhost:4002',
+    ]);
+    expect(ownerPublicKey((await read('owner.key')).trim())).toBe(cluster.ownerKey);
+  });
+
+  it('keeps secrets from other users', async () => {
+    const secrets = ['owner.key', 'ca.key', 'alice/tls.key', 'bob/store.key', 'carol/tls.key'];
+    for (const name of secrets) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
+    for (const name of ['alice', 'alice/store', 'bob']) {
+      expect((await stat(join(directory, name))).mode & 0o777).toBe(0o700);
+    }
+    const keys = await Promise.all(['alice', 'bob', 'carol'].map((name) => read(name, 'store.key')));
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  it('issues certificates that name worker and cluster, by its own authority', async () => {
+    const ca = new X509Certificate(await read('ca.pem'));
+    expect(ca.ca).toBe(true);
+    for (const name of ['alice', 'bob', 'carol']) {
+      const certificate = new X509Certificate(await read(name, 'tls.pem'));
+      expect(certificate.checkIssued(ca)).toBe(true);
+      expect(certificate.verify(ca.publicKey)).toBe(true);
+      expect(certificate.ca).toBe(false);
+      expect(certificate.subjectAltName).toBe(`DNS:${name}.${created.cluster.clusterId}.trivet`);
+      expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe('prime256v1');
+      expect(await read(name, 'ca.pem')).toBe(await read('ca.pem'));
+    }
+  });
+
+  it('never overwrites a cluster', async () => {
+    const before = await read('cluster.json');
+    await expect(createCluster(directory)).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    expect(await read('cluster.json')).toBe(before);
+  });
+
+  it('refuses workers that share a name', async () => {
+    const worker = { name: 'alice', host: 'localhost', clientPort: 1, meshPort: 2 };
+    const workers = [worker, { ...worker, clientPort: 3 }, { ...worker, clientPort: 4 }] as const;
+    await expect(createCluster(join(root, 'other'), { workers })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+});
+
+describe('loadWorkerConfig', () => {
+  const changed = async (change: (config: Record<string, Record<string, unknown>>) => void) => {
+    const config = JSON.parse(await read('alice', 'alice.json'));
+    change(config);
+    const file = join(directory, 'alice', 'changed.json');
+    await writeFile(file, JSON.stringify(config));
+    return loadWorkerConfig(file);
+  };
+
+  it('reads what createCluster wrote, with absolute paths', async () => {
+    const config = await loadWorkerConfig(created.configFiles[0]);
+    expect(config.name).toBe('alice');
+    expect(config.mesh.peers.map((peer) => peer.name)).toEqual(['bob', 'carol']);
+    expect(config.store.key).toBe(join(directory, 'alice', 'store.key'));
+  });
+
+  it.each([
+    ['a missing key', (c) => delete c.batching!.maxBatchSize, 'batching.maxBatchSize'],
+    ['an unknown key', (c) => (c.client!.prot = 1), '"prot"'],
+    ['a bad value', (c) => (c.mesh!.port = 70_000), 'mesh.port'],
+    ['a wrong type', (c) => (c.client!.origins = 'all'), 'client.origins'],
+    ['itself as a peer', (c) => ((c.mesh!.peers as { index: number }[])[0]!.index = 0), 'mesh.peers'],
+  ] as [string, (c: Record<string, Record<string, unknown>>) => void, string][])(
+    'refuses %s in one sentence that names it',
+    async (_, change, key) => {
+      const error = await changed(change).catch((thrown: Error) => thrown);
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect((error as Error).message).toContain(key);
+      expect((error as Error).message).toContain('changed.json');
+    },
+  );
+
+  it('refuses text that is no JSON, and a file that is not there', async () => {
+    const file = join(directory, 'broken.json');
+    await writeFile(file, '{');
+    await expect(loadWorkerConfig(file)).rejects.toThrow(/not valid JSON/);
+    await expect(loadWorkerConfig(join(directory, 'none.json'))).rejects.toThrow(/ENOENT/);
+  });
+
+  it.skipIf(process.platform === 'win32')('refuses a key file that others may read', async () => {
+    const file = join(directory, 'alice', 'store.key');
+    await chmod(file, 0o640);
+    await expect(readSecret(file)).rejects.toThrow(/chmod 600/);
+    await chmod(file, 0o600);
+    expect((await readSecret(file)).length).toBeGreaterThan(0);
+  });
+});

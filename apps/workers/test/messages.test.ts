@@ -1,0 +1,114 @@
+import { ERROR_CODES, TrivetError } from '@trivet/shared-types';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import * as messages from '../src/mesh/messages.js';
+import { SessionLedger } from '../src/mesh/session-ledger.js';
+
+const hex = (bytes: number) =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((b) => Buffer.from(b).toString('hex'));
+const u32 = fc.nat(0xffff_ffff);
+
+describe('control messages', () => {
+  it('come back as they were', () => {
+    const arrived = fc.record({ requestId: hex(16), digest: hex(32), count: u32, deadlineMs: u32 });
+    const proposal = fc.record({
+      link: hex(8),
+      digest: hex(32),
+      requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
+    });
+    const error = fc.record({
+      code: fc.constantFrom(...ERROR_CODES),
+      message: fc.string({ maxLength: 100 }),
+    });
+    fc.assert(
+      fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
+        expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
+        expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
+        expect(messages.decodeServed(messages.encodeServed(a.digest, served))).toEqual({
+          digest: a.digest,
+          served,
+        });
+        const refusal = messages.encodeRefusal(id, new TrivetError(e.code, e.message));
+        const back = messages.decodeRefusal(refusal, 'bob');
+        expect(back.requestId).toBe(id);
+        expect(back.error.toBody()).toEqual({ ...e, worker: 'bob' });
+      }),
+    );
+  });
+
+  it('are refused when cut short, too long or random', () => {
+    const decoders = [
+      messages.decodeArrived,
+      messages.decodeProposal,
+      messages.decodeServed,
+      (payload: Uint8Array) => messages.decodeRefusal(payload, 'bob'),
+      (payload: Uint8Array) => messages.decodeError(payload, 'bob'),
+      (payload: Uint8Array) => messages.decodeJson(messages.stateSchema, payload, 'The state'),
+      (payload: Uint8Array) => messages.decodeJson(messages.helloSchema, payload, 'The hello'),
+    ];
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(decoders.length - 1), (payload, which) => {
+        try {
+          decoders[which]!(payload);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TrivetError);
+        }
+      }),
+    );
+    const arrived = messages.encodeArrived({
+      requestId: '00'.repeat(16),
+      digest: '11'.repeat(32),
+      count: 1,
+      deadlineMs: 1,
+    });
+    expect(() => messages.decodeArrived(arrived.subarray(1))).toThrow(/malformed/);
+    expect(() => messages.decodeArrived(Buffer.concat([arrived, Buffer.alloc(1)]))).toThrow(/malformed/);
+    expect(() => messages.decodeError(new Uint8Array(0), 'bob')).toThrow(/malformed/);
+    expect(() => messages.decodeError(Uint8Array.of(ERROR_CODES.length), 'bob')).toThrow(/malformed/);
+  });
+
+  it('refuses a proposal that names a request twice, or none', () => {
+    const id = '22'.repeat(16);
+    const proposal = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
+    expect(() => messages.decodeProposal(messages.encodeProposal(proposal))).toThrow(/malformed/);
+    const none = messages.encodeProposal({ ...proposal, requestIds: [] });
+    expect(() => messages.decodeProposal(none)).toThrow(/malformed/);
+  });
+
+  it('refuses unknown fields in JSON', () => {
+    const state = { models: [], link: null, serving: [], more: 1 };
+    const payload = messages.encodeJson(state);
+    expect(() => messages.decodeJson(messages.stateSchema, payload, 'The state')).toThrow(/more/);
+  });
+});
+
+describe('the ledger of session ids', () => {
+  const key = (nonce: string, counter: number) => {
+    const bytes = Buffer.alloc(16, nonce);
+    bytes.writeBigUInt64BE(BigInt(counter), 8);
+    return bytes.toString('latin1');
+  };
+
+  it('takes growing counters only, per boot of the leader', () => {
+    const ledger = new SessionLedger();
+    expect(ledger.accept(key('a', 1))).toBe(true);
+    expect(ledger.accept(key('a', 1))).toBe(false);
+    expect(ledger.accept(key('a', 300))).toBe(true);
+    expect(ledger.accept(key('a', 299))).toBe(false);
+    expect(ledger.accept(key('b', 2))).toBe(true);
+    expect(ledger.accept(key('a', 2))).toBe(false);
+    expect([ledger.isPast(key('a', 300)), ledger.isPast(key('a', 301))]).toEqual([true, false]);
+    expect(ledger.isPast(key('c', 1))).toBe(false);
+  });
+
+  it('is bounded', () => {
+    const ledger = new SessionLedger();
+    const accepted = Array.from({ length: 400 }, (_, i) => {
+      const bytes = Buffer.alloc(16);
+      bytes.writeUInt32BE(i);
+      bytes.writeUInt32BE(1, 12);
+      return ledger.accept(bytes.toString('latin1'));
+    });
+    expect(accepted.filter(Boolean)).toHaveLength(256);
+  });
+});
