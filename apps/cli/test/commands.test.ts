@@ -1,0 +1,156 @@
+/** Every command as a person or a script runs it: child processes against three real worker processes. */
+import { join } from 'node:path';
+import { loadMnist } from '@trivet/mnist';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type LocalCluster, startLocalCluster } from '../src/local-cluster/local-cluster.js';
+import { start, temporaryDirectory, trivet, writeNearestMeanModel } from './support.js';
+
+let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+let cluster: LocalCluster;
+let model: string;
+let at: readonly string[];
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  model = await writeNearestMeanModel(join(directory.path, 'model'), await loadMnist('test'));
+  cluster = await startLocalCluster({ directory: join(directory.path, 'cluster') });
+  at = ['--cluster', cluster.directory];
+}, 60_000);
+
+afterAll(async () => {
+  await cluster?.stop();
+  await directory?.remove();
+});
+
+describe('help and usage', () => {
+  it.each(['init', 'worker', 'share', 'serve', 'stop', 'predict', 'status'])(
+    '%s --help has examples',
+    async (name) => {
+      const { code, stdout } = await trivet(name, '--help');
+      expect(code).toBe(0);
+      expect(stdout).toContain('Usage: trivet');
+      expect(stdout).toContain(`$ trivet ${name}`);
+      expect(stdout).toContain('Exit codes:');
+    },
+  );
+
+  it.each([
+    [['no-such-command']],
+    [['predict']],
+    [['predict', 'digits']],
+    [['predict', 'digits', '--mnist', '9..0']],
+    [['predict', 'digits', '--index', '10000']],
+    [['predict', 'digits', '--mnist', '1', '--index', '1']],
+    [['serve', 'digits', '--num-requests', '0']],
+    [['share', 'model.h5']],
+    [['share', '/nowhere/model.h5', '--name', 'digits']],
+  ])('%j is wrong usage', async (args) => {
+    const { code, stderr, stdout } = await trivet(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toBe('');
+  });
+
+  it('says what to do where there is no cluster', async () => {
+    const { code, stderr } = await trivet('status', '--cluster', join(directory.path, 'none'));
+    expect(code).toBe(4);
+    expect(stderr).toContain('trivet init --cluster');
+  });
+});
+
+describe('init', () => {
+  it('makes a cluster once', async () => {
+    const path = join(directory.path, 'fresh');
+    const first = await trivet('init', '--cluster', path, '--json');
+    expect(first.code).toBe(0);
+    expect(JSON.parse(first.stdout).configFiles).toHaveLength(3);
+    expect(first.stdout).not.toContain('secret');
+    expect((await trivet('init', '--cluster', path)).code).toBe(8);
+  });
+});
+
+describe('from sharing to stopping', () => {
+  it('an unknown model is not found', async () => {
+    expect((await trivet('predict', 'digits', '--mnist', '7', ...at)).code).toBe(3);
+    expect((await trivet('serve', 'digits', ...at)).code).toBe(3);
+    expect((await trivet('stop', 'digits', ...at)).code).toBe(3);
+  });
+
+  it('share prints the layers', async () => {
+    const { code, stdout, stderr } = await trivet('share', model, '--name', 'digits', ...at);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/LAYER.*PRODUCTS/);
+    expect(stdout).toContain('7850 weights');
+    expect(stdout).toContain('Shared model "digits", version 1');
+  });
+
+  it('a model that is not served does not answer', async () => {
+    const { code, stderr } = await trivet('predict', 'digits', '--mnist', '7', ...at);
+    expect(code).toBe(4);
+    expect(stderr).toContain('trivet serve digits');
+  });
+
+  it('serve --num-requests counts, prints and ends; the model stays shared', async () => {
+    const serving = start('main.js', ['serve', 'digits', '--num-requests', '3', ...at]);
+    await serving.sees('Serving model "digits"');
+    const one = await trivet('predict', 'digits', '--index', '0', ...at);
+    expect(one).toMatchObject({
+      code: 0,
+      stdout: 'The image had label 7 and was correctly classified as 7\n',
+      stderr: '',
+    });
+    const two = await trivet('predict', 'digits', '--index', '1', '--count', '2', '--json', ...at);
+    const { images, workers } = JSON.parse(two.stdout);
+    expect(images.map((image: { index: number }) => image.index)).toEqual([1, 2]);
+    expect(workers.map((worker: { name: string }) => worker.name)).toEqual(['alice', 'bob', 'carol']);
+    expect(await serving.ended).toMatchObject({
+      code: 0,
+      stdout: [1, 2, 3].map((number) => `Served encrypted prediction ${number} to client.\n`).join(''),
+    });
+    const status = JSON.parse((await trivet('status', '--json', ...at)).stdout);
+    expect(status.models).toMatchObject([
+      { name: 'digits', version: 1, states: ['AVAILABLE', 'AVAILABLE', 'AVAILABLE'] },
+    ]);
+    expect((await trivet('predict', 'digits', '--index', '0', ...at)).code).toBe(4);
+  });
+
+  it('serve without a limit ends with Ctrl-C, cleanly', async () => {
+    const serving = start('main.js', ['serve', 'digits', ...at]);
+    await serving.sees('press Ctrl-C');
+    serving.child.kill('SIGINT');
+    expect(await serving.ended).toMatchObject({ code: 0, signal: null });
+    expect((await trivet('predict', 'digits', '--mnist', '1', ...at)).code).toBe(4);
+  });
+
+  it('serve --detach leaves it serving until stop', async () => {
+    expect((await trivet('serve', 'digits', '--detach', ...at)).code).toBe(0);
+    const { code, stdout } = await trivet('predict', 'digits', '--mnist', '0..9', ...at);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(10);
+    lines.forEach((line, digit) => {
+      const found = /as (\d)$/.exec(line)?.[1];
+      const how = found === String(digit) ? 'correctly' : 'incorrectly';
+      expect(line).toBe(`The image had label ${digit} and was ${how} classified as ${found}`);
+    });
+    expect(lines.filter((line) => line.includes('incorrectly')).length).toBeLessThan(5);
+    expect((await trivet('stop', 'digits', ...at)).code).toBe(0);
+    expect((await trivet('predict', 'digits', '--mnist', '1', ...at)).code).toBe(4);
+  });
+
+  it('status names a worker that is away, and the others go on without a restart once it is back', async () => {
+    expect((await trivet('serve', 'digits', '--detach', ...at)).code).toBe(0);
+    const [, bob] = cluster.workers;
+    await bob.stop('SIGKILL');
+    const status = await trivet('status', ...at);
+    expect(status.code).toBe(5);
+    expect(status.stdout).toMatch(/bob .*unreachable/);
+    const lost = await trivet('predict', 'digits', '--mnist', '7', ...at);
+    expect(lost.code).toBe(5);
+    expect(lost.stderr).toContain('"bob"');
+    bob.start();
+    await cluster.ready();
+    // Shared models, and that they are served, survive on disk.
+    expect((await trivet('predict', 'digits', '--index', '0', '--retries', '20', ...at)).code).toBe(0);
+    expect((await trivet('stop', 'digits', ...at)).code).toBe(0);
+  });
+}, 120_000);
