@@ -4,10 +4,7 @@
  */
 import type { Plugin } from 'vite';
 
-const LOCAL_WORKERS = ['localhost', '127.0.0.1', '[::1]'].flatMap((host) => [
-  `http://${host}:*`,
-  `ws://${host}:*`,
-]);
+const LOCAL_WORKERS = ['localhost', '127.0.0.1'].flatMap((host) => [`http://${host}:*`, `ws://${host}:*`]);
 
 /** @param extraOrigins space-separated origins of workers elsewhere, for example "https://a.example wss://a.example" */
 export function contentSecurityPolicy(extraOrigins = ''): string {

@@ -34,9 +34,9 @@ export function App() {
           </div>
           <div className={styles.stage}>
             <DrawPanel />
-            <SharesPanel />
-            <AnswerPanel />
             <SampleStrip />
+            <AnswerPanel />
+            <SharesPanel />
           </div>
           <WorkersPanel />
           <Trust />

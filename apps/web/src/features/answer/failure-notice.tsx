@@ -1,5 +1,6 @@
 import type { ErrorBody } from '@trivet/shared-types';
 import { Button } from '../../components/button.js';
+import { Sentence } from '../../components/sentence.js';
 import styles from './failure-notice.module.css';
 
 interface FailureNoticeProps {
@@ -12,7 +13,9 @@ export function FailureNotice({ failure, onRetry }: FailureNoticeProps) {
   return (
     <div className={styles.notice} role="alert">
       <p className={styles.title}>{titleOf(failure)}</p>
-      <p className={styles.message}>{failure.message}</p>
+      <p className={styles.message}>
+        <Sentence text={failure.message} />
+      </p>
       <div className={styles.actions}>
         <Button look="strong" onClick={onRetry}>
           Try again
@@ -24,7 +27,7 @@ export function FailureNotice({ failure, onRetry }: FailureNoticeProps) {
 }
 
 function titleOf({ code, worker }: ErrorBody): string {
-  if (code === 'UNAVAILABLE') return worker === null ? 'Workers are away' : `${worker} is away`;
+  if (code === 'UNAVAILABLE') return worker === null ? 'The workers are away' : `${worker} is away`;
   if (code === 'DEADLINE_EXCEEDED') return `${worker ?? 'The answer'} took too long`;
   if (code === 'RESOURCE_EXHAUSTED') return `${worker ?? 'A worker'} is busy`;
   return worker === null ? 'No answer' : `${worker} refused`;

@@ -63,8 +63,12 @@ export function usePrediction(): void {
 /** Why there is nothing to ask, from what the workers report. */
 function whyNoModel(): TrivetError {
   const { workers, models } = useAppStore.getState();
-  const away = (workers ?? []).find((worker) => !worker.reachable);
-  if (away) return new TrivetError('UNAVAILABLE', away.problem ?? 'A worker is away.', away.name);
+  const away = (workers ?? []).filter((worker) => !worker.reachable);
+  if (away.length > 1) {
+    const names = new Intl.ListFormat('en').format(away.map((worker) => worker.name));
+    return new TrivetError('UNAVAILABLE', `${names} cannot be reached. Are they running?`);
+  }
+  if (away[0]) return new TrivetError('UNAVAILABLE', away[0].problem ?? 'It is away.', away[0].name);
   const idle = models.find((one) => one.takesDigits);
   return idle
     ? new TrivetError(

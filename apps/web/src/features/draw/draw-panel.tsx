@@ -53,6 +53,7 @@ export function DrawPanel() {
       <div
         className={styles.sheet}
         data-dropping={dropping}
+        data-empty={inkless && pen === null}
         onDragOver={(event) => {
           event.preventDefault();
           setDropping(true);
@@ -92,13 +93,11 @@ export function DrawPanel() {
       </p>
       <div className={styles.tools}>
         <div className={styles.buttons}>
-          <Button onClick={undo} disabled={isEmpty}>
+          <Button look="icon" aria-label="Undo" title="Undo" onClick={undo} disabled={isEmpty}>
             <Icon name="undo" />
-            Undo
           </Button>
-          <Button onClick={clear} disabled={isEmpty}>
+          <Button look="icon" aria-label="Clear" title="Clear" onClick={clear} disabled={isEmpty}>
             <Icon name="clear" />
-            Clear
           </Button>
           <Button onClick={() => file.current?.click()}>
             <Icon name="picture" />
@@ -115,6 +114,7 @@ export function DrawPanel() {
           />
         </div>
         <figure className={styles.prepared}>
+          <figcaption>what the model will see</figcaption>
           <PixelCanvas
             width={28}
             height={28}
@@ -122,7 +122,6 @@ export function DrawPanel() {
             label={digit === null ? 'No digit yet' : 'The digit in 28 by 28 pixels, as the model will see it'}
             className={styles.preparedPicture}
           />
-          <figcaption>28 × 28, as the model will see it</figcaption>
         </figure>
       </div>
       <p className={styles.problem} role="status">

@@ -60,7 +60,7 @@ function NoisePicture({ view, name }: { readonly view: MessageView | null; reado
       height={NOISE_EXTENT}
       values={values}
       label={view === null ? `Nothing was sent to ${name} yet` : `The bytes sent to ${name}: noise`}
-      className={styles.noise}
+      className={view === null ? `${styles.noise} ${styles.blank}` : styles.noise}
     />
   );
 }

@@ -18,7 +18,7 @@ export function describeWorker(worker: WorkerView): WorkerCondition {
     return {
       level: 'away',
       label: 'away',
-      advice: `${problem ?? `Worker "${name}" cannot be reached.`} Start it again with \`trivet worker --config ${name}.json\`; this page carries on by itself.`,
+      advice: `${problem ?? `Worker "${name}" cannot be reached.`} Start it with \`trivet worker --config ${name}.json\`; this page notices by itself.`,
     };
   }
   if (status?.ready === true) return { level: 'ready', label: 'ready', advice: null };

@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration, formatMilliseconds } from '../../components/format.js';
+import { Sentence } from '../../components/sentence.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { describeWorker } from './describe-worker.js';
@@ -40,7 +41,11 @@ export function WorkersPanel() {
                 <h3 className={styles.name}>{worker.name}</h3>
                 <span className={styles.state}>{label}</span>
               </div>
-              {advice !== null && <p className={styles.advice}>{advice}</p>}
+              {advice !== null && (
+                <p className={styles.advice}>
+                  <Sentence text={advice} />
+                </p>
+              )}
               <dl className={styles.facts} data-stale={!worker.reachable}>
                 {status?.peers.map((peer) => (
                   <Fact
