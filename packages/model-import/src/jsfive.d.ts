@@ -15,7 +15,13 @@ declare module 'jsfive' {
     readonly attrs: Readonly<Record<string, unknown>>;
   }
 
+  /** Internal to jsfive: the headers of one object. */
+  export interface DataObjects {
+    determine_data_shape(buffer: ArrayBuffer, offset: number): readonly number[];
+  }
+
   export class File extends Group {
+    readonly _dataobjects: DataObjects;
     constructor(bytes: ArrayBuffer, name: string);
   }
 }

@@ -7,7 +7,7 @@
  * HDF5 library as 4.1 MB of WebAssembly, which a page should not load to read a model of 90 kB.
  */
 import { type FloatTensor, type LayerGraph, sizeOf } from '@trivet/mpc-core';
-import { Dataset, File, Group } from 'jsfive';
+import { type DataObjects, Dataset, File, Group } from 'jsfive';
 import { parseJson } from './config.js';
 import { ModelFormatError } from './errors.js';
 import { translateModel } from './keras-model.js';
@@ -15,7 +15,10 @@ import type { WeightSource } from './weights.js';
 
 export const HDF5_SIGNATURE = Uint8Array.of(0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** Bytes of floating-point numbers as jsfive names them, little- or big-endian. */
+/** Elements a byte of the file, at most: deflate shrinks trained weights by a tenth, not to a sixtieth. */
+const MAX_COMPRESSION = 16;
+
+/** Floating-point types as jsfive names them, little- or big-endian. */
 const FLOAT_TYPE = /^[<>]f[248]$/;
 
 /**
@@ -31,7 +34,9 @@ export function importKerasHdf5(bytes: ArrayBuffer | Uint8Array): LayerGraph {
   // jsfive takes an ArrayBuffer that starts with the file.
   const buffer = data.slice().buffer;
   try {
-    return importFile(new File(buffer, 'model.h5'));
+    const file = new File(buffer, 'model.h5');
+    boundExtents(file);
+    return importFile(file);
   } catch (error) {
     if (error instanceof ModelFormatError) throw error;
     // jsfive throws texts and errors of every kind on a damaged file.
@@ -41,6 +46,30 @@ export function importKerasHdf5(bytes: ArrayBuffer | Uint8Array): LayerGraph {
     });
   }
 }
+
+/**
+ * Makes jsfive refuse extents beyond the file's size. By itself it believes every extent it reads, and strings
+ * beyond the end of the file are empty, so that a damaged attribute keeps it busy until memory is gone.
+ */
+function boundExtents(file: File): void {
+  const prototype = Object.getPrototypeOf(file._dataobjects) as DataObjects & { readonly [BOUNDED]?: true };
+  if (prototype[BOUNDED]) return;
+  const determine = prototype.determine_data_shape;
+  Object.defineProperties(prototype, {
+    [BOUNDED]: { value: true },
+    determine_data_shape: {
+      value(this: DataObjects, buffer: ArrayBuffer, offset: number): readonly number[] {
+        const shape = determine.call(this, buffer, offset);
+        if (!(sizeOf(shape) <= buffer.byteLength * MAX_COMPRESSION)) {
+          throw new ModelFormatError(`The shape [${shape.join(', ')}] is more than the HDF5 file can hold.`);
+        }
+        return shape;
+      },
+    },
+  });
+}
+
+const BOUNDED = Symbol('bounded');
 
 function importFile(file: Group): LayerGraph {
   const config = text(file.attrs.model_config);

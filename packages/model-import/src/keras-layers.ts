@@ -179,11 +179,13 @@ function requireChannelsLast(config: LayerConfig): void {
 }
 
 function targetShape(config: LayerConfig): readonly number[] {
-  const shape = config.raw('target_shape');
+  const raw = config.raw('target_shape');
+  // tfjs writes the extent that is to be inferred as null.
+  const shape = Array.isArray(raw) ? raw.map((extent: unknown) => extent ?? -1) : raw;
   const valid = (extent: unknown) =>
     Number.isSafeInteger(extent) && (extent === -1 || (extent as number) > 0);
   if (!Array.isArray(shape) || shape.length === 0 || !shape.every(valid)) {
-    throw config.invalid('target_shape', shape, 'a list of positive whole numbers, or -1');
+    throw config.invalid('target_shape', raw, 'a list of positive whole numbers, or -1');
   }
   return shape as number[];
 }
