@@ -144,15 +144,17 @@ export class Link {
   };
 
   readonly #onFrame: FrameHandler = (kind, session, step, payload) => {
+    if (this.#heartbeat === undefined || (kind !== FRAME_KINDS.ping && kind !== FRAME_KINDS.pong)) {
+      this.options.onFrame(this, kind, session, step, payload);
+      return;
+    }
+    if (payload.length !== 8) throw new TrivetError('INVALID_ARGUMENT', 'a heartbeat is malformed.');
     if (kind === FRAME_KINDS.ping) {
-      this.send(FRAME_KINDS.pong, payload.length === 8 ? payload : undefined);
-    } else if (kind === FRAME_KINDS.pong) {
-      if (payload.length !== 8) throw new TrivetError('INVALID_ARGUMENT', 'A heartbeat is malformed.');
+      this.send(FRAME_KINDS.pong, payload);
+    } else {
       const sent = Buffer.from(payload.buffer, payload.byteOffset, 8).readDoubleLE();
       const elapsed = performance.now() - sent;
       this.roundTripMs = elapsed >= 0 ? elapsed : null;
-    } else {
-      this.options.onFrame(this, kind, session, step, payload);
     }
   };
 

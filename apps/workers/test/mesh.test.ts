@@ -1,0 +1,317 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import type { PartyIndex } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createCertificateAuthority, type PemPair } from '../src/cluster/certificates.js';
+import { FRAME_KINDS, sessionKeyOf } from '../src/mesh/frames.js';
+import { meshIdentity } from '../src/mesh/identity.js';
+import type { Link } from '../src/mesh/link.js';
+import { Mesh, type MeshOptions } from '../src/mesh/mesh.js';
+import { Sessions } from '../src/mesh/sessions.js';
+
+const CLUSTER = 'c0'.repeat(16);
+const NAMES = ['alice', 'bob', 'carol'] as const;
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+async function until(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** One worker's mesh and sessions, and what it has seen. */
+class Node {
+  readonly mesh: Mesh;
+  readonly sessions: Sessions;
+  readonly refusals: string[] = [];
+  readonly losses: TrivetError[] = [];
+
+  constructor(
+    index: number,
+    ports: readonly number[],
+    pair: PemPair,
+    ca: string,
+    more: Partial<MeshOptions> = {},
+  ) {
+    const self = { index: index as PartyIndex, name: NAMES[index]! };
+    this.sessions = new Sessions(self);
+    this.mesh = new Mesh({
+      clusterId: CLUSTER,
+      self,
+      host: '127.0.0.1',
+      port: ports[index]!,
+      peers: [0, 1, 2]
+        .filter((i) => i !== index)
+        .map((i) => ({ index: i as PartyIndex, name: NAMES[i]!, host: '127.0.0.1', port: ports[i]! })),
+      certificate: pair.certificate,
+      key: pair.key,
+      ca,
+      heartbeatMs: 20,
+      peerTimeoutMs: 2000,
+      maxFrameBytes: 1_000_000,
+      handler: {
+        linkUp: () => {},
+        linkDown: (link, error) => {
+          this.losses.push(error);
+          this.sessions.linkDown(link, error);
+        },
+        frame: (link, kind, session, step, payload) =>
+          this.sessions.frame(link, kind, session, step, payload),
+        refused: (reason) => this.refusals.push(reason),
+      },
+      ...more,
+    });
+  }
+
+  link(peer: number): Link {
+    return this.mesh.link(peer as PartyIndex)!;
+  }
+
+  get connected(): boolean {
+    return [0, 1, 2].filter((i) => this.mesh.link(i as PartyIndex) !== undefined).length === 2;
+  }
+}
+
+let ca: string;
+let pairs: PemPair[];
+let foreign: { ca: string; pairs: PemPair[] };
+let open: Mesh[] = [];
+
+beforeAll(async () => {
+  const make = async () => {
+    const authority = await createCertificateAuthority(CLUSTER, 1);
+    return {
+      ca: authority.certificate,
+      pairs: await Promise.all(NAMES.map((name) => authority.issue(name))),
+    };
+  };
+  ({ ca, pairs } = await make());
+  foreign = await make();
+});
+afterEach(async () => {
+  await Promise.all(open.map((mesh) => mesh.close()));
+  open = [];
+});
+
+async function start(
+  ports: readonly number[],
+  index: number,
+  more: Partial<MeshOptions> = {},
+): Promise<Node> {
+  const node = new Node(index, ports, pairs[index]!, ca, more);
+  open.push(node.mesh);
+  await node.mesh.start();
+  return node;
+}
+
+async function three(more: Partial<MeshOptions> = {}): Promise<{ nodes: Node[]; ports: number[] }> {
+  const ports = await freePorts(3);
+  const nodes = await Promise.all([0, 1, 2].map((index) => start(ports, index, more)));
+  await until(() => nodes.every((node) => node.connected), 'all connected');
+  return { nodes, ports };
+}
+
+const sessionId = (counter: number) => {
+  const id = Buffer.alloc(16, 9);
+  id.writeBigUInt64BE(BigInt(counter), 8);
+  return sessionKeyOf(id);
+};
+
+describe('the mesh', () => {
+  it('gives every pair one fresh key, the same at both ends, and a round-trip time', async () => {
+    const { nodes } = await three();
+    const keys = new Set<string>();
+    for (const [a, b] of [
+      [0, 1],
+      [1, 2],
+      [2, 0],
+    ] as const) {
+      const [there, back] = [nodes[a]!.link(b), nodes[b]!.link(a)];
+      expect(Buffer.from(there.key).equals(Buffer.from(back.key))).toBe(true);
+      expect(there.id).toBe(back.id);
+      expect(there.key).toHaveLength(32);
+      keys.add(Buffer.from(there.key).toString('hex'));
+    }
+    expect(keys.size).toBe(3);
+    await until(() => nodes[0]!.link(1).roundTripMs !== null, 'a heartbeat');
+    expect(nodes[0]!.link(1).roundTripMs).toBeGreaterThan(0);
+  });
+
+  it('reconnects by itself, with another key', async () => {
+    const { nodes, ports } = await three();
+    const before = Buffer.from(nodes[0]!.link(1).key).toString('hex');
+    await nodes[1]!.mesh.close();
+    await until(() => nodes[0]!.mesh.link(1) === undefined && nodes[2]!.mesh.link(1) === undefined, 'loss');
+    expect(nodes[0]!.losses[0]).toMatchObject({ code: 'UNAVAILABLE', worker: 'alice' });
+    expect(nodes[0]!.losses[0]!.message).toContain('bob');
+    const again = await start(ports, 1);
+    await until(() => again.connected && nodes[0]!.connected && nodes[2]!.connected, 'reconnection');
+    expect(Buffer.from(nodes[0]!.link(1).key).toString('hex')).not.toBe(before);
+  });
+
+  it('refuses a peer of another authority, and one that is another worker', async () => {
+    const ports = await freePorts(3);
+    const alice = await start(ports, 0);
+    // Alice accepts carol only: a stranger's carol, and bob at carol's place, are both turned away.
+    for (const [pair, authority] of [
+      [foreign.pairs[2]!, ca],
+      [pairs[1]!, ca],
+    ] as const) {
+      const before = alice.refusals.length;
+      const socket = dial(ports[0]!, pair, authority, 'alice');
+      await closed(socket);
+      await until(() => alice.refusals.length > before, 'a refusal');
+      expect(alice.mesh.link(2)).toBeUndefined();
+    }
+    // And one without any certificate.
+    const before = alice.refusals.length;
+    const socket = dial(ports[0]!, undefined, ca, 'alice');
+    await closed(socket);
+    await until(() => alice.refusals.length > before, 'a refusal');
+  });
+
+  it('does not speak to a server of another authority', async () => {
+    const ports = await freePorts(3);
+    const stranger = new Node(1, ports, foreign.pairs[1]!, foreign.ca);
+    open.push(stranger.mesh);
+    await stranger.mesh.start();
+    const alice = await start(ports, 0);
+    await until(() => alice.refusals.length > 0, 'a refusal');
+    expect(alice.mesh.link(1)).toBeUndefined();
+  });
+
+  it.each([
+    ['garbage', Buffer.alloc(200, 0xff)],
+    ['a frame before the hello', Buffer.concat([Buffer.of(21, 0, 0, 0, FRAME_KINDS.ping), Buffer.alloc(20)])],
+    ['a frame that is too long', Buffer.concat([Buffer.of(255, 255, 255, 127, 5), Buffer.alloc(20)])],
+  ])('closes a connection that sends %s, and serves the others', async (_, bytes) => {
+    const ports = await freePorts(3);
+    const alice = await start(ports, 0);
+    const socket = dial(ports[0]!, pairs[2]!, ca, 'alice');
+    await once(socket, 'secureConnect');
+    socket.write(bytes);
+    socket.resume();
+    await closed(socket);
+    const carol = await start(ports, 2);
+    await until(() => carol.mesh.link(0) !== undefined, 'the real carol');
+    expect(alice.mesh.link(2)).toBeDefined();
+  });
+});
+
+describe('sessions on the mesh', () => {
+  const pairOf = (node: Node, self: number) =>
+    [0, 1, 2].filter((i) => i !== self).map((i) => node.link(i)) as [Link, Link];
+
+  it('carry frames of any size, in order, also those that come before the session starts', async () => {
+    const { nodes } = await three();
+    const key = sessionId(1);
+    const alice = nodes[0]!.sessions.start(key, pairOf(nodes[0]!, 0));
+    const big = Buffer.alloc(300_000, 5);
+    alice.send(1, 1, Buffer.from('early'));
+    alice.send(1, 2, big);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const bob = nodes[1]!.sessions.start(key, pairOf(nodes[1]!, 1));
+    expect(Buffer.from(await bob.receive(0, 1, 5)).toString()).toBe('early');
+    expect(Buffer.from(await bob.receive(0, 2, big.length)).equals(big)).toBe(true);
+    const waiting = bob.receive(0, 3, 3);
+    alice.send(1, 3, Buffer.from('now'));
+    expect(Buffer.from(await waiting).toString()).toBe('now');
+  });
+
+  it('refuse an id that was used before', async () => {
+    const { nodes } = await three();
+    const start = () => nodes[0]!.sessions.start(sessionId(5), pairOf(nodes[0]!, 0));
+    nodes[0]!.sessions.end(start());
+    expect(start).toThrow(/used before/);
+    expect(() => nodes[0]!.sessions.start(sessionId(4), pairOf(nodes[0]!, 0))).toThrow(/used before/);
+  });
+
+  it('fail at once, naming the peer, when its link dies', async () => {
+    const { nodes } = await three();
+    const bob = nodes[1]!.sessions.start(sessionId(1), pairOf(nodes[1]!, 1));
+    const waiting = expect(bob.receive(2, 1, 8)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const at = performance.now();
+    await nodes[2]!.mesh.close();
+    await waiting;
+    expect(performance.now() - at).toBeLessThan(1000);
+    expect(bob.error!.message).toContain('carol');
+    expect(() => bob.send(0, 1, Buffer.alloc(1))).toThrow(/carol/);
+  });
+
+  it('are aborted on all workers when one gives up, before or after they start', async () => {
+    const { nodes } = await three();
+    const [alice, bob] = [0, 1].map((i) => nodes[i]!.sessions.start(sessionId(1), pairOf(nodes[i]!, i)));
+    const waiting = expect(bob!.receive(0, 1, 8)).rejects.toMatchObject({
+      code: 'CANCELLED',
+      worker: 'alice',
+    });
+    alice!.fail(new TrivetError('CANCELLED', 'Nobody wants it.', 'alice'), true);
+    await waiting;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const carol = nodes[2]!.sessions.start(sessionId(1), pairOf(nodes[2]!, 2));
+    expect(carol.error).toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it.each([
+    ['another step', 2, 8],
+    ['another length', 1, 9],
+  ])('fail when a peer sends %s than the protocol says', async (_, step, bytes) => {
+    const { nodes } = await three();
+    const [alice, bob] = [0, 1].map((i) => nodes[i]!.sessions.start(sessionId(1), pairOf(nodes[i]!, i)));
+    const waiting = expect(bob!.receive(0, 1, 8)).rejects.toMatchObject({ code: 'ABORTED' });
+    alice!.send(1, step, Buffer.alloc(bytes));
+    await waiting;
+    expect(bob!.error!.message).toContain('alice');
+  });
+
+  it('drop what still arrives after they have ended', async () => {
+    const { nodes } = await three();
+    const [alice, bob] = [0, 1].map((i) => nodes[i]!.sessions.start(sessionId(1), pairOf(nodes[i]!, i)));
+    nodes[1]!.sessions.end(bob!);
+    alice!.send(1, 1, Buffer.alloc(8));
+    const next = [0, 1].map((i) => nodes[i]!.sessions.start(sessionId(2), pairOf(nodes[i]!, i)));
+    next[0]!.send(1, 1, Buffer.from('still up'));
+    expect(Buffer.from(await next[1]!.receive(0, 1, 8)).toString()).toBe('still up');
+  });
+
+  it('do not let a peer fill the memory with sessions that never start', async () => {
+    const { nodes } = await three();
+    for (let i = 1; i <= 200; i++) {
+      nodes[0]!.mesh.link(1)?.send(FRAME_KINDS.data, Buffer.alloc(10), sessionId(i));
+    }
+    await until(() => nodes[1]!.losses.length > 0, 'the link to be closed');
+    expect(nodes[1]!.losses[0]!.message).toContain('alice');
+    await until(() => nodes.every((node) => node.connected), 'reconnection');
+  });
+});
+
+/** Waits for the end of a connection, with or without an error. */
+function closed(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+function dial(port: number, pair: PemPair | undefined, authority: string, server: string): TLSSocket {
+  const socket = connect({
+    host: '127.0.0.1',
+    port,
+    ca: authority,
+    ...(pair && { cert: pair.certificate, key: pair.key }),
+    servername: meshIdentity(CLUSTER, server),
+    ALPNProtocols: ['trivet-mesh/1'],
+    minVersion: 'TLSv1.3',
+  });
+  socket.on('error', () => {});
+  socket.resume();
+  return socket;
+}
