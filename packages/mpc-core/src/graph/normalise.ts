@@ -4,16 +4,7 @@
  *
  * Every layer has one input and the model one output, so what is left is a chain.
  */
-import type {
-  BatchNormalizationLayer,
-  Conv2DLayer,
-  DenseLayer,
-  FlattenLayer,
-  Layer,
-  Pooling2DLayer,
-  ReshapeLayer,
-  ZeroPadding2DLayer,
-} from './layers.js';
+import type { ActivationLayer, DropoutLayer, Layer, UnsupportedLayer } from './layers.js';
 import type { Plan } from './plan.js';
 import type { LiveNode } from './structure.js';
 import { isIdentity } from './support.js';
@@ -24,13 +15,7 @@ export interface RectifiedLinearLayer {
 
 /** The layers of the normal form; `activation` of Conv2D and Dense has been split off and is not looked at. */
 export type NormalLayer =
-  | Conv2DLayer
-  | DenseLayer
-  | Pooling2DLayer
-  | BatchNormalizationLayer
-  | FlattenLayer
-  | ReshapeLayer
-  | ZeroPadding2DLayer
+  | Exclude<Layer, ActivationLayer | DropoutLayer | UnsupportedLayer>
   | RectifiedLinearLayer;
 
 export interface NormalNode {
