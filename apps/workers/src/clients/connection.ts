@@ -167,12 +167,16 @@ export class ClientConnection {
           `${this.#requests.size} requests of this connection are open already, as many as may be.`,
         );
       }
+      // The leader may refuse, and answer, before `predict` returns.
+      let open: OpenRequest | undefined;
       const request = serving.predict(attachmentBytes(payload, 'The request'), (outcome) => {
-        if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
+        if (open !== undefined) this.#requests.delete(open.id);
         acknowledge(outcome instanceof TrivetError ? this.#failure(outcome) : { ok: true, value: outcome });
       });
-      // Already answered when the leader has refused it on the spot.
-      if (!request.answered) this.#requests.set(request.id, request);
+      if (!request.answered) {
+        open = request;
+        this.#requests.set(request.id, request);
+      }
     } catch (error) {
       acknowledge(this.#failure(error));
     }

@@ -84,7 +84,9 @@ export class Leader implements Role {
   admitted(request: OpenRequest): void {
     const gathering = this.#gather(request.id, request.model.digest, request.count, request.deadlineMs);
     gathering.request = request;
-    this.#hold(gathering, LEADER, request.model.digest, request.count);
+    const refusal = this.#refusals.get(request.id);
+    if (refusal !== undefined) this.#reject(gathering, refusal);
+    else this.#hold(gathering, LEADER, request.model.digest, request.count);
   }
 
   refused(requestId: string, error: TrivetError): void {

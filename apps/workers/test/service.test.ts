@@ -1,0 +1,385 @@
+/** The service as it runs: three processes, real sockets, the real protocol. */
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EVENTS, type WorkerStatus } from '@trivet/shared-types';
+import { io } from 'socket.io-client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  expectClose,
+  type SharedTestModel,
+  someInputs,
+  startCluster,
+  TestClient,
+  type TestCluster,
+  until,
+  WorkerProcess,
+} from './support/cluster.js';
+
+let cluster: TestCluster;
+let owner: TestClient;
+let model: SharedTestModel;
+const clients: TestClient[] = [];
+
+async function connect(): Promise<TestClient> {
+  const client = new TestClient(cluster);
+  clients.push(client);
+  return client.connected();
+}
+
+beforeAll(async () => {
+  cluster = await startCluster({ batching: { maxBatchSize: 8 }, limits: { maxRequestsPerConnection: 20 } });
+  owner = await (await new TestClient(cluster).ready()).authenticate();
+  model = await owner.share();
+  await owner.serve('small');
+}, 60_000);
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+afterAll(async () => {
+  owner?.close();
+  await cluster?.stop();
+});
+
+describe('predictions', () => {
+  it('are right, one at a time and in batches', async () => {
+    const client = await connect();
+    for (const count of [1, 1, 3, 8, 20]) {
+      const inputs = someInputs(count);
+      expectClose(await client.predict(model, inputs), inputs);
+    }
+  });
+
+  it('are right for many clients at once', async () => {
+    const many = await Promise.all(Array.from({ length: 5 }, connect));
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const inputs = someInputs((i % 4) + 1).map((value) => (value * (i + 1)) / 60);
+        expectClose(await many[i % 5]!.predict(model, inputs), inputs);
+      }),
+    );
+  });
+
+  it('say at every worker how many were served', async () => {
+    const before = await owner.all((worker) => owner.status(worker));
+    const events: number[][] = [[], [], []];
+    owner.sockets.forEach((socket, worker) => {
+      socket.on(EVENTS.server.served, ({ served }) => events[worker]!.push(served));
+    });
+    const client = await connect();
+    await client.predict(model, someInputs(3));
+    const start = before[0].models[0]!.served;
+    await until(() => events.every((seen) => seen.length > 0), 'served events');
+    for (const seen of events) expect(seen).toEqual([start + 3]);
+    for (const socket of owner.sockets) socket.off(EVENTS.server.served);
+  });
+
+  it('refuse a repeated request, during and after', async () => {
+    const client = await connect();
+    const { parts } = await client.messages(model, someInputs(1));
+    const first = client.all((worker) => client.call(worker, EVENTS.predict, parts[worker]));
+    await expect(client.call(0, EVENTS.predict, parts[0])).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
+    await first;
+    const other = await connect();
+    for (const worker of [0, 1, 2] as const) {
+      await expect(other.call(worker, EVENTS.predict, parts[worker])).rejects.toMatchObject({
+        code: 'ALREADY_EXISTS',
+        worker: ['alice', 'bob', 'carol'][worker],
+      });
+    }
+  });
+
+  it('never join shares of different size under one id', async () => {
+    const client = await connect();
+    const one = await client.messages(model, someInputs(1));
+    const two = await client.messages(model, someInputs(2), 10_000, one.requestId);
+    const parts = [one.parts[0], one.parts[1], two.parts[2]];
+    const outcomes = await Promise.allSettled(
+      parts.map((part, worker) => client.call(worker, EVENTS.predict, part)),
+    );
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'INVALID_ARGUMENT' } });
+    }
+  });
+
+  it('fail everywhere when one share does not come, at the deadline', async () => {
+    const client = await connect();
+    const { parts } = await client.messages(model, someInputs(1), 300);
+    const at = performance.now();
+    const outcomes = await Promise.allSettled([0, 1].map((w) => client.call(w, EVENTS.predict, parts[w])));
+    expect(performance.now() - at).toBeLessThan(2000);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'DEADLINE_EXCEEDED' } });
+    }
+    const late = client.call(2, EVENTS.predict, parts[2]);
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('can be cancelled, and a client that leaves cancels what it asked for', async () => {
+    const client = await connect();
+    const { parts, requestId } = await client.messages(model, someInputs(1));
+    const waiting = expect(client.call(1, EVENTS.predict, parts[1])).rejects.toMatchObject({
+      code: 'CANCELLED',
+      worker: 'bob',
+    });
+    await client.call(1, EVENTS.cancel, { requestId });
+    await waiting;
+    await expect(client.call(0, EVENTS.predict, parts[0])).rejects.toMatchObject({ code: 'CANCELLED' });
+
+    const leaving = await connect();
+    const left = await leaving.messages(model, someInputs(1));
+    const lost = leaving.call(2, EVENTS.predict, left.parts[2]).catch(() => 'gone');
+    await until(async () => (await client.status(2)).queueLength > 0, 'the request at carol');
+    leaving.close();
+    await until(async () => (await client.status(2)).queueLength === 0, 'the request to be forgotten');
+    await expect(client.call(0, EVENTS.predict, left.parts[0])).rejects.toMatchObject({ code: 'CANCELLED' });
+    void lost;
+  });
+
+  it('are limited per connection', async () => {
+    const client = await connect();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 25 }, async () => {
+        const { parts } = await client.messages(model, someInputs(1), 500);
+        return client.call(1, EVENTS.predict, parts[1]);
+      }),
+    );
+    const codes = outcomes.map((outcome) => (outcome as PromiseRejectedResult).reason.code);
+    expect(codes.filter((code) => code === 'RESOURCE_EXHAUSTED')).toHaveLength(5);
+    expect(codes.filter((code) => code === 'DEADLINE_EXCEEDED')).toHaveLength(20);
+  });
+});
+
+describe('misbehaving clients', () => {
+  it('get coded errors, or are cut off, and others are served', async () => {
+    const client = await connect();
+    const { parts } = await client.messages(model, someInputs(1));
+    const good = parts[0];
+    const bad: [unknown, string][] = [
+      [good.subarray(0, good.length - 1), 'INVALID_ARGUMENT'],
+      [Buffer.concat([good, Buffer.alloc(1)]), 'INVALID_ARGUMENT'],
+      [Buffer.alloc(0), 'INVALID_ARGUMENT'],
+      [Buffer.alloc(1000, 255), 'INVALID_ARGUMENT'],
+      [parts[1], 'INVALID_ARGUMENT'],
+      ['text', 'INVALID_ARGUMENT'],
+      [{ data: good }, 'INVALID_ARGUMENT'],
+      [null, 'INVALID_ARGUMENT'],
+    ];
+    for (const [payload, code] of bad) {
+      await expect(client.call(0, EVENTS.predict, payload)).rejects.toMatchObject({ code, worker: 'alice' });
+    }
+    await expect(client.call(0, 'trivet:nothing')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(client.call(0, EVENTS.describe, { more: 1 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    const silent = await connect();
+    silent.sockets[0].emit(EVENTS.describe, {});
+    await until(() => !silent.sockets[0].connected || silent.sockets[0].recovered, 'the cut');
+    const oversized = await connect();
+    oversized.sockets[0].emit(EVENTS.predict, Buffer.alloc(65 * 1024 * 1024), () => {});
+    await once(oversized.sockets[0], 'disconnect');
+    expectClose(await client.predict(model, someInputs(1)), someInputs(1));
+  });
+
+  it('cannot do what only the owner may', async () => {
+    const client = await connect();
+    for (const event of [
+      EVENTS.shareBegin,
+      EVENTS.shareChunk,
+      EVENTS.shareCommit,
+      EVENTS.serve,
+      EVENTS.stop,
+    ]) {
+      await expect(client.call(1, event, {})).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+    const signature = 'ab'.repeat(64);
+    await expect(client.call(1, EVENTS.authenticate, { signature })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
+    await client.call(1, EVENTS.challenge);
+    await expect(client.call(1, EVENTS.authenticate, { signature })).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
+    await expect(client.call(1, EVENTS.stop, { model: 'small' })).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+
+  it('from another web page are refused', async () => {
+    const { url } = cluster.cluster.workers[0];
+    const from = (origin: string) =>
+      io(url, { transports: ['websocket'], forceNew: true, reconnection: false, extraHeaders: { origin } });
+    const evil = from('https://evil.example');
+    await once(evil, 'connect_error');
+    const page = from('http://localhost:5173');
+    await once(page, 'connect');
+    page.close();
+  });
+});
+
+describe('the owner', () => {
+  it('cannot upload a share that was not signed', async () => {
+    const bytes = model.files[0]!.length;
+    const begin = { manifest: model.signed, bytes };
+    const { uploadId } = await owner.call<{ uploadId: string }>(0, EVENTS.shareBegin, begin);
+    await owner.call(0, EVENTS.shareChunk, { uploadId, offset: 0, data: Buffer.alloc(bytes) });
+    // Bob's worker is asked too: it has the model, but these are not its bytes.
+    const forged = { ...model.signed, signature: 'ab'.repeat(64) };
+    await expect(owner.call(0, EVENTS.shareBegin, { manifest: forged, bytes })).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
+    await expect(
+      owner.call(0, EVENTS.shareChunk, { uploadId, offset: bytes, data: Buffer.alloc(1) }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('has exactly as many predictions served as allowed, however many ask', async () => {
+    const limited = await owner.share('limited');
+    const client = await connect();
+    await expect(client.predict(limited, someInputs(1))).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
+    await owner.serve('limited', 3);
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, () => client.predict(limited, someInputs(1))),
+    );
+    expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(3);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') expect(outcome.reason.code).toBe('FAILED_PRECONDITION');
+    }
+    await until(
+      async () =>
+        (await client.all((worker) => client.status(worker))).every(({ models }) =>
+          models.some(({ digest, state, served }) => {
+            return digest === limited.digest && state === 'AVAILABLE' && served === 3;
+          }),
+        ),
+      'the end of serving at all three',
+    );
+    await owner.serve('limited', 1);
+    expectClose(await client.predict(limited, someInputs(1)), someInputs(1));
+  });
+
+  it('stops serving; what is asked then is refused with a reason', async () => {
+    await owner.share('stopped');
+    const stopped = await owner.share('stopped', 2);
+    await owner.serve('stopped');
+    const client = await connect();
+    await client.predict(stopped, someInputs(1));
+    await owner.all((worker) => owner.call(worker, EVENTS.stop, { model: 'stopped' }));
+    await expect(client.predict(stopped, someInputs(1))).rejects.toThrow(/does not serve it now|not serve/);
+    await expect(owner.share('stopped', 1)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  });
+});
+
+describe('operations', () => {
+  const get = async (path: string, worker = 0) => {
+    const response = await fetch(`${cluster.cluster.workers[worker]!.url}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+
+  it('answer health, readiness and metrics', async () => {
+    expect(await get('/healthz')).toMatchObject({ status: 200 });
+    expect(await get('/readyz', 1)).toMatchObject({ status: 200 });
+    expect(await get('/nothing')).toMatchObject({ status: 404 });
+    const { text } = await get('/metrics');
+    for (const name of [
+      'trivet_images_total',
+      'trivet_batch_duration_seconds_bucket',
+      'trivet_peer_connected',
+    ]) {
+      expect(text).toContain(name);
+    }
+    expect(text).toMatch(/trivet_mesh_sent_bytes_total\{worker="alice"\} [1-9]/);
+  });
+
+  it('log no share', () => {
+    for (const { lines } of cluster.workers) {
+      for (const line of lines) expect(JSON.stringify(line).length).toBeLessThan(2000);
+    }
+  });
+
+  it('tell watchers within a second when a worker is killed, and serve again when it is back', async () => {
+    const client = await connect();
+    const seen: WorkerStatus[] = [];
+    client.sockets[1].on(EVENTS.server.status, (status) => seen.push(status));
+    await client.call(1, EVENTS.watch);
+    const waiting = Array.from({ length: 10 }, () =>
+      client.predict(model, someInputs(8)).catch((error) => error),
+    );
+    const killedAt = performance.now();
+    await cluster.workers[2].stop('SIGKILL');
+    await until(
+      () => seen.some(({ peers, ready }) => !ready && peers.some((p) => p.name === 'carol' && !p.connected)),
+      'the news',
+    );
+    expect(performance.now() - killedAt).toBeLessThan(1000);
+    await Promise.allSettled(
+      waiting.map((one) => Promise.race([one, new Promise((r) => setTimeout(r, 3000))])),
+    );
+    const { parts } = await client.messages(model, someInputs(1));
+    const at = performance.now();
+    for (const worker of [0, 1]) {
+      const call = client.call(worker, EVENTS.predict, parts[worker]);
+      await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await expect(call).rejects.toThrow(/carol/);
+    }
+    expect(performance.now() - at).toBeLessThan(500);
+    expect(await get('/readyz')).toMatchObject({ status: 503 });
+    await cluster.workers[2].start();
+    await client.ready();
+    expectClose(await client.predict(model, someInputs(2)), someInputs(2));
+  });
+
+  it('keep models, consent and counts over a restart of each worker', async () => {
+    await (await owner.ready()).authenticate();
+    const limited = await owner.share('kept');
+    await owner.serve('kept', 4);
+    const client = await connect();
+    await client.predict(limited, someInputs(1));
+    for (const [index, signal] of [
+      [0, 'SIGKILL'],
+      [1, 'SIGTERM'],
+      [2, 'SIGINT'],
+    ] as const) {
+      const code = await cluster.workers[index].stop(signal);
+      if (signal !== 'SIGKILL') expect(code).toBe(0);
+      await cluster.workers[index].start();
+      await client.ready();
+      expectClose(await client.predict(limited, someInputs(1)), someInputs(1));
+    }
+    await expect(client.predict(limited, someInputs(1))).rejects.toThrow(/all 4 predictions/);
+  });
+
+  it('skip a model whose file was changed, and serve the others', async () => {
+    await (await owner.ready()).authenticate();
+    await owner.share('damaged');
+    const store = join(cluster.directory, 'bob', 'store');
+    const file = join(store, 'damaged.model');
+    expect(await readdir(store)).toContain('damaged.model');
+    const content = await readFile(file);
+    content[content.length - 100]! ^= 1;
+    await writeFile(file, content);
+    expect(await cluster.workers[1].stop()).toBe(0);
+    await cluster.workers[1].start();
+    const client = await (await connect()).ready();
+    const skipped = cluster.workers[1].lines.find((line) => line.model === 'damaged');
+    expect(JSON.stringify(skipped)).toContain(file);
+    const names = (await client.status(1)).models.map(({ manifest }) => JSON.parse(manifest.text).name);
+    expect(names).toContain('small');
+    expect(names).not.toContain('damaged');
+    expectClose(await client.predict(model, someInputs(1)), someInputs(1));
+  });
+
+  it('refuse to start on a busy port or a bad configuration, with a code and one sentence', async () => {
+    const second = new WorkerProcess(cluster.configFiles[0]);
+    const [code] = await once(second.spawn(), 'exit');
+    expect(code).toBe(69);
+    expect(second.stderr.trim().split('\n')).toHaveLength(1);
+    expect(second.stderr).toMatch(/alice cannot start: the mesh address .* is in use/);
+    const bad = new WorkerProcess(join(cluster.directory, 'cluster.json'));
+    const [badCode] = await once(bad.spawn(), 'exit');
+    expect(badCode).toBe(78);
+    expect(bad.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,319 @@
+/** Three real worker processes, a small model, and just enough of a client to try them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import {
+  compile,
+  createCpuSharer,
+  createKernels,
+  inputSharesFor,
+  type LayerGraph,
+  randomSeed,
+  reconstructOutputs,
+  shareModel,
+} from '@trivet/mpc-core';
+import {
+  decodePredictReply,
+  EVENTS,
+  encodePredictRequest,
+  type Manifest,
+  manifestDigest,
+  type Outcome,
+  sha256Hex,
+  signManifest,
+  signOwnerChallenge,
+  TrivetError,
+  type WorkerStatus,
+} from '@trivet/shared-types';
+import { io, type Socket } from 'socket.io-client';
+import { type ClusterOptions, type CreatedCluster, createCluster } from '../../src/cluster/create.js';
+
+export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export type Triple<T> = [T, T, T];
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
+
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** One worker as a process of its own. */
+export class WorkerProcess {
+  child: ChildProcess | undefined;
+  readonly lines: Record<string, unknown>[] = [];
+  stderr = '';
+
+  constructor(private readonly configFile: string) {}
+
+  async start(): Promise<void> {
+    const child = this.spawn();
+    await until(() => child.exitCode !== null || this.lines.some((line) => line.msg === 'ready'), 'ready');
+    if (child.exitCode !== null) throw new Error(`the worker exited: ${this.stderr}`);
+  }
+
+  spawn(): ChildProcess {
+    if (!existsSync(MAIN)) throw new Error('build first: npx tsc -b');
+    this.lines.length = 0;
+    this.stderr = '';
+    const child = spawn(process.execPath, [MAIN, '--config', this.configFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    createInterface({ input: child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line)));
+    child.stderr!.on('data', (text) => {
+      this.stderr += text;
+    });
+    this.child = child;
+    return child;
+  }
+
+  /** Gives the exit code. */
+  async stop(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
+    const { child } = this;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    return (await exit)[0];
+  }
+}
+
+export interface TestCluster extends CreatedCluster {
+  readonly directory: string;
+  readonly workers: Triple<WorkerProcess>;
+  stop(): Promise<void>;
+}
+
+export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}): Promise<TestCluster> {
+  const root = await mkdtemp(join(tmpdir(), 'trivet-workers-'));
+  const directory = join(root, 'cluster');
+  const ports = await freePorts(6);
+  const worker = (name: string, i: number) => {
+    return { name, host: 'localhost', clientPort: ports[i]!, meshPort: ports[i + 3]! };
+  };
+  const created = await createCluster(directory, {
+    ...options,
+    workers: [worker('alice', 0), worker('bob', 1), worker('carol', 2)],
+  });
+  const workers = created.configFiles.map((file) => new WorkerProcess(file)) as Triple<WorkerProcess>;
+  const stop = async () => {
+    await Promise.all(workers.map((process) => process.stop('SIGKILL')));
+    await rm(root, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(workers.map((process) => process.start()));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { ...created, directory, workers, stop };
+}
+
+/** A client that talks to each worker by itself, so that tests can misbehave. */
+export class TestClient {
+  readonly sockets: Triple<Socket>;
+
+  constructor(private readonly cluster: CreatedCluster) {
+    this.sockets = cluster.cluster.workers.map(({ url }) =>
+      io(url, {
+        transports: ['websocket'],
+        forceNew: true,
+        reconnectionDelay: 50,
+        reconnectionDelayMax: 100,
+      }),
+    ) as Triple<Socket>;
+  }
+
+  async connected(): Promise<this> {
+    await until(() => this.sockets.every((socket) => socket.connected), 'client connected');
+    return this;
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.close();
+  }
+
+  /** @throws the worker's TrivetError */
+  async call<T = unknown>(worker: number, event: string, payload: unknown = {}): Promise<T> {
+    const outcome = (await this.sockets[worker]!.timeout(20_000).emitWithAck(event, payload)) as Outcome<T>;
+    if (!outcome.ok) throw TrivetError.fromBody(outcome.error);
+    return outcome.value;
+  }
+
+  all<T>(work: (worker: 0 | 1 | 2) => Promise<T>): Promise<Triple<T>> {
+    return Promise.all(([0, 1, 2] as const).map(work)) as Promise<Triple<T>>;
+  }
+
+  status(worker: number): Promise<WorkerStatus> {
+    return this.call<WorkerStatus>(worker, EVENTS.describe);
+  }
+
+  async ready(): Promise<this> {
+    await this.connected();
+    await until(
+      async () => (await this.all((worker) => this.status(worker))).every((status) => status.ready),
+      'all ready',
+    );
+    return this;
+  }
+
+  async authenticate(): Promise<this> {
+    const secretKey = (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
+    const { clusterId } = this.cluster.cluster;
+    await this.all(async (worker) => {
+      const { challenge } = await this.call<{ challenge: string }>(worker, EVENTS.challenge);
+      const signature = signOwnerChallenge(secretKey, clusterId, worker, challenge);
+      await this.call(worker, EVENTS.authenticate, { signature });
+    });
+    return this;
+  }
+
+  /** Signs and uploads the small model. */
+  async share(name = 'small', version = 1): Promise<SharedTestModel> {
+    const kernels = await createKernels();
+    const compiled = compile(SMALL_MODEL, { inputRange: { min: -1, max: 1 } });
+    const files = shareModel(compiled, kernels);
+    const manifest: Manifest = {
+      format: 1,
+      name,
+      version,
+      createdAt: new Date().toISOString(),
+      plan: structuredClone(compiled.plan) as Manifest['plan'],
+      inputRange: { min: -1, max: 1 },
+      preprocessing: null,
+      labels: null,
+      protocol: 'replicated',
+      shareDigests: files.map((file) => sha256Hex(file)) as Triple<string>,
+    };
+    const secretKey = (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
+    const signed = signManifest(manifest, secretKey);
+    await this.all(async (worker) => {
+      const begin = { manifest: signed, bytes: files[worker].length };
+      const { uploadId } = await this.call<{ uploadId: string }>(worker, EVENTS.shareBegin, begin);
+      const data = Buffer.from(files[worker]);
+      const half = data.length >> 1;
+      await this.call(worker, EVENTS.shareChunk, { uploadId, offset: 0, data: data.subarray(0, half) });
+      await this.call(worker, EVENTS.shareChunk, { uploadId, offset: half, data: data.subarray(half) });
+      await this.call(worker, EVENTS.shareCommit, { uploadId });
+    });
+    return { name, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
+  }
+
+  async serve(model: string, requestLimit: number | null = null): Promise<void> {
+    await this.all((worker) => this.call(worker, EVENTS.serve, { model, requestLimit }));
+  }
+
+  /** The three messages of one prediction. */
+  async messages(
+    model: SharedTestModel,
+    inputs: Float32Array,
+    deadlineMs = 10_000,
+    requestId = randomBytes(16).toString('hex'),
+  ): Promise<{ requestId: string; count: number; parts: Triple<Buffer> }> {
+    const count = inputs.length / INPUTS;
+    const seeds = [randomSeed(), randomSeed()] as const;
+    const explicit = await createCpuSharer(await createKernels()).share(inputs, 16, seeds);
+    const parts = inputSharesFor(seeds, explicit, count).map(({ first, second }) =>
+      Buffer.from(
+        encodePredictRequest({ requestId, manifestDigest: model.digest, deadlineMs, count, first, second }),
+      ),
+    ) as Triple<Buffer>;
+    return { requestId, count, parts };
+  }
+
+  /** Predicts; gives the logits. @throws the first worker's error */
+  async predict(model: SharedTestModel, inputs: Float32Array, deadlineMs?: number): Promise<number[]> {
+    const { requestId, count, parts } = await this.messages(model, inputs, deadlineMs);
+    const replies = await this.all((worker) => this.call<Uint8Array>(worker, EVENTS.predict, parts[worker]));
+    const expected = { requestId, manifestDigest: model.digest, count, outputSize: OUTPUTS };
+    const words = replies.map((reply) => decodePredictReply(reply, expected).words) as Triple<Uint8Array>;
+    return [...reconstructOutputs(words, model.plan)];
+  }
+}
+
+export interface SharedTestModel {
+  readonly name: string;
+  readonly digest: string;
+  readonly plan: ReturnType<typeof compile>['plan'];
+  readonly files: readonly Uint8Array[];
+  readonly signed: ReturnType<typeof signManifest>;
+}
+
+export const INPUTS = 4;
+export const OUTPUTS = 2;
+const HIDDEN = [0.5, -1, 0.25, 1, 0.5, -0.5, -0.75, 0.25, 1, 1, -1, 0.5];
+const OUT = [1, -1, 0.5, 0.5, -0.25, 2];
+
+/** Dense(3, relu), Dense(2): small enough to check by hand. */
+export const SMALL_MODEL: LayerGraph = {
+  name: 'small',
+  input: 'in',
+  inputShape: [INPUTS],
+  nodes: [
+    {
+      name: 'hidden',
+      inputs: ['in'],
+      layer: {
+        type: 'Dense',
+        kernel: { shape: [INPUTS, 3], values: Float64Array.from(HIDDEN) },
+        bias: { shape: [3], values: Float64Array.of(0.1, -0.2, 0.3) },
+        activation: 'relu',
+      },
+    },
+    {
+      name: 'out',
+      inputs: ['hidden'],
+      layer: {
+        type: 'Dense',
+        kernel: { shape: [3, OUTPUTS], values: Float64Array.from(OUT) },
+        activation: 'linear',
+      },
+    },
+  ],
+  output: 'out',
+};
+
+/** What the model gives in plain arithmetic. */
+export function expectedOutputs(inputs: Float32Array): number[] {
+  const outputs: number[] = [];
+  for (let at = 0; at < inputs.length; at += INPUTS) {
+    const hidden = [0.1, -0.2, 0.3].map((bias, unit) => {
+      let sum = bias;
+      for (let i = 0; i < INPUTS; i++) sum += inputs[at + i]! * HIDDEN[i * 3 + unit]!;
+      return Math.max(0, sum);
+    });
+    for (let out = 0; out < OUTPUTS; out++) {
+      outputs.push(hidden.reduce((sum, value, unit) => sum + value * OUT[unit * OUTPUTS + out]!, 0));
+    }
+  }
+  return outputs;
+}
+
+export const someInputs = (count: number) =>
+  Float32Array.from({ length: count * INPUTS }, (_, i) => Math.sin(i + 1));
+
+export function expectClose(actual: readonly number[], inputs: Float32Array): void {
+  const expected = expectedOutputs(inputs);
+  if (actual.length !== expected.length) throw new Error(`${actual.length} outputs, not ${expected.length}`);
+  const error = Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)));
+  if (!(error < 0.001)) throw new Error(`the outputs are off by ${error}`);
+}
