@@ -28,8 +28,8 @@ export function App() {
               Draw a digit. Three computers read it. <em>None of them sees it.</em>
             </h1>
             <p className={styles.lead}>
-              This page splits your drawing into random shares. Three workers compute on their shares without
-              ever putting them together; only their three replies, added up here, are the answer.
+              This page splits your drawing into random shares. Three workers compute on them and never join
+              them; only their replies, added up here, give the answer.
             </p>
           </div>
           <div className={styles.stage}>

@@ -2,6 +2,7 @@
 
 /** For example "0.41 ms", "24 ms", "1.3 s". */
 export function formatMilliseconds(milliseconds: number): string {
+  if (milliseconds === 0) return '0 ms';
   if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
   if (milliseconds >= 10) return `${milliseconds.toFixed(0)} ms`;
   return `${milliseconds.toFixed(milliseconds >= 1 ? 1 : 2)} ms`;

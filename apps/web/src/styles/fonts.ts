@@ -1,4 +1,3 @@
-/** Fonts from our own origin: one for headings and the answer, one for text, one for figures. */
+/** Fonts from our own origin: one for headings and the answer, one for text and figures. */
 import '@fontsource-variable/bricolage-grotesque/wght.css';
-import '@fontsource-variable/geist-mono/wght.css';
 import '@fontsource-variable/instrument-sans/wght.css';

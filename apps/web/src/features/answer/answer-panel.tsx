@@ -15,6 +15,8 @@ export function AnswerPanel() {
   const prediction = answer?.prediction ?? null;
   const winner = prediction?.classes[0] ?? null;
   const probabilities = prediction === null ? null : [...prediction.probabilities].slice(0, 10);
+  // The helper deals ahead and waits for nobody: the evaluators count the rounds.
+  const rounds = Math.max(0, ...(prediction?.workers ?? []).map((worker) => worker.rounds));
   const stale = phase !== 'idle' || (answer !== null && answer.digit !== digit);
   const failed = phase === 'failed' && failure !== null;
 
@@ -47,8 +49,8 @@ export function AnswerPanel() {
                   <>
                     <p className={styles.sure}>{formatProbability(probabilities?.[winner] ?? 0)}</p>
                     <p>
-                      sure, after {formatMilliseconds(prediction?.timings.totalMs ?? 0)} and{' '}
-                      {prediction?.workers[0].rounds} rounds between the workers
+                      sure, after {formatMilliseconds(prediction?.timings.totalMs ?? 0)} and {rounds} rounds
+                      between the workers
                     </p>
                   </>
                 )}

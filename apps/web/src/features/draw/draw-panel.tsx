@@ -86,6 +86,9 @@ export function DrawPanel() {
           />
         )}
         {dropping && <p className={styles.hint}>Drop the picture</p>}
+        <p className={styles.problem} role="status">
+          {problem}
+        </p>
       </div>
       <p id="pad-keys" className="visually-hidden">
         Draw with mouse, finger or pen. With the keyboard: arrow keys move the pen, Space puts it down and
@@ -99,9 +102,9 @@ export function DrawPanel() {
           <Button look="icon" aria-label="Clear" title="Clear" onClick={clear} disabled={isEmpty}>
             <Icon name="clear" />
           </Button>
-          <Button onClick={() => file.current?.click()}>
+          <Button aria-label="Open a picture" onClick={() => file.current?.click()}>
             <Icon name="picture" />
-            Open a picture
+            Open
           </Button>
           <input
             ref={file}
@@ -124,9 +127,6 @@ export function DrawPanel() {
           />
         </figure>
       </div>
-      <p className={styles.problem} role="status">
-        {problem}
-      </p>
     </section>
   );
 }
