@@ -1,5 +1,6 @@
 /** Command-line options of the training script. */
-import { resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -26,7 +27,8 @@ Usage: pnpm train [options]
   --batch N           images in one step (default 128)
   --learning-rate X   Adam's step size at the start; it falls to zero along a cosine (default 0.003)
   --out DIR           where model.json and the weights go (default models/mnist)
-  --quick             a tiny run that shows that everything works: one epoch of 2,560 images
+  --quick             a tiny run that shows that everything works: one epoch of 2,560 images; unless --out says
+                      otherwise, its model goes to a temporary folder, not over the real one
   --help              this text
 `;
 
@@ -74,7 +76,9 @@ export function parseOptions(args: readonly string[]): TrainOptions | null {
     seed: integer('seed', 1, 0, 2 ** 27),
     batch: integer('batch', 128, 1, 2000),
     learningRate,
-    out: resolve((values.out as string | undefined) ?? DEFAULT_OUT),
+    out: resolve(
+      (values.out as string | undefined) ?? (quick ? join(tmpdir(), 'trivet-quick-model') : DEFAULT_OUT),
+    ),
     trainImages: quick ? 2560 : 60_000,
     testImages: quick ? 1000 : 10_000,
   };

@@ -152,6 +152,9 @@ describe('options', () => {
     expect(parseOptions([])).toMatchObject({ epochs: 40, seed: 1, trainImages: 60_000, testImages: 10_000 });
     expect(parseOptions(['--epochs', '3', '--seed', '7'])).toMatchObject({ epochs: 3, seed: 7 });
     expect(parseOptions(['--help'])).toBeNull();
+    expect(parseOptions([])!.out).toMatch(/models.mnist.?$/);
+    // A quick run must not replace the real model by accident.
+    expect(parseOptions(['--quick'])!.out).not.toMatch(/models.mnist/);
   });
 
   it.each([
