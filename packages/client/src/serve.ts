@@ -56,11 +56,13 @@ export async function serveUntilDone(
     clearTimeout(settling);
     signal?.removeEventListener('abort', finish);
   };
+  signal?.addEventListener('abort', finish, { once: true });
   try {
     await control.start(requestLimit);
     onStarted?.();
-    // From here on, a status that does not say SERVING says that it is over.
-    await links.refresh({});
+    // From here on, a status that does not say SERVING says that it is over. A worker that is lost by now reports its
+    // own once it is back.
+    await links.refresh({}).catch(unlessAway);
     unwatch = links.onStatus((views) => {
       for (const view of views) {
         const status = view.reachable
@@ -69,14 +71,15 @@ export async function serveUntilDone(
         if (status !== undefined) update(view.index, status.served, status.state === 'AVAILABLE');
       }
     });
-    signal?.addEventListener('abort', finish, { once: true });
     await finished;
   } finally {
     release();
   }
-  await control.stop().catch((error: unknown) => {
-    // A worker that is away is not serving anyway.
-    if (!(error instanceof TrivetError) || error.code !== 'UNAVAILABLE') throw error;
-  });
+  // A worker that is away is not serving anyway.
+  await control.stop().catch(unlessAway);
   return Math.max(...counts);
+}
+
+function unlessAway(error: unknown): void {
+  if (!(error instanceof TrivetError) || error.code !== 'UNAVAILABLE') throw error;
 }

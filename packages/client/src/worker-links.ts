@@ -78,7 +78,8 @@ export class WorkerLinks {
     if (missing.length === 1 || failures.some((failure) => failure.code !== 'UNAVAILABLE')) {
       throw failures.find((failure) => failure.code !== 'UNAVAILABLE') ?? failures[0]!;
     }
-    const names = missing.map((link) => `"${link.name}" (${link.url})`).join(' and ');
+    const list = new Intl.ListFormat('en', { type: 'conjunction' });
+    const names = list.format(missing.map((link) => `"${link.name}" (${link.url})`));
     throw new TrivetError('UNAVAILABLE', `Workers ${names} cannot be reached. Are they running?`);
   }
 

@@ -1,5 +1,4 @@
 /** `trivet init`: makes a cluster of three workers. */
-import { createCluster } from '@trivet/workers';
 import { Command } from 'commander';
 import { addClusterOption, addJsonOption, type ClusterOption, examples, type JsonOption } from './options.js';
 
@@ -9,6 +8,8 @@ export function initCommand(): Command {
     .addHelpText('after', examples('trivet init', 'trivet init --cluster /srv/trivet'));
   addJsonOption(addClusterOption(command));
   return command.action(async (options: ClusterOption & JsonOption) => {
+    // Loaded only here: the service and its dependencies would slow every other command's start.
+    const { createCluster } = await import('@trivet/workers');
     const created = await createCluster(options.cluster);
     if (options.json) {
       const { clusterFile, ownerKeyFile, configFiles } = created;

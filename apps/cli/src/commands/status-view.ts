@@ -48,11 +48,11 @@ export function statusText(views: Triple<WorkerView>): string {
       limit === null ? `${served}` : `${served} of ${limit}`,
     ];
   });
-  const models =
-    rows.length === 0
-      ? 'No model is shared. `trivet share` shares one.'
-      : formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'SERVED'], rows);
-  return [workers, ...(problems.length > 0 ? [problems.join('\n')] : []), models].join('\n\n');
+  const sections = [workers];
+  if (problems.length > 0) sections.push(problems.join('\n'));
+  if (rows.length > 0) sections.push(formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'SERVED'], rows));
+  else if (problems.length === 0) sections.push('No model is shared. `trivet share` shares one.');
+  return sections.join('\n\n');
 }
 
 function latency(milliseconds: number | null): string {

@@ -1,5 +1,4 @@
 /** `trivet worker`: runs one worker until it is told to stop. */
-import { loadWorkerConfig, startWorker } from '@trivet/workers';
 import { Command } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { examples } from './options.js';
@@ -11,6 +10,8 @@ export function workerCommand(): Command {
     .addHelpText('after', examples('trivet worker --config .trivet/alice/alice.json'))
     .action(async ({ config }: { readonly config: string }) => {
       const { signal, release } = onInterrupt();
+      // Loaded only here: the service and its dependencies would slow every other command's start.
+      const { loadWorkerConfig, startWorker } = await import('@trivet/workers');
       const worker = await startWorker(await loadWorkerConfig(config), { processMetrics: true });
       try {
         await Promise.race([aborted(signal), parentGone()]);
@@ -30,5 +31,9 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Started with an IPC channel, a worker ends with its parent, however that dies. */
 function parentGone(): Promise<void> {
-  return new Promise((resolve) => process.once('disconnect', () => resolve()));
+  return new Promise((resolve) => {
+    process.once('disconnect', () => resolve());
+    // It may be gone already; without a channel there is no `send`.
+    if (process.send !== undefined && !process.connected) resolve();
+  });
 }

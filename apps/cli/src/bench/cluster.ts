@@ -1,0 +1,110 @@
+/** Three real workers with the model shared and served, behind a delaying relay when a round-trip time is asked for. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ModelOwner } from '@trivet/client';
+import type { CompiledModel } from '@trivet/mpc-core';
+import type { Cluster } from '@trivet/shared-types';
+import { createCluster, DEFAULT_WORKERS } from '@trivet/workers';
+import { findFreePorts } from '../local-cluster/free-ports.js';
+import { type LocalCluster, startLocalCluster } from '../local-cluster/local-cluster.js';
+import type { WorkerExit } from '../local-cluster/worker-process.js';
+import { MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '../mnist-inputs.js';
+import type { Relay, Route } from './relay/relay.js';
+import { measureRoundTrip, startRelayProcess } from './relay/start-relay.js';
+
+export const MODEL_NAME = 'bench';
+
+export interface ServingOptions {
+  readonly compiled: CompiledModel;
+  readonly protocol: 'replicated';
+  /** Round-trip time between any two of the four; 0: no relay. */
+  readonly rttMs: number;
+  readonly signal: AbortSignal;
+  readonly onCrash: (exit: WorkerExit) => void;
+}
+
+export interface ServingCluster {
+  /** As clients see it: behind the relay when there is one. */
+  readonly cluster: Cluster;
+  readonly processes: LocalCluster['workers'];
+  /** The workers' own endpoints, for their metrics. */
+  readonly metricsUrls: readonly [string, string, string];
+  /** Measured through the relay; null without one. */
+  readonly relayRoundTripMs: number | null;
+  stop(): Promise<void>;
+}
+
+/** @throws TrivetError when something does not start; nothing is left running then */
+export async function startServing(options: ServingOptions): Promise<ServingCluster> {
+  const { rttMs, signal, onCrash } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'trivet-bench-'));
+  let relay: Relay | undefined;
+  let local: LocalCluster | undefined;
+  const stop = async () => {
+    await local?.stop();
+    await relay?.close();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const ports = await planPorts();
+    await createCluster(directory, { workers: workersOn(ports, rttMs > 0), logLevel: 'warn' });
+    let relayRoundTripMs: number | null = null;
+    if (rttMs > 0) {
+      relay = await startRelayProcess([...ports.client, ...ports.mesh, ports.echo], rttMs / 2);
+      relayRoundTripMs = await measureRoundTrip(ports.echo);
+    }
+    local = await startLocalCluster({ directory, signal, onCrash });
+    await shareAndServe(local, options);
+    const url = (index: 0 | 1 | 2) => `http://127.0.0.1:${ports.client[index].targetPort}`;
+    const { cluster, workers: processes } = local;
+    return { cluster, processes, metricsUrls: [url(0), url(1), url(2)], relayRoundTripMs, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Routes = readonly [Route, Route, Route];
+
+async function planPorts(): Promise<{ client: Routes; mesh: Routes; echo: Route }> {
+  const free = await findFreePorts(14);
+  const route = (index: number): Route => ({ listenPort: free[2 * index]!, targetPort: free[2 * index + 1]! });
+  return { client: [route(0), route(1), route(2)], mesh: [route(3), route(4), route(5)], echo: route(6) };
+}
+
+function workersOn({ client, mesh }: { client: Routes; mesh: Routes }, relayed: boolean) {
+  const worker = (index: 0 | 1 | 2) => ({
+    name: DEFAULT_WORKERS[index].name,
+    host: 'localhost',
+    clientPort: client[index].targetPort,
+    meshPort: mesh[index].targetPort,
+    ...(relayed && {
+      url: `http://127.0.0.1:${client[index].listenPort}`,
+      meshAddress: { host: '127.0.0.1', port: mesh[index].listenPort },
+    }),
+  });
+  return [worker(0), worker(1), worker(2)] as const;
+}
+
+async function shareAndServe({ cluster, ownerSecretKey }: LocalCluster, options: ServingOptions): Promise<void> {
+  const { compiled, protocol, signal } = options;
+  const { workers, clusterId } = cluster;
+  const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey, signal });
+  try {
+    await owner.share(
+      {
+        name: MODEL_NAME,
+        compiled,
+        protocol,
+        preprocessing: MNIST_PREPROCESSING,
+        inputRange: MNIST_INPUT_RANGE,
+        labels: null,
+      },
+      { signal },
+    );
+    await owner.startServing(MODEL_NAME, { signal });
+  } finally {
+    owner.close();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Clients under load, in a process of their own: each has its own connections and keeps exactly one request open.
+ * Ends with its parent.
+ */
+import { PredictionClient } from '@trivet/client';
+import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
+import type { Cluster } from '@trivet/shared-types';
+import { MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '../../mnist-inputs.js';
+import { type Summary, summarise } from '../statistics.js';
+
+export interface LoadOrder {
+  readonly cluster: Cluster;
+  readonly model: string;
+  readonly clients: number;
+  /** Digits in each request. */
+  readonly requestSize: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+export interface LoadResult {
+  /** Whose replies came within the measurement. */
+  readonly digits: number;
+  readonly seconds: number;
+  /** Milliseconds of a request, as its client sees it. */
+  readonly request: Summary;
+  /** Of this process. */
+  readonly cpuSeconds: number;
+  /** Digits whose class is their MNIST label. */
+  readonly correct: number;
+}
+
+/** `measuring` at the start of the measurement, `done` at its end. */
+export type LoadMessage =
+  | { readonly kind: 'measuring' }
+  | { readonly kind: 'done'; readonly result: LoadResult }
+  | { readonly kind: 'failed'; readonly message: string };
+
+process.once('disconnect', () => process.exit(0));
+process.once('message', (order: LoadOrder) => {
+  load(order).catch((error: unknown) => tell({ kind: 'failed', message: String(error) }));
+});
+
+function tell(message: LoadMessage): void {
+  process.send?.(message);
+}
+
+async function load(order: LoadOrder): Promise<void> {
+  const { cluster, clients: count, requestSize, warmUpMs, measureMs } = order;
+  const { workers, clusterId, ownerKey } = cluster;
+  const mnist = await loadMnist('test');
+  const all = Array.from({ length: TEST_IMAGES }, (_, index) => index);
+  const inputs = toModelInputs(mnist, all, MNIST_PREPROCESSING.divideBy);
+  const clients = await Promise.all(
+    Array.from({ length: count }, () => PredictionClient.connect({ workers, clusterId, ownerKey })),
+  );
+  let next = 0;
+  let measuring = false;
+  let stop = false;
+  let digits = 0;
+  let correct = 0;
+  const times: number[] = [];
+  const run = async (client: PredictionClient) => {
+    while (!stop) {
+      if (next + requestSize > TEST_IMAGES) next = 0;
+      const from = next;
+      next += requestSize;
+      const slice = inputs.subarray(from * IMAGE_SIZE, (from + requestSize) * IMAGE_SIZE);
+      const start = performance.now();
+      const { classes } = await client.predict(order.model, slice, { requestSize });
+      if (!measuring) continue;
+      times.push(performance.now() - start);
+      digits += requestSize;
+      classes.forEach((found, index) => {
+        if (found === mnist.labels[from + index]) correct++;
+      });
+    }
+  };
+  const running = Promise.all(clients.map(run));
+  await Promise.race([running, pause(warmUpMs)]);
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  measuring = true;
+  tell({ kind: 'measuring' });
+  await Promise.race([running, pause(measureMs)]);
+  measuring = false;
+  stop = true;
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  if (times.length === 0) throw new Error('No reply came within the measurement.');
+  const cpuSeconds = (user + system) / 1e6;
+  const request = summarise(times);
+  tell({ kind: 'done', result: { digits, seconds, request, cpuSeconds, correct } });
+  await running;
+  for (const client of clients) client.close();
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

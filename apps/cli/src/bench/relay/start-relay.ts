@@ -1,0 +1,60 @@
+/** Starts the relay's process, and measures what it does to a round trip. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { TrivetError } from '@trivet/shared-types';
+import { median } from '../statistics.js';
+import type { Relay, Route } from './relay.js';
+import type { RelayAnswer, RelayOrder } from './relay-process.js';
+
+/** The built program; this file's folder is three below the package, in src and in dist. */
+const PROGRAM = fileURLToPath(new URL('../../../dist/bench/relay/relay-process.js', import.meta.url));
+const PINGS = 15;
+
+/** @throws TrivetError UNAVAILABLE when a port is not free */
+export async function startRelayProcess(routes: readonly Route[], oneWayMs: number): Promise<Relay> {
+  const child = fork(PROGRAM);
+  const close = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.disconnect();
+    await exited;
+  };
+  child.send({ routes, oneWayMs } satisfies RelayOrder);
+  const died = once(child, 'exit').then(() => [{ error: 'its process ended' }]);
+  const [answer] = (await Promise.race([once(child, 'message'), died])) as [RelayAnswer];
+  if ('error' in answer) {
+    await close();
+    throw new TrivetError('UNAVAILABLE', `The relay did not start: ${answer.error}.`);
+  }
+  return { close };
+}
+
+/**
+ * Milliseconds of a round trip of 64 bytes, the median of several, to an echo server behind a route.
+ * @param route whose target port is free: the echo server listens there
+ */
+export async function measureRoundTrip({ listenPort, targetPort }: Route): Promise<number> {
+  const echo = createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => undefined);
+    socket.pipe(socket);
+  });
+  echo.listen(targetPort, '127.0.0.1');
+  await once(echo, 'listening');
+  const socket = connect({ host: '127.0.0.1', port: listenPort, noDelay: true });
+  try {
+    await once(socket, 'connect');
+    const times: number[] = [];
+    for (let ping = 0; ping < PINGS; ping++) {
+      const start = performance.now();
+      socket.write(Buffer.alloc(64));
+      for (let missing = 64; missing > 0; ) missing -= ((await once(socket, 'data')) as [Buffer])[0].length;
+      times.push(performance.now() - start);
+    }
+    return median(times);
+  } finally {
+    socket.destroy();
+    echo.close();
+  }
+}

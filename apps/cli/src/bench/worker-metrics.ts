@@ -1,0 +1,39 @@
+/** What a worker's own `/metrics` tell of its process, for differences over a measurement. */
+import { TrivetError } from '@trivet/shared-types';
+
+export interface ProcessMetrics {
+  /** User and system time of the process since its start. */
+  readonly cpuSeconds: number;
+  /** Resident set size now. */
+  readonly residentBytes: number;
+  /** Written to the two mesh links since the start: frames with their headers, control messages and heartbeats. */
+  readonly meshSentBytes: number;
+}
+
+/** @param url of the worker's client endpoint @throws TrivetError UNAVAILABLE */
+export async function readProcessMetrics(url: string): Promise<ProcessMetrics> {
+  let text: string;
+  try {
+    const response = await fetch(new URL('/metrics', url), { signal: AbortSignal.timeout(10_000) });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    text = await response.text();
+  } catch (error) {
+    throw new TrivetError('UNAVAILABLE', `${url}/metrics cannot be read.`, null, { cause: error });
+  }
+  return parseProcessMetrics(text);
+}
+
+/** @param text Prometheus text format @throws TrivetError INTERNAL when a metric is missing */
+export function parseProcessMetrics(text: string): ProcessMetrics {
+  const read = (name: string): number => {
+    const match = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text);
+    const value = Number(match?.[1] ?? Number.NaN);
+    if (!Number.isFinite(value)) throw new TrivetError('INTERNAL', `The metrics have no number ${name}.`);
+    return value;
+  };
+  return {
+    cpuSeconds: read('process_cpu_seconds_total'),
+    residentBytes: read('process_resident_memory_bytes'),
+    meshSentBytes: read('trivet_mesh_sent_bytes_total'),
+  };
+}
