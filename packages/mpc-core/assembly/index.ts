@@ -4,6 +4,7 @@ export { add, addBias, addConstant, gather, pack, subtract, unpack, xor } from '
 export { chacha20 } from './chacha20';
 export { averagePool2d, conv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';
+export { conv2dNarrow, prepareNarrow } from './narrow';
 export { select, selectMaterial, truncate, truncateMaterial } from './selection';
 
 export function heapBase(): usize {

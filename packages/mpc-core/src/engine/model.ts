@@ -1,14 +1,14 @@
 /** A model as a party keeps it: shares expanded once, laid out for the kernels, index lists of public steps. */
 import type { PartyIndex } from '../channel/channel.js';
 import { resultBits } from '../graph/bits.js';
-import type { Plan, PlanStep } from '../graph/plan.js';
+import type { Conv2DGeometry, Plan, PlanStep } from '../graph/plan.js';
 import { sizeOf } from '../graph/plan.js';
 import type { Allocator } from '../kernels/arena.js';
-import type { Kernels, Pointer } from '../kernels/kernels.js';
+import { fitsNarrow, type Kernels, type Pointer } from '../kernels/kernels.js';
 import { SEED_BYTES } from '../random/entropy.js';
 import { WORD_BYTES } from '../ring/words.js';
 import type { SharePart } from '../sharing/input.js';
-import type { LinearWeights } from '../sharing/values.js';
+import type { KernelForm, LinearWeights, WeightForm } from '../sharing/values.js';
 import { decodeShareFile, weightWords } from '../sharing/weights.js';
 import { paddingIndices, windowIndices } from './windows.js';
 
@@ -35,36 +35,75 @@ interface Block {
   readonly bytes: number;
 }
 
+/** One linear step's weights: forms are summed and laid out on first use, then kept. */
+class StepWeights implements LinearWeights {
+  private readonly forms: Partial<Record<WeightForm, KernelForm>> = {};
+
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly block: (bytes: number) => Pointer,
+    private readonly geometry: Conv2DGeometry,
+    private readonly first: Pointer,
+    private readonly second: Pointer,
+    readonly bias: Pointer | null,
+  ) {}
+
+  form(which: WeightForm): KernelForm {
+    return (this.forms[which] ??= this.make(which));
+  }
+
+  private make(which: WeightForm): KernelForm {
+    const { kernels, geometry, first, second } = this;
+    let words = which === 'second' ? second : first;
+    if (which === 'sum') {
+      const n = geometry.kernelHeight * geometry.kernelWidth * geometry.inChannels * geometry.outChannels;
+      words = this.block(n * WORD_BYTES);
+      kernels.add(words, first, second, n);
+    }
+    if (!fitsNarrow(geometry)) return { words, narrow: null };
+    const narrow = this.block(kernels.narrowWeightBytes(geometry));
+    kernels.prepareNarrow(narrow, words, geometry);
+    return { words, narrow };
+  }
+}
+
 /** Weights and index lists of one model in the kernels' memory. */
 export class ModelMemory {
-  readonly plan: Plan;
   /** Bits that matter of each step's output. */
   readonly resultBits: readonly number[];
   private readonly blocks: Block[] = [];
-  private readonly first: Pointer;
-  private readonly sum: Pointer;
-  private readonly offsets: number[] = [];
+  private readonly weights = new Map<PlanStep, StepWeights>();
   private readonly indexLists = new Map<PlanStep, readonly Pointer[]>();
 
-  /** @param words gives w_i and w_i + w_{i+1} at the two pointers */
+  /** @param fill writes w_i and w_{i+1}, n words each, to the two pointers */
   constructor(
-    plan: Plan,
+    readonly plan: Plan,
     private readonly kernels: Kernels,
     private readonly allocator: Allocator,
-    words: (first: Pointer, sum: Pointer, n: number) => void,
+    fill: (first: Pointer, second: Pointer, n: number) => void,
   ) {
-    this.plan = plan;
     this.resultBits = resultBits(plan);
     const n = weightWords(plan);
-    this.first = this.block(n * WORD_BYTES);
-    this.sum = this.block(n * WORD_BYTES);
+    const first = this.block(n * WORD_BYTES);
+    const second = this.block(n * WORD_BYTES);
+    fill(first, second, n);
+    const offsets: number[] = [];
     let at = 0;
     for (const weight of plan.weights) {
-      this.offsets.push(at * WORD_BYTES);
+      offsets.push(at * WORD_BYTES);
       at += sizeOf(weight.shape);
     }
-    words(this.first, this.sum, n);
     for (const step of plan.steps) {
+      if (step.op === 'conv2d') {
+        const offset = offsets[step.kernel];
+        const bias = step.bias === null ? null : first + offsets[step.bias];
+        const block = (bytes: number): Pointer => this.block(bytes);
+        const { geometry } = step;
+        this.weights.set(
+          step,
+          new StepWeights(kernels, block, geometry, first + offset, second + offset, bias),
+        );
+      }
       if (step.op === 'pad2d') this.indexLists.set(step, [this.indices(paddingIndices(step.geometry))]);
       if (step.op === 'maxPool2d') {
         const lists = windowIndices(step.geometry).map((list) => this.indices(list));
@@ -77,12 +116,10 @@ export class ModelMemory {
     return this.blocks.reduce((total, block) => total + block.bytes, 0);
   }
 
-  linear(kernel: number, bias: number | null): LinearWeights {
-    return {
-      first: this.first + this.offsets[kernel],
-      sum: this.sum + this.offsets[kernel],
-      bias: bias === null ? null : this.first + this.offsets[bias],
-    };
+  linear(step: PlanStep): LinearWeights {
+    const weights = this.weights.get(step);
+    if (!weights) throw new Error(`Step "${step.name}" has no weights.`);
+    return weights;
   }
 
   indexList(step: PlanStep): readonly Pointer[] {
@@ -94,8 +131,9 @@ export class ModelMemory {
   }
 
   private block(bytes: number): Pointer {
-    const pointer = this.allocator.allocate(Math.max(bytes, 1));
-    this.blocks.push({ pointer, bytes: Math.max(bytes, 1) });
+    const size = Math.max(bytes, 1);
+    const pointer = this.allocator.allocate(size);
+    this.blocks.push({ pointer, bytes: size });
     return pointer;
   }
 
@@ -118,11 +156,10 @@ export function loadShareFile(
   allocator: Allocator,
 ): ModelMemory {
   const [own, next] = decodeShareFile(file, party, plan);
-  return new ModelMemory(plan, kernels, allocator, (first, sum, n) => {
+  return new ModelMemory(plan, kernels, allocator, (first, second, n) => {
     const scratch = allocator.allocate(SEED_BYTES);
     expandPart(kernels, own, first, n, scratch);
-    expandPart(kernels, next, sum, n, scratch);
-    kernels.add(sum, sum, first, n);
+    expandPart(kernels, next, second, n, scratch);
     allocator.release(scratch, SEED_BYTES);
   });
 }

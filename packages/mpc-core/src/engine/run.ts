@@ -55,8 +55,8 @@ async function runStep(
   const shift = input.kind === 'shared' ? 0 : f;
   switch (step.op) {
     case 'conv2d': {
-      const weights = model.linear(step.kernel, step.bias);
-      return { kind: 'unreduced', value: session.linear(asShared(), weights, batch, step.geometry) };
+      const weights = model.linear(step);
+      return { kind: 'unreduced', value: session.linear(asShared(), weights, batch, step.geometry, bits) };
     }
     case 'averagePool2d':
       return { kind: 'unreduced', value: session.averagePool(asShared(), batch, step.geometry) };

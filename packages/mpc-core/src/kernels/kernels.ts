@@ -63,6 +63,22 @@ export interface Kernels {
     geometry: Conv2DGeometry,
     accumulate: boolean,
   ): void;
+  /** Bytes of a kernel prepared for conv2dNarrow. */
+  narrowWeightBytes(geometry: Conv2DGeometry): number;
+  /** Bytes of conv2dNarrow's scratch. */
+  narrowScratchBytes(geometry: Conv2DGeometry, batch: number): number;
+  /** Lays a kernel out for conv2dNarrow, once; the layout is the implementation's own. */
+  prepareNarrow(dst: Pointer, w: Pointer, geometry: Conv2DGeometry): void;
+  /** dst = conv(x, w) mod 2^42 (or dst += ...), zero-extended, for geometries that `fitsNarrow` accepts. */
+  conv2dNarrow(
+    dst: Pointer,
+    x: Pointer,
+    prepared: Pointer,
+    scratch: Pointer,
+    batch: number,
+    geometry: Conv2DGeometry,
+    accumulate: boolean,
+  ): void;
   /** dst = window sum * round(2^f / cells in the window). */
   averagePool2d(
     dst: Pointer,
@@ -127,6 +143,16 @@ export interface Kernels {
     k: number,
     holdsConstants: boolean,
   ): void;
+}
+
+/** conv2dNarrow computes modulo 2^42. */
+export const NARROW_BITS = 42;
+
+/** Whether conv2dNarrow takes this geometry: kernel rows must be contiguous runs of the image. */
+export function fitsNarrow(g: Conv2DGeometry): boolean {
+  return (
+    g.dilationWidth === 1 && g.padLeft === 0 && (g.outWidth - 1) * g.strideWidth + g.kernelWidth <= g.inWidth
+  );
 }
 
 /** Words of a plane of n values: whole 128-bit lanes, so that SIMD needs no tail. */

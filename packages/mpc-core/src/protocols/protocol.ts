@@ -41,8 +41,8 @@ export interface Traffic {
 export interface ProtocolSession {
   readonly traffic: Traffic;
 
-  /** Convolution (or dense layer) with secret weights; local. */
-  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry): Additive;
+  /** Convolution (or dense layer) with secret weights, modulo 2^bits; local. */
+  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry, bits: number): Additive;
   /** Mean over windows with a public reciprocal at scale f; local. */
   averagePool(x: Shared, batch: number, geometry: PoolGeometry): Additive;
   /** x - y, x + y; local. */

@@ -1,11 +1,17 @@
 /**
- * What replicated shares can do without a message (Araki, Furukawa, Lindell, Nof, Ohara 2016, section 2): sums, and
- * the additive summand of a product, z_i = x_i (w_i + w_{i+1}) + x_{i+1} w_i.
+ * What replicated shares can do without a message (Araki, Furukawa, Lindell, Nof, Ohara 2016, section 2): sums,
+ * public linear maps, and a party's part of a product with shared weights.
  */
 import type { Conv2DGeometry, PoolGeometry } from '../graph/plan.js';
 import type { Arena } from '../kernels/arena.js';
-import type { Kernels, Pointer } from '../kernels/kernels.js';
-import type { Additive, LinearWeights, Shared } from './values.js';
+import { type Kernels, NARROW_BITS, type Pointer } from '../kernels/kernels.js';
+import type { Additive, LinearWeights, Shared, WeightForm } from './values.js';
+
+/** A product of one vector of input words with one form of the weights. */
+export interface Product {
+  readonly x: Pointer;
+  readonly form: WeightForm;
+}
 
 /** Local operations of one party; results are allocated in the session's arena. */
 export class LocalOperations {
@@ -15,13 +21,30 @@ export class LocalOperations {
     protected readonly fractionalBits: number,
   ) {}
 
-  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry): Additive {
+  /** The sum of products, plus the party's share of the bias: [batch, ...] words that count modulo 2^bits. */
+  protected sumOfProducts(
+    products: readonly Product[],
+    weights: LinearWeights,
+    batch: number,
+    geometry: Conv2DGeometry,
+    bits: number,
+  ): Additive {
+    const { kernels, arena } = this;
     const rows = batch * geometry.outHeight * geometry.outWidth;
     const n = rows * geometry.outChannels;
-    const words = this.arena.words(n);
-    this.kernels.conv2d(words, x.first, weights.sum, batch, geometry, false);
-    this.kernels.conv2d(words, x.second, weights.first, batch, geometry, true);
-    if (weights.bias !== null) this.kernels.addBias(words, words, weights.bias, rows, geometry.outChannels);
+    const words = arena.words(n);
+    const mark = arena.mark();
+    products.forEach(({ x, form }, i) => {
+      const kernel = weights.form(form);
+      if (kernel.narrow !== null && bits <= NARROW_BITS) {
+        const scratch = arena.allocate(kernels.narrowScratchBytes(geometry, batch));
+        kernels.conv2dNarrow(words, x, kernel.narrow, scratch, batch, geometry, i > 0);
+      } else {
+        kernels.conv2d(words, x, kernel.words, batch, geometry, i > 0);
+      }
+    });
+    arena.rewind(mark);
+    if (weights.bias !== null) kernels.addBias(words, words, weights.bias, rows, geometry.outChannels);
     return { words, n };
   }
 

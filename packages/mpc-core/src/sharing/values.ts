@@ -15,9 +15,18 @@ export interface Additive {
   readonly n: number;
 }
 
-/** A linear layer's weights as a party keeps them: w_i, w_i + w_{i+1}, and b_i at scale 2f (or null). */
+/** Which combination of a party's two shares of the weights: w_i, w_{i+1}, or w_i + w_{i+1}. */
+export type WeightForm = 'first' | 'second' | 'sum';
+
+/** One form of a layer's kernel: its words, and the layout of `Kernels.conv2dNarrow` where that serves. */
+export interface KernelForm {
+  readonly words: Pointer;
+  readonly narrow: Pointer | null;
+}
+
+/** A linear layer's weights as a party keeps them; forms are made on first use and kept. */
 export interface LinearWeights {
-  readonly first: Pointer;
-  readonly sum: Pointer;
+  form(which: WeightForm): KernelForm;
+  /** b_i at scale 2f, or null. */
   readonly bias: Pointer | null;
 }

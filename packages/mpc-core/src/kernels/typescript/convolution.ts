@@ -1,6 +1,6 @@
 /** Convolution and pooling over Z_2^64 in plain TypeScript: the definition, one output at a time. */
 import type { Conv2DGeometry, PoolGeometry } from '../../graph/plan.js';
-import type { Pointer } from '../kernels.js';
+import { NARROW_BITS, type Pointer } from '../kernels.js';
 import { multiplyHigh, type Views } from './words.js';
 
 export function conv2d(
@@ -45,6 +45,33 @@ export function conv2d(
       }
     }
   }
+}
+
+/** Bytes of a kernel's words. */
+export function kernelBytes(g: Conv2DGeometry): number {
+  return g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels * 8;
+}
+
+/** Nothing to prepare here: the words as they are. */
+export function prepareNarrow(v: Views, dst: Pointer, w: Pointer, g: Conv2DGeometry): void {
+  v.u8.copyWithin(dst, w, w + kernelBytes(g));
+}
+
+/** conv2d, reduced modulo 2^42. */
+export function conv2dNarrow(
+  v: Views,
+  dst: Pointer,
+  x: Pointer,
+  prepared: Pointer,
+  _scratch: Pointer,
+  batch: number,
+  g: Conv2DGeometry,
+  accumulate: boolean,
+): void {
+  conv2d(v, dst, x, prepared, batch, g, accumulate);
+  const words = batch * g.outHeight * g.outWidth * g.outChannels;
+  for (let i = 0, high = (dst >>> 2) + 1; i < words; i++, high += 2)
+    v.u32[high] &= 2 ** (NARROW_BITS - 32) - 1;
 }
 
 export function averagePool2d(

@@ -2,7 +2,7 @@
 import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
-import { averagePool2d, conv2d } from './convolution.js';
+import { averagePool2d, conv2d, conv2dNarrow, kernelBytes, prepareNarrow } from './convolution.js';
 import { select, selectMaterial, truncate, truncateMaterial } from './selection.js';
 import { add, addBias, addConstant, gather, pack, subtract, unpack, type Views, xor } from './words.js';
 
@@ -52,6 +52,10 @@ export function createTypeScriptKernels(): Kernels {
     gather: over(gather),
     chacha20: over(chacha20),
     conv2d: over(conv2d),
+    narrowWeightBytes: kernelBytes,
+    narrowScratchBytes: () => 0,
+    prepareNarrow: over(prepareNarrow),
+    conv2dNarrow: over(conv2dNarrow),
     averagePool2d: over(averagePool2d),
     bitPlanes: over(bitPlanes),
     subsetProducts: over(subsetProducts),

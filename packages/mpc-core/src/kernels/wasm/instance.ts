@@ -103,6 +103,36 @@ export async function createWasmKernels(): Promise<Kernels> {
         accumulate ? 1 : 0,
       );
     },
+    narrowWeightBytes: (g) => {
+      const pairs = Math.ceil((g.kernelWidth * g.inChannels) / 2);
+      return Math.ceil(g.outChannels / 4) * g.kernelHeight * pairs * 48;
+    },
+    narrowScratchBytes: (g, batch) => (batch * g.inHeight * g.inWidth * g.inChannels + 2) * 6,
+    prepareNarrow: (dst, w, g) => {
+      raw.prepareNarrow!(dst, w, g.kernelWidth * g.inChannels, g.kernelHeight, g.outChannels);
+    },
+    conv2dNarrow: (dst, x, prepared, scratch, batch, g, accumulate) => {
+      raw.conv2dNarrow!(
+        dst,
+        x,
+        prepared,
+        scratch,
+        batch,
+        g.inHeight,
+        g.inWidth,
+        g.inChannels,
+        g.outHeight,
+        g.outWidth,
+        g.outChannels,
+        g.kernelHeight,
+        g.kernelWidth,
+        g.strideHeight,
+        g.strideWidth,
+        g.dilationHeight,
+        g.padTop,
+        accumulate ? 1 : 0,
+      );
+    },
     averagePool2d: (dst, x, batch, g, fractionalBits) => {
       raw.averagePool2d!(
         dst,

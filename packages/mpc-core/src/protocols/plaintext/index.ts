@@ -17,14 +17,8 @@ class PlaintextSession extends LocalOperations implements ProtocolSession {
     super(session.kernels, session.arena, session.fractionalBits);
   }
 
-  /** `weights.sum` holds the weights. */
-  override linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry): Additive {
-    const rows = batch * geometry.outHeight * geometry.outWidth;
-    const n = rows * geometry.outChannels;
-    const words = this.arena.words(n);
-    this.kernels.conv2d(words, x.first, weights.sum, batch, geometry, false);
-    if (weights.bias !== null) this.kernels.addBias(words, words, weights.bias, rows, geometry.outChannels);
-    return { words, n };
+  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry, bits: number): Additive {
+    return this.sumOfProducts([{ x: x.first, form: 'first' }], weights, batch, geometry, bits);
   }
 
   async truncate(z: Additive, shift: number): Promise<Shared> {
