@@ -49,7 +49,9 @@ class StepWeights implements LinearWeights {
   ) {}
 
   form(which: WeightForm): KernelForm {
-    return (this.forms[which] ??= this.make(which));
+    const form = this.forms[which] ?? this.make(which);
+    this.forms[which] = form;
+    return form;
   }
 
   private make(which: WeightForm): KernelForm {

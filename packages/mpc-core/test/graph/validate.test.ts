@@ -113,20 +113,20 @@ describe('validatePlan', () => {
     ['pad2d', { outHeight: 1_000_000, outWidth: 1_000_000 }, /more than 10000000/],
   ])('refuses %s with the geometry %j', (op, change, message) => {
     const changed = copy();
-    Object.assign(changed.steps[indexOf(op)]!['geometry'] as object, change);
+    Object.assign(changed.steps[indexOf(op)]!.geometry as object, change);
     expect(() => validatePlan(changed as unknown as Plan)).toThrow(InvalidModelError);
     expect(() => validatePlan(changed as unknown as Plan)).toThrow(message);
   });
 
   it('refuses a weight at another scale', () => {
     const changed = copy();
-    changed.weights[1]!['fractionalBits'] = 16;
+    changed.weights[1]!.fractionalBits = 16;
     expect(() => validatePlan(changed as unknown as Plan)).toThrow(/16 fractional bits, expected 32/);
   });
 
   it('refuses a linear step on an unreduced value', () => {
     const changed = copy();
-    changed.steps.at(-1)!['input'] = 5;
+    changed.steps.at(-1)!.input = 5;
     expect(() => validatePlan(changed as unknown as Plan)).toThrow(/conv2d cannot take an unreduced value/);
   });
 
