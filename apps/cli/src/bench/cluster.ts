@@ -69,7 +69,10 @@ type Routes = readonly [Route, Route, Route];
 
 async function planPorts(): Promise<{ client: Routes; mesh: Routes; echo: Route }> {
   const free = await findFreePorts(14);
-  const route = (index: number): Route => ({ listenPort: free[2 * index]!, targetPort: free[2 * index + 1]! });
+  const route = (index: number): Route => ({
+    listenPort: free[2 * index]!,
+    targetPort: free[2 * index + 1]!,
+  });
   return { client: [route(0), route(1), route(2)], mesh: [route(3), route(4), route(5)], echo: route(6) };
 }
 
@@ -87,7 +90,10 @@ function workersOn({ client, mesh }: { client: Routes; mesh: Routes }, relayed: 
   return [worker(0), worker(1), worker(2)] as const;
 }
 
-async function shareAndServe({ cluster, ownerSecretKey }: LocalCluster, options: ServingOptions): Promise<void> {
+async function shareAndServe(
+  { cluster, ownerSecretKey }: LocalCluster,
+  options: ServingOptions,
+): Promise<void> {
   const { compiled, protocol, signal } = options;
   const { workers, clusterId } = cluster;
   const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey, signal });

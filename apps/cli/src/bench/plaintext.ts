@@ -10,7 +10,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { type FloatTensor, type Layer, type LayerGraph, sizeOf } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 
-type KerasLayer = ReturnType<typeof tfl.layers.dense>;
+type KerasLayer = Parameters<tfl.Sequential['add']>[0];
 
 /** A Keras layer and its weights, in the order in which Keras has them. */
 interface Translation {
@@ -115,6 +115,9 @@ function translate(name: string, layer: Layer): Translation {
     case 'Activation':
       return { layer: layers.activation({ activation: layer.activation }), weights: [] };
     default:
-      throw new TrivetError('INVALID_ARGUMENT', `Layer "${name}" (${layer.type}) has no plaintext counterpart here.`);
+      throw new TrivetError(
+        'INVALID_ARGUMENT',
+        `Layer "${name}" (${layer.type}) has no plaintext counterpart here.`,
+      );
   }
 }

@@ -21,7 +21,6 @@ import {
   TrivetError,
 } from '@trivet/shared-types';
 import { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from '../config/schema.js';
-import { createCertificateAuthority } from './certificates.js';
 
 export interface ClusterWorkerOptions {
   readonly name: string;
@@ -31,6 +30,8 @@ export interface ClusterWorkerOptions {
   readonly meshPort: number;
   /** What clients connect to, when it is not `http://host:clientPort`. */
   readonly url?: string;
+  /** What peers connect to, when it is not `host:meshPort`: a relay, or an address that is translated. */
+  readonly meshAddress?: { readonly host: string; readonly port: number };
 }
 
 export interface ClusterOptions {
@@ -101,6 +102,8 @@ export async function createCluster(
     ...workers.map((w) => w.name),
   ]);
 
+  // Loaded here, so that a worker that only runs does not load X.509.
+  const { createCertificateAuthority } = await import('./certificates.js');
   const authority = await createCertificateAuthority(clusterId, options.validityDays ?? 3650);
   const written: string[] = [];
   const write = async (path: string, text: string, mode: number) => {
@@ -140,7 +143,9 @@ function workerConfig(
   const self = workers[index]!;
   const listen = listenAddress(self.host);
   const peers = workers
-    .map(({ name, host, meshPort }, i) => ({ index: i, name, host: dialAddress(host), port: meshPort }))
+    .map(({ name, host, meshPort, meshAddress }, i) => {
+      return { index: i, name, ...(meshAddress ?? { host: dialAddress(host), port: meshPort }) };
+    })
     .filter((_, i) => i !== index);
   const config = {
     format: 1,

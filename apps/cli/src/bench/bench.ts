@@ -1,0 +1,299 @@
+/** A whole bench run: plaintext, three real workers, plaintext again. */
+import { cpus, loadavg } from 'node:os';
+import { type Prediction, PredictionClient } from '@trivet/client';
+import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
+import { type LayerGraph, type Plan, predictCost, replicated } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import { MNIST_INPUT_RANGE, MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '../mnist-inputs.js';
+import { compileModelFile } from '../model-file.js';
+import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
+import { runLoad } from './load/start-load.js';
+import { PlaintextModel } from './plaintext.js';
+import { type Budget, repeat } from './repeat.js';
+import type {
+  BatchReport,
+  BenchReport,
+  LoadReport,
+  PerWorker,
+  ProtocolReport,
+  SoakReport,
+} from './report.js';
+import type { BenchSettings } from './settings.js';
+import { summarise } from './statistics.js';
+import { StepRecorder } from './steps.js';
+import { type ProcessMetrics, readProcessMetrics } from './worker-metrics.js';
+
+export interface BenchOptions {
+  readonly model: string;
+  readonly protocol: 'replicated';
+  readonly rttMs: number;
+  readonly quick: boolean;
+  readonly settings: BenchSettings;
+  readonly signal: AbortSignal;
+  readonly onStage: (what: string) => void;
+}
+
+const PLAINTEXT_BATCH = 100;
+const SOAK_REQUEST = 100;
+
+/** @throws TrivetError when a worker fails, or counts other rounds or bytes than the protocol declares */
+export async function bench(options: BenchOptions): Promise<BenchReport> {
+  const { settings, signal, onStage, rttMs } = options;
+  const [loadAverage] = loadavg() as [number];
+  const { graph, compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE);
+  const digits = await loadDigits();
+  onStage('plaintext');
+  const plaintext = await startPlaintext(graph, digits, settings);
+  await plaintext.measure();
+
+  const crash = new AbortController();
+  let crashed: TrivetError | undefined;
+  onStage('starting three workers');
+  const serving = await startServing({
+    compiled,
+    protocol: options.protocol,
+    rttMs,
+    signal,
+    onCrash: ({ name, lastWords }) => {
+      crashed = new TrivetError('UNAVAILABLE', `Worker "${name}" ended: ${lastWords}`, name);
+      crash.abort();
+    },
+  });
+  let protocol: ProtocolReport;
+  try {
+    const both = AbortSignal.any([signal, crash.signal]);
+    protocol = await measureProtocol({ ...options, signal: both }, serving, compiled.plan, digits, plaintext);
+  } catch (error) {
+    throw crashed ?? error;
+  } finally {
+    await serving.stop();
+  }
+  onStage('plaintext again');
+  await plaintext.measure();
+  return {
+    date: new Date().toISOString(),
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      node: process.version,
+      loadAverage,
+    },
+    model: options.model,
+    quick: options.quick,
+    rttMs,
+    relayRoundTripMs: serving.relayRoundTripMs,
+    plaintext: plaintext.report(),
+    protocols: { [options.protocol]: protocol } as BenchReport['protocols'],
+  };
+}
+
+/** Hands out MNIST test digits, in order and around again. */
+interface Digits {
+  next(count: number): Float32Array;
+}
+
+async function loadDigits(): Promise<Digits> {
+  const mnist = await loadMnist('test');
+  const indices = Array.from({ length: TEST_IMAGES }, (_, index) => index);
+  const inputs = toModelInputs(mnist, indices, MNIST_PREPROCESSING.divideBy);
+  let at = 0;
+  return {
+    next(count) {
+      if (at + count > TEST_IMAGES) at = 0;
+      at += count;
+      return inputs.subarray((at - count) * IMAGE_SIZE, at * IMAGE_SIZE);
+    },
+  };
+}
+
+async function startPlaintext(graph: LayerGraph, digits: Digits, settings: BenchSettings) {
+  const model = await PlaintextModel.create(graph);
+  const single: number[] = [];
+  const batch: number[] = [];
+  const predict = (count: number) => () => {
+    const inputs = digits.next(count);
+    const start = performance.now();
+    model.predict(inputs);
+    return performance.now() - start;
+  };
+  return {
+    model,
+    async measure() {
+      single.push(...(await repeat(predict(1), settings.plaintextSingle)));
+      batch.push(...(await repeat(predict(PLAINTEXT_BATCH), settings.plaintextBatch)));
+    },
+    report: () => ({ single: summarise(single), batch100: summarise(batch) }),
+  };
+}
+
+async function measureProtocol(
+  options: BenchOptions,
+  serving: ServingCluster,
+  plan: Plan,
+  digits: Digits,
+  { model: plaintext }: { readonly model: PlaintextModel },
+): Promise<ProtocolReport> {
+  const { settings, signal, onStage } = options;
+  const { cluster, metricsUrls } = serving;
+  const { workers, clusterId, ownerKey } = cluster;
+  const metrics = () =>
+    Promise.all(metricsUrls.map(readProcessMetrics)) as Promise<PerWorker<ProcessMetrics> & ProcessMetrics[]>;
+  const resident = async () => perWorker(await metrics(), ({ residentBytes }) => residentBytes);
+  const start = await resident();
+  const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
+  try {
+    const predict = (count: number, onPrediction: (prediction: Prediction) => void = () => {}) => {
+      return async () => {
+        const inputs = digits.next(count);
+        const prediction = await client.predict(MODEL_NAME, inputs, { signal, requestSize: count });
+        onPrediction(prediction);
+        return prediction.timings.totalMs;
+      };
+    };
+    const batch = async (count: number, budget: Budget, onPrediction?: (prediction: Prediction) => void) => {
+      let before = await metrics();
+      const times = await repeat(predict(count, onPrediction), budget, async () => {
+        before = await metrics();
+      });
+      const after = await metrics();
+      const total = count * times.length;
+      const report: BatchReport = {
+        digits: count,
+        request: summarise(times),
+        workerCpuMsPerDigit: difference(before, after, ({ cpuSeconds }) => (1000 * cpuSeconds) / total),
+      };
+      const meshBytes = difference(before, after, ({ meshSentBytes }) => meshSentBytes / total);
+      return { report, meshBytes };
+    };
+
+    onStage('one digit at a time');
+    await checkAnswer(client, plaintext, digits.next(1));
+    const recorder = new StepRecorder(plan);
+    const { report: single, meshBytes } = await batch(1, settings.single, (prediction) =>
+      recorder.add(prediction),
+    );
+    assertDeclared(recorder, plan, options.protocol);
+    const batches: BatchReport[] = [{ ...single }];
+    for (const { digits: count, budget } of settings.batches) {
+      onStage(`${count} digits in one request`);
+      batches.push((await batch(count, budget)).report);
+    }
+    const loads: LoadReport[] = [];
+    for (const load of settings.loads) {
+      onStage(`${load.clients} clients, ${load.requestSize} digits a request`);
+      loads.push(await measureLoad(serving, load, signal, metrics));
+    }
+    const soak =
+      settings.soak.length === 0
+        ? null
+        : await measureSoak(settings.soak, predict(SOAK_REQUEST), resident, onStage);
+    return {
+      single,
+      client: recorder.client(),
+      batches,
+      loads,
+      rounds: recorder.rounds(),
+      steps: recorder.steps(),
+      bytesSent: recorder.perWorker((worker) => worker.bytesSent),
+      bytesDealt: recorder.perWorker((worker) => worker.bytesDealt),
+      meshBytesPerDigit: meshBytes,
+      uploadBytes: recorder.last.sentBytes,
+      downloadBytes: recorder.last.receivedBytes,
+      residentBytes: { start, end: await resident() },
+      soak,
+    };
+  } finally {
+    client.close();
+  }
+}
+
+async function measureLoad(
+  { cluster }: ServingCluster,
+  load: BenchSettings['loads'][number],
+  signal: AbortSignal,
+  metrics: () => Promise<PerWorker<ProcessMetrics>>,
+): Promise<LoadReport> {
+  let before: PerWorker<ProcessMetrics> | undefined;
+  let after: PerWorker<ProcessMetrics> | undefined;
+  const result = await runLoad(
+    { cluster, model: MODEL_NAME, ...load },
+    signal,
+    async () => {
+      before = await metrics();
+    },
+    async () => {
+      after = await metrics();
+    },
+  );
+  return {
+    clients: load.clients,
+    requestSize: load.requestSize,
+    digits: result.digits,
+    digitsPerSecond: result.digits / result.seconds,
+    request: result.request,
+    workerCpuMsPerDigit: difference(before!, after!, ({ cpuSeconds }) => (1000 * cpuSeconds) / result.digits),
+    clientCpuMsPerDigit: (1000 * result.cpuSeconds) / result.digits,
+    accuracy: result.correct / result.digits,
+  };
+}
+
+async function measureSoak(
+  points: readonly number[],
+  predict: () => Promise<number>,
+  resident: () => Promise<PerWorker<number>>,
+  onStage: (what: string) => void,
+): Promise<SoakReport> {
+  const report: { digits: number; residentBytes: PerWorker<number> }[] = [];
+  let done = 0;
+  for (const point of points) {
+    onStage(`memory, up to ${point} digits`);
+    for (; done < point; done += SOAK_REQUEST) await predict();
+    report.push({ digits: done, residentBytes: await resident() });
+  }
+  return { points: report };
+}
+
+/** A fast wrong answer is worth nothing: the first private class must be the plaintext one. */
+async function checkAnswer(
+  client: PredictionClient,
+  plaintext: PlaintextModel,
+  inputs: Float32Array,
+): Promise<void> {
+  const { classes } = await client.predict(MODEL_NAME, inputs);
+  const plain = plaintext.predict(inputs);
+  if (classes[0] !== plain.indexOf(Math.max(...plain))) {
+    throw new TrivetError(
+      'INTERNAL',
+      'The workers and the plaintext model classify the first digit differently.',
+    );
+  }
+}
+
+function assertDeclared(recorder: StepRecorder, plan: Plan, protocol: BenchOptions['protocol']): void {
+  const declared = predictCost(plan, { replicated: replicated() }[protocol], 1);
+  const counted = recorder.steps();
+  for (const [index, step] of declared.steps.entries()) {
+    const found = counted[index];
+    if (found?.rounds === step.rounds && String(found.bytesSent) === String(step.bytesSent)) continue;
+    const what = `${step.rounds} rounds and ${step.bytesSent.join(', ')} bytes`;
+    const instead = found ? `${found.rounds} and ${found.bytesSent.join(', ')}` : 'nothing';
+    throw new TrivetError(
+      'INTERNAL',
+      `Step "${step.name}" declares ${what} and the workers counted ${instead}.`,
+    );
+  }
+}
+
+function perWorker<T>(values: PerWorker<T>, pick: (value: T) => number): PerWorker<number> {
+  return [pick(values[0]), pick(values[1]), pick(values[2])];
+}
+
+/** pick is linear. */
+function difference<T>(
+  before: PerWorker<T>,
+  after: PerWorker<T>,
+  pick: (value: T) => number,
+): PerWorker<number> {
+  const [a, b] = [perWorker(before, pick), perWorker(after, pick)];
+  return [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
+}

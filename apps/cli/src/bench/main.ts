@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/** Entry point of `pnpm bench`. */
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
+import { wholeNumber } from '../commands/options.js';
+import { EXIT_CODES_HELP } from '../exit-codes.js';
+import { interruptible } from '../interrupt.js';
+import { runProgram } from '../program.js';
+import { bench } from './bench.js';
+import { quickReport } from './report.js';
+import { FULL, QUICK, SOAK_POINTS } from './settings.js';
+import { formatReport } from './table.js';
+
+interface Options {
+  readonly model: string;
+  readonly protocol: 'replicated';
+  readonly rtt: number;
+  readonly quick?: true;
+  readonly soak?: true;
+  readonly json?: true;
+  readonly out?: string;
+}
+
+const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
+/** The tutorial's own model where it lies beside the checkout, else the project's of the same architecture. */
+const MODELS = ['../shared/models/short-conv-mnist.h5', 'models/mnist/model.json'].map((file) =>
+  join(ROOT, file),
+);
+const DEFAULT_MODEL = relative(process.cwd(), MODELS.find((file) => existsSync(file)) ?? MODELS[1]!);
+
+const program = new Command('bench')
+  .description(
+    'Measure private predictions by three real worker processes over mutual TLS, and the same model in plaintext.\n' +
+      'docs/benchmarks.md says what each figure means. Close other programs first: two cores are soon busy.',
+  )
+  .option('--model <file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model', DEFAULT_MODEL)
+  .addOption(
+    new Option('--protocol <name>', 'how the workers compute').choices(['replicated']).default('replicated'),
+  )
+  .option(
+    '--rtt <ms>',
+    'round-trip time between workers and to clients, by a delaying relay',
+    wholeNumber(0, 2000),
+    0,
+  )
+  .option('--quick', 'the main figures only, in at most 50 seconds')
+  .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
+  .option('--json', 'end standard output with one line of JSON, and print nothing else there')
+  .option('--out <file>', 'also write the whole report to a file, as JSON')
+  .addHelpText('after', EXIT_CODES_HELP)
+  .exitOverride()
+  .action((options: Options) =>
+    interruptible(async (signal) => {
+      const base = options.quick ? QUICK : FULL;
+      const report = await bench({
+        model: options.model,
+        protocol: options.protocol,
+        rttMs: options.rtt,
+        quick: options.quick ?? false,
+        settings: { ...base, soak: options.soak ? SOAK_POINTS : [] },
+        signal,
+        onStage: (what) => console.error(`bench: ${what} …`),
+      });
+      if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(report, null, 2)}\n`);
+      if (!options.json) console.log(formatReport(report));
+      else console.log(JSON.stringify(options.quick ? quickReport(report) : report));
+    }),
+  );
+
+process.exitCode = await runProgram(program, process.argv.slice(2));

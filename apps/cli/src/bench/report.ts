@@ -1,0 +1,137 @@
+/** What a bench run found. Times are milliseconds, sizes bytes; triples are the workers in order. */
+import type { Summary } from './statistics.js';
+
+export type PerWorker<T> = readonly [T, T, T];
+
+export interface StepReport {
+  readonly name: string;
+  readonly op: string;
+  readonly rounds: number;
+  /** Protocol messages, without frame headers. */
+  readonly bytesSent: PerWorker<number>;
+  /** Median time of the step, waiting included. */
+  readonly ms: PerWorker<number>;
+}
+
+export interface BatchReport {
+  /** Digits of the one request. */
+  readonly digits: number;
+  /** Of the request, from the client's inputs to its logits. */
+  readonly request: Summary;
+  readonly workerCpuMsPerDigit: PerWorker<number>;
+}
+
+export interface LoadReport {
+  readonly clients: number;
+  /** Digits in each request; every client has one request open at all times. */
+  readonly requestSize: number;
+  readonly digits: number;
+  readonly digitsPerSecond: number;
+  readonly request: Summary;
+  readonly workerCpuMsPerDigit: PerWorker<number>;
+  /** Of the process that all clients share. */
+  readonly clientCpuMsPerDigit: number;
+  /** Share of digits classified as labelled. */
+  readonly accuracy: number;
+}
+
+export interface SoakReport {
+  readonly points: readonly { readonly digits: number; readonly residentBytes: PerWorker<number> }[];
+}
+
+export interface ProtocolReport {
+  /** One digit a request, one request at a time. */
+  readonly single: BatchReport;
+  /** Medians of the parts of a single digit's time, on the client. */
+  readonly client: { readonly shareMs: number; readonly networkMs: number; readonly reconstructMs: number };
+  readonly batches: readonly BatchReport[];
+  readonly loads: readonly LoadReport[];
+  /** Of one digit; as counted by the workers, and equal to what the protocol declares. */
+  readonly rounds: number;
+  readonly steps: readonly StepReport[];
+  /** Protocol messages of one digit, dealt material included. */
+  readonly bytesSent: PerWorker<number>;
+  /** The part of `bytesSent` that depends on no input. */
+  readonly bytesDealt: PerWorker<number>;
+  /** Everything written to the mesh links divided by digits: frame headers, control messages, heartbeats, dealt. */
+  readonly meshBytesPerDigit: PerWorker<number>;
+  /** Messages of one digit between its client and each worker. */
+  readonly uploadBytes: PerWorker<number>;
+  readonly downloadBytes: PerWorker<number>;
+  /** Before the first prediction, and at the end. */
+  readonly residentBytes: { readonly start: PerWorker<number>; readonly end: PerWorker<number> };
+  readonly soak: SoakReport | null;
+}
+
+export interface BenchReport {
+  readonly date: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly node: string;
+    /** Of one minute, before the run. */
+    readonly loadAverage: number;
+  };
+  readonly model: string;
+  readonly quick: boolean;
+  readonly rttMs: number;
+  /** A round trip of 64 bytes through the relay, measured; null without a relay. */
+  readonly relayRoundTripMs: number | null;
+  /** TensorFlow.js, WASM backend: half of the samples before the workers start, half after they have stopped. */
+  readonly plaintext: { readonly single: Summary; readonly batch100: Summary };
+  readonly protocols: { readonly replicated: ProtocolReport };
+}
+
+/** The one line of `--quick --json`. */
+export interface QuickReport {
+  readonly plaintext: { readonly p50_ms: number };
+  readonly protocols: Record<
+    string,
+    {
+      readonly p50_ms: number;
+      readonly p95_ms: number;
+      readonly batch100_ms: number;
+      readonly digits_per_s: number;
+      readonly rounds: number;
+      /** Everything that the busiest worker writes to its peers for one digit, dealt material included. */
+      readonly bytes_sent_max: number;
+      readonly dealt_bytes_max: number;
+    }
+  >;
+  /** Sent to the three workers together for one digit. */
+  readonly upload_bytes: number;
+  readonly rtt_ms: number;
+}
+
+export function quickReport({ plaintext, protocols, rttMs }: BenchReport): QuickReport {
+  const entries = Object.entries(protocols).map(([name, protocol]: [string, ProtocolReport]) => {
+    const batch100 = protocol.batches.find(({ digits }) => digits === 100)!;
+    return [
+      name,
+      {
+        p50_ms: milliseconds(protocol.single.request.p50),
+        p95_ms: milliseconds(protocol.single.request.p95),
+        batch100_ms: milliseconds(batch100.request.p50),
+        digits_per_s: Math.round(protocol.loads[0]!.digitsPerSecond),
+        rounds: protocol.rounds,
+        bytes_sent_max: Math.ceil(Math.max(...protocol.meshBytesPerDigit)),
+        dealt_bytes_max: Math.max(...protocol.bytesDealt),
+      },
+    ];
+  });
+  return {
+    plaintext: { p50_ms: milliseconds(plaintext.single.p50) },
+    protocols: Object.fromEntries(entries),
+    upload_bytes: sum(protocols.replicated.uploadBytes),
+    rtt_ms: rttMs,
+  };
+}
+
+export function sum([first, second, third]: PerWorker<number>): number {
+  return first + second + third;
+}
+
+/** Whole microseconds: what the clock gives. */
+function milliseconds(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,57 @@
+/** How long each part of a bench run takes. Times bound the runs, so a slow machine makes fewer, not a longer bench. */
+import type { Budget } from './repeat.js';
+
+export interface BenchSettings {
+  /** Once before the workers start and once after they have stopped. */
+  readonly plaintextSingle: Budget;
+  readonly plaintextBatch: Budget;
+  readonly single: Budget;
+  /** By digits in the request; the one of 100 is always there. */
+  readonly batches: readonly { readonly digits: number; readonly budget: Budget }[];
+  /** The first is the headline. */
+  readonly loads: readonly {
+    readonly clients: number;
+    readonly requestSize: number;
+    readonly warmUpMs: number;
+    readonly measureMs: number;
+  }[];
+  /** Digits after which memory is read, ascending; empty: no soak. */
+  readonly soak: readonly number[];
+}
+
+const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: number): Budget => {
+  return { warmUpMs, measureMs, minRuns, maxRuns };
+};
+
+/** About 35 s of measurement; with what starts and stops around it, under 50 s. */
+export const QUICK: BenchSettings = {
+  plaintextSingle: budget(300, 700, 20, 5000),
+  plaintextBatch: budget(200, 500, 3, 200),
+  single: budget(3000, 8000, 5, 3000),
+  batches: [
+    { digits: 10, budget: budget(500, 1500, 3, 200) },
+    { digits: 100, budget: budget(1500, 4000, 3, 100) },
+  ],
+  loads: [{ clients: 8, requestSize: 1, warmUpMs: 1500, measureMs: 6000 }],
+  soak: [],
+};
+
+export const FULL: BenchSettings = {
+  plaintextSingle: budget(1000, 3000, 100, 20_000),
+  plaintextBatch: budget(500, 2000, 10, 1000),
+  single: budget(5000, 20_000, 30, 5000),
+  batches: [
+    { digits: 10, budget: budget(1000, 5000, 10, 500) },
+    { digits: 100, budget: budget(2000, 10_000, 10, 200) },
+    { digits: 1000, budget: budget(2000, 20_000, 5, 30) },
+  ],
+  loads: [
+    { clients: 8, requestSize: 1, warmUpMs: 3000, measureMs: 15_000 },
+    { clients: 8, requestSize: 10, warmUpMs: 2000, measureMs: 10_000 },
+    { clients: 8, requestSize: 100, warmUpMs: 3000, measureMs: 15_000 },
+  ],
+  soak: [],
+};
+
+/** Digits after which a soak reads the workers' memory. */
+export const SOAK_POINTS = [5000, 10_000, 20_000, 30_000, 40_000, 50_000] as const;
