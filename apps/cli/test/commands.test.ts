@@ -1,8 +1,9 @@
 /** Every command as a person or a script runs it: child processes against three real worker processes. */
 import { join } from 'node:path';
 import { loadMnist } from '@trivet/mnist';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type LocalCluster, startLocalCluster } from '../src/local-cluster/local-cluster.js';
+import { createProgram, runProgram } from '../src/program.js';
 import { start, temporaryDirectory, trivet, writeNearestMeanModel } from './support.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -23,16 +24,23 @@ afterAll(async () => {
 });
 
 describe('help and usage', () => {
-  it.each(['init', 'worker', 'share', 'serve', 'stop', 'predict', 'status'])(
-    '%s --help has examples',
-    async (name) => {
-      const { code, stdout } = await trivet(name, '--help');
-      expect(code).toBe(0);
-      expect(stdout).toContain('Usage: trivet');
-      expect(stdout).toContain(`$ trivet ${name}`);
-      expect(stdout).toContain('Exit codes:');
-    },
-  );
+  it.each(['init', 'worker', 'share', 'serve', 'stop', 'predict', 'status'])('%s has examples', (name) => {
+    const command = createProgram('0').commands.find((one) => one.name() === name)!;
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) });
+    command.outputHelp();
+    expect(help).toContain(`Usage: trivet ${name}`);
+    expect(help).toContain(`$ trivet ${name}`);
+    expect(help).toContain('Exit codes:');
+  });
+
+  it('--help and --version are no failures', async () => {
+    expect(await trivet('--help')).toMatchObject({ code: 0, stderr: '' });
+    expect(await trivet('--version')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
 
   it.each([
     [['no-such-command']],
@@ -45,9 +53,21 @@ describe('help and usage', () => {
     [['share', 'model.h5']],
     [['share', '/nowhere/model.h5', '--name', 'digits']],
   ])('%j is wrong usage', async (args) => {
-    const { code, stderr, stdout } = await trivet(...args);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).not.toBe('');
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const program = createProgram('0');
+    for (const command of [program, ...program.commands])
+      command.configureOutput({ writeErr: (text) => console.error(text) });
+    expect(await runProgram(program, args)).toBe(2);
+    expect(printed).toHaveBeenCalled();
+    printed.mockRestore();
+  });
+
+  it('a process that is used wrongly says so, and ends with 2', async () => {
+    expect(await trivet('predict')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('name'),
+    });
   });
 
   it('says what to do where there is no cluster', async () => {

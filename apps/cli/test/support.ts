@@ -27,9 +27,10 @@ export interface Running {
 }
 
 /** Starts `dist/<program>` as a child process. */
-export function start(program: string, args: readonly string[], cwd = tmpdir()): Running {
+export function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(process.execPath, [join(DIST, program), ...args], {
-    cwd,
+    cwd: tmpdir(),
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

@@ -9,7 +9,7 @@
  * owner.close();
  * ```
  */
-import { type CompiledModel, createKernels, type Kernels, shareModel, sizeOf } from '@trivet/mpc-core';
+import { type CompiledModel, createKernels, type Kernels, shareModel } from '@trivet/mpc-core';
 import {
   CLIENT_LIMITS,
   challengeSchema,
@@ -217,9 +217,4 @@ async function upload(
     onBytes(data.length);
   }
   return uploadId;
-}
-
-/** Number of weights of a model, for people. */
-export function countWeights(compiled: CompiledModel): number {
-  return compiled.plan.weights.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
 }

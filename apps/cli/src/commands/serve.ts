@@ -1,4 +1,5 @@
 /** `trivet serve`: serves a shared model until a limit, or until interrupted. */
+import type { StatusListener } from '@trivet/client';
 import { Command } from 'commander';
 import { interruptible } from '../interrupt.js';
 import {
@@ -45,9 +46,23 @@ export function serveCommand(): Command {
           console.error(`Serving model "${name}": ${until}.`);
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
+        owner.onStatus(reportLosses());
         await owner.serve(name, { requestLimit, onStarted, onServed, signal });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),
   );
+}
+
+/** Says on standard error when a worker is lost, and when it is back. */
+function reportLosses(): StatusListener {
+  const lost = new Set<string>();
+  return (views) => {
+    for (const { name, reachable, problem } of views) {
+      if (!reachable && problem !== null && !lost.has(name)) {
+        lost.add(name);
+        console.error(`${problem} Nobody is answered until it is back.`);
+      } else if (reachable && lost.delete(name)) console.error(`Worker "${name}" is back.`);
+    }
+  };
 }

@@ -30,7 +30,7 @@ export interface LocalClusterOptions {
   readonly options?: Omit<ClusterOptions, 'workers'>;
   /** Called when a worker ends without having been told to. */
   readonly onCrash?: (exit: WorkerExit) => void;
-  /** For all three to be ready; 15,000 ms unless told. */
+  /** For all three to be ready; 30,000 ms unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -47,7 +47,7 @@ export interface LocalCluster {
 }
 
 const NAMES = ['alice', 'bob', 'carol'] as const;
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 30_000;
 
 /** @throws TrivetError UNAVAILABLE when a worker does not start; nothing is left running then */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
@@ -123,10 +123,8 @@ function waitUntilReady(
     };
     const late = () => {
       const missing = views?.filter((view) => !view.reachable || !view.status?.ready) ?? [];
-      const names = missing.map((view) => `"${view.name}"`).join(' and ');
-      end(() =>
-        reject(new TrivetError('UNAVAILABLE', `Worker ${names} was not ready after ${timeoutMs} ms.`)),
-      );
+      const names = new Intl.ListFormat('en').format(missing.map((view) => `"${view.name}"`));
+      end(() => reject(new TrivetError('UNAVAILABLE', `Not ready after ${timeoutMs} ms: ${names}.`)));
     };
     const cancel = () =>
       end(() => reject(new TrivetError('CANCELLED', 'Starting the workers was cancelled.')));

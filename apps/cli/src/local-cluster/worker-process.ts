@@ -48,6 +48,8 @@ export class WorkerProcess {
     try {
       const child = spawn(process.execPath, [MAIN, 'worker', '--config', this.configFile], {
         stdio: ['ignore', log, log, 'ipc'],
+        // A process group of its own: Ctrl-C in a terminal is for the parent, which then stops its workers in order.
+        detached: process.platform !== 'win32',
       });
       this.#child = child;
       this.#expected = false;

@@ -94,7 +94,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       client.close();
     }
   } catch (error) {
-    throw crashed ?? error;
+    throw options.signal.aborted ? error : (crashed ?? error);
   } finally {
     await cluster.stop();
   }
