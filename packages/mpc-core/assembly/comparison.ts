@@ -4,32 +4,60 @@
 
 const scratchA: usize = memory.data(512, 16); // up to 2^5 v128
 const scratchB: usize = memory.data(512, 16);
-const matrix: usize = memory.data(512, 16); // 64 x u64
+const matrix: usize = memory.data(128, 16); // 16 words
 
-// Planes of the bits shift .. shift + bits - 1 of n words; planes past n are zero.
+// @ts-ignore: decorator
+@inline
+function storeByteBits(out: usize, stride: usize, bytes: v128, count: u32): void {
+  // Bit 7 comes first: adding a byte to itself shifts the next one up to where bitmask looks.
+  let v = bytes;
+  for (let bit: i32 = 7; bit >= 0; bit--) {
+    if (<u32>bit < count) store<u16>(out + <usize>bit * stride, <u16>i8x16.bitmask(v));
+    v = i8x16.add(v, v);
+  }
+}
+
+// 16 words to 32 planes of 16 bits: bits first .. first + 31 of each, as far as they are wanted.
+function sixteen(out: usize, stride: usize, src: usize, first: u32, bits: u32): void {
+  const w01 = i64x2.shr_u(v128.load(src), first), w23 = i64x2.shr_u(v128.load(src, 16), first);
+  const w45 = i64x2.shr_u(v128.load(src, 32), first), w67 = i64x2.shr_u(v128.load(src, 48), first);
+  const w89 = i64x2.shr_u(v128.load(src, 64), first), wab = i64x2.shr_u(v128.load(src, 80), first);
+  const wcd = i64x2.shr_u(v128.load(src, 96), first), wef = i64x2.shr_u(v128.load(src, 112), first);
+  // Low halves, then bytes of equal rank side by side.
+  const h0 = i8x16.shuffle(w01, w23, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  const h1 = i8x16.shuffle(w45, w67, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  const h2 = i8x16.shuffle(w89, wab, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  const h3 = i8x16.shuffle(wcd, wef, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+  const a01 = i8x16.shuffle(h0, h1, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  const b01 = i8x16.shuffle(h2, h3, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  const a23 = i8x16.shuffle(h0, h1, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+  const b23 = i8x16.shuffle(h2, h3, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+  storeByteBits(out, stride, i8x16.shuffle(a01, b01, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), bits);
+  if (bits <= 8) return;
+  storeByteBits(out + 8 * stride, stride, i8x16.shuffle(a01, b01, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), bits - 8);
+  if (bits <= 16) return;
+  storeByteBits(out + 16 * stride, stride, i8x16.shuffle(a23, b23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), bits - 16);
+  if (bits <= 24) return;
+  storeByteBits(out + 24 * stride, stride, i8x16.shuffle(a23, b23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), bits - 24);
+}
+
+// Planes of the bits shift .. shift + bits - 1 of n words; bits past n are zero.
 export function bitPlanes(dst: usize, src: usize, n: u32, shift: u32, bits: u32, words: u32): void {
   const stride: usize = <usize>words << 3;
-  for (let g: u32 = 0; g < words; g++) {
-    const first = g << 6;
-    for (let i: u32 = 0; i < 64; i++) {
-      const index = first + i;
-      store<u64>(matrix + (<usize>i << 3), index < n ? load<u64>(src + (<usize>index << 3)) >> <u64>shift : 0);
+  const whole = n >> 4;
+  for (let p: usize = 0; p < bits; p++) memory.fill(dst + p * stride + (<usize>whole << 1), 0, stride - (<usize>whole << 1));
+  for (let done: u32 = 0; done < bits; done += 32) {
+    const wanted = min(bits - done, 32);
+    const planes = dst + <usize>done * stride;
+    for (let g: u32 = 0; g < whole; g++) {
+      sixteen(planes + (<usize>g << 1), stride, src + (<usize>g << 7), shift + done, wanted);
     }
-    // Transposition of a 64x64 bit matrix by halves (Warren, Hacker's Delight, section 7-3).
-    let mask: u64 = 0x00000000ffffffff;
-    for (let j: u32 = 32; j != 0; j >>= 1, mask ^= mask << <u64>j) {
-      for (let k: u32 = 0; k < 64; k = ((k | j) + 1) & ~j) {
-        const p = matrix + (<usize>k << 3);
-        const q = matrix + (<usize>(k | j) << 3);
-        const a = load<u64>(p);
-        const b = load<u64>(q);
-        const t = ((a >> <u64>j) ^ b) & mask;
-        store<u64>(p, a ^ (t << <u64>j));
-        store<u64>(q, b ^ t);
-      }
+    if (n & 15) {
+      memory.fill(matrix, 0, 128);
+      memory.copy(matrix, src + (<usize>whole << 7), <usize>(n & 15) << 3);
+      sixteen(planes + (<usize>whole << 1), stride, matrix, shift + done, wanted);
+      memory.fill(matrix, 0, 128);
     }
-    const out = dst + (<usize>g << 3);
-    for (let p: u32 = 0; p < bits; p++) store<u64>(out + <usize>p * stride, load<u64>(matrix + (<usize>p << 3)));
   }
 }
 

@@ -33,18 +33,32 @@ export function xor(dst: usize, a: usize, b: usize, bytes: u32): void {
   for (let i: usize = 0; i < <usize>bytes; i += 16) v128.store(dst + i, v128.xor(v128.load(a + i), v128.load(b + i)));
 }
 
+// Two words of `width` bytes, back to back, from or to two whole words: the index vector of one swizzle.
+// An index of 128 gives zero.
+function swizzleIndices(width: u32, packing: bool): v128 {
+  let low: u64 = 0, high: u64 = 0;
+  for (let i: u32 = 0; i < 16; i++) {
+    let index: u32;
+    if (packing) index = i < width ? i : i < 2 * width ? 8 + i - width : 128;
+    else index = (i & 7) < width ? (i >> 3) * width + (i & 7) : 128;
+    if (i < 8) low |= <u64>index << <u64>(8 * i);
+    else high |= <u64>index << <u64>(8 * (i - 8));
+  }
+  return i64x2.replace_lane(i64x2.splat(low), 1, high);
+}
+
 // The low `width` bytes of each word, one after the other.
 export function pack(dst: usize, src: usize, n: u32, width: u32): void {
   if (width == 8) {
     memory.copy(dst, src, <usize>n << 3);
     return;
   }
-  // A whole-word store spills into the next element's place, which is written next: only the last words, whose
-  // spill would leave the buffer, go byte by byte.
-  const spill: u32 = (8 + width - 1) / width;
-  const whole: u32 = n > spill ? n - spill : 0;
+  // A store of 16 bytes spills into the places of later elements, which are written later: only the last words,
+  // whose spill would leave the buffer, go byte by byte.
+  const spill: u32 = (16 + width - 1) / width;
+  const indices = swizzleIndices(width, true);
   let i: u32 = 0;
-  for (; i < whole; i++, dst += width, src += 8) store<u64>(dst, load<u64>(src));
+  for (; i + spill <= n; i += 2, dst += 2 * width, src += 16) v128.store(dst, i8x16.swizzle(v128.load(src), indices));
   for (; i < n; i++, src += 8) {
     let word = load<u64>(src);
     for (let b: u32 = 0; b < width; b++, dst++, word >>= 8) store<u8>(dst, <u8>word);
@@ -57,11 +71,10 @@ export function unpack(dst: usize, src: usize, n: u32, width: u32): void {
     memory.copy(dst, src, <usize>n << 3);
     return;
   }
-  const mask: u64 = (<u64>1 << (<u64>width << 3)) - 1;
-  const spill: u32 = (8 + width - 1) / width;
-  const whole: u32 = n > spill ? n - spill : 0;
+  const spill: u32 = (16 + width - 1) / width;
+  const indices = swizzleIndices(width, false);
   let i: u32 = 0;
-  for (; i < whole; i++, dst += 8, src += width) store<u64>(dst, load<u64>(src) & mask);
+  for (; i + spill <= n; i += 2, dst += 16, src += 2 * width) v128.store(dst, i8x16.swizzle(v128.load(src), indices));
   for (; i < n; i++, dst += 8) {
     let word: u64 = 0;
     for (let b: u32 = 0; b < width; b++, src++) word |= <u64>load<u8>(src) << (<u64>b << 3);
