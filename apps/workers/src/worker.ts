@@ -2,6 +2,7 @@
 import { createKernels, createParty, type Party, type PartyIndex, replicated } from '@trivet/mpc-core';
 import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
 import { ClientEndpoint } from './clients/endpoint.js';
+import { checkCertificate } from './config/certificate.js';
 import { readSecret, readStoreKey, readText } from './config/load.js';
 import type { WorkerConfig } from './config/schema.js';
 import type { Link } from './mesh/link.js';
@@ -15,6 +16,7 @@ import { ModelStore } from './store/model-store.js';
 import { VERSION } from './version.js';
 
 const DRAIN_MS = 5000;
+const CERTIFICATE_WARNING_DAYS = 30;
 
 export interface WorkerOptions {
   /** The engine; the real one unless told. */
@@ -44,6 +46,10 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   const storeKey = await readStoreKey(config.store.key);
   const meshKey = await readSecret(config.mesh.key);
   const [certificate, ca] = await Promise.all([readText(config.mesh.certificate), readText(config.mesh.ca)]);
+  const expiresInDays = checkCertificate(certificate, config);
+  if (expiresInDays < CERTIFICATE_WARNING_DAYS) {
+    log.warn({ days: Math.floor(expiresInDays) }, 'the mesh certificate expires soon');
+  }
   const { tls } = config.client;
   const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecret(tls.key) };
   const party = options.party ?? createParty(config.index as PartyIndex, await createKernels(), replicated());
@@ -160,7 +166,9 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   let closing: Promise<void> | undefined;
   const close = async () => {
     log.info('stopping');
-    await serving.close(DRAIN_MS);
+    const drained = serving.close(DRAIN_MS);
+    endpoint.changed();
+    await drained;
     await endpoint.close();
     await mesh.close();
     await models.close();
@@ -168,10 +176,12 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   };
 
   try {
-    await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);
-    // This worker is the store's only user from here on: another one would not have got the port.
+    // Before the peers connect, so that they hear at once what this worker holds.
     await store.prepare();
     await models.restore();
+    await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);
+    // This worker is the store's only user: another one would not have got the port.
+    await store.clean();
     await listen(() => endpoint.start(), config.name, 'client', config.client.host, config.client.port);
   } catch (error) {
     await serving.close(0);
@@ -179,7 +189,6 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await mesh.close();
     throw error;
   }
-  serving.tellPeers();
   log.info(
     {
       version: VERSION,

@@ -23,10 +23,10 @@ describe('the request table', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
-  const make = (maxRequests = 10) => {
+  const make = (maxRequests = 10, maxRequestBytes = 1000) => {
     const givenUp: string[] = [];
     const onGivenUp = (_: unknown, error: TrivetError) => void givenUp.push(error.code);
-    return { table: new RequestTable({ worker: 'bob', maxRequests, onGivenUp }), givenUp };
+    return { table: new RequestTable({ worker: 'bob', maxRequests, maxRequestBytes, onGivenUp }), givenUp };
   };
 
   it('refuses an id while its request is open, and after it', () => {
@@ -66,6 +66,12 @@ describe('the request table', () => {
     expect(third).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
     table.remove(open);
     expect(third).not.toThrow();
+    const bytes = make(10, 100).table;
+    const large = bytes.admit(request('1'), MODEL, () => {});
+    const next = () => bytes.admit(request('2'), MODEL, () => {});
+    expect(next).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
+    bytes.remove(large);
+    expect(next).not.toThrow();
   });
 });
 

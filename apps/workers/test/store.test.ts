@@ -80,6 +80,7 @@ describe('the model store', () => {
     await writeFile(join(directory, '.mnist.model.0123.tmp'), 'half');
     await writeFile(join(directory, 'notes.txt'), 'mine');
     await store.prepare();
+    await store.clean();
     expect(await readdir(directory)).toEqual(['notes.txt']);
     expect(await store.list()).toEqual([]);
   });

@@ -12,6 +12,8 @@ import { ClientConnection, type ConnectionContext } from './connection.js';
 import { isAllowedOrigin } from './origins.js';
 
 const STATUS_EVERY_MS = 1000;
+/** A connection that has not joined by then is closed. */
+const CONNECT_TIMEOUT_MS = 5000;
 /** Several changes in a row are one push. */
 const COALESCE_MS = 20;
 
@@ -36,12 +38,13 @@ export class ClientEndpoint {
       serveClient: false,
       maxHttpBufferSize: CLIENT_LIMITS.maxMessageBytes,
       perMessageDeflate: false,
+      connectTimeout: CONNECT_TIMEOUT_MS,
       pingInterval: 10_000,
       pingTimeout: 10_000,
       allowRequest: (request, decide) => {
         if (!isAllowedOrigin(request.headers.origin, config.client.origins)) {
           decide('origin not allowed', false);
-        } else if (this.#connections.size >= config.limits.maxConnections) {
+        } else if (this.#io.engine.clientsCount >= config.limits.maxConnections) {
           decide('too many connections', false);
         } else {
           decide(null, true);

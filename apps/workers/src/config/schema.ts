@@ -67,6 +67,8 @@ export const workerConfigSchema = z
       maxConnections: z.int().min(1).max(100_000),
       maxRequestsPerConnection: z.int().min(1).max(100_000),
       maxRequests: z.int().min(1).max(1_000_000),
+      /** Of the shares of all open requests together. */
+      maxRequestBytes: z.int().min(1_048_576),
       maxModels: z.int().min(1).max(1024),
       maxModelBytes: z
         .int()
@@ -104,6 +106,7 @@ export const DEFAULT_SETTINGS = {
     maxConnections: 1000,
     maxRequestsPerConnection: 64,
     maxRequests: 1000,
+    maxRequestBytes: 536_870_912,
     maxModels: 64,
     maxModelBytes: 1024 * 1024 * 1024,
   },

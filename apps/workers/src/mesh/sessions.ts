@@ -42,6 +42,14 @@ export class Sessions {
     return session;
   }
 
+  /** Marks the id of a session that will not start here as used, so that its frames are dropped. */
+  refuse(key: SessionKey, links: readonly (Link | undefined)[]): void {
+    for (const link of links) {
+      link?.ledger.accept(key);
+      link?.early.take(key);
+    }
+  }
+
   /** Forgets a session; frames of it that still arrive are dropped. */
   end(session: Session): void {
     this.#running.delete(session.key);

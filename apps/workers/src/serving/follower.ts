@@ -141,6 +141,7 @@ export class Follower implements Role {
     const frame = encodeFrame(FRAME_KINDS.abort, key, 0, encodeError(error));
     for (const link of links) link?.write(frame);
     if (session !== undefined) this.context.sessions.end(session);
+    else this.context.sessions.refuse(key, links);
     for (const request of held) {
       request.answer(error);
       this.context.table.remove(request);

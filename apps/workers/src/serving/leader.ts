@@ -225,7 +225,7 @@ export class Leader implements Role {
   #start(batch: Batch<Gathering>): void {
     const { peers, models, sessions, self } = this.context;
     const links = peers.both();
-    const followersLink = peers.followersLink();
+    const followersLink = peers.oppositeLink();
     const model = models.byDigest(batch.digest);
     if (links === undefined || followersLink === undefined || model === undefined) {
       const error =

@@ -37,18 +37,15 @@ export class Peers {
     if (state !== undefined) this.#states.set(peer.index, { ...state, link: null });
   }
 
-  /**
-   * The id of the followers' link, on which both of them agree; undefined while it is down.
-   * Only the leader hears it from both.
-   */
-  followersLink(): string | undefined {
+  /** The id of the link between the other two, on which both agree; undefined while it is down. */
+  oppositeLink(): string | undefined {
     const [first, second] = this.others.map((peer) => this.#states.get(peer.index)?.link ?? undefined);
     return first === second ? first : undefined;
   }
 
   /** Why no batch can run now, naming who is missing; null when nothing is in the way. */
   obstacle(): TrivetError | null {
-    const { name, index } = this.self;
+    const { name } = this.self;
     const missing = this.others.filter((peer) => this.links.link(peer.index) === undefined);
     if (missing.length > 0) {
       const names = missing.map((peer) => peer.name).join(' and ');
@@ -58,7 +55,7 @@ export class Peers {
         name,
       );
     }
-    if (index === LEADER && this.followersLink() === undefined) {
+    if (this.oppositeLink() === undefined) {
       const names = this.others.map((peer) => peer.name).join(' and ');
       return new TrivetError(
         'UNAVAILABLE',

@@ -30,6 +30,7 @@ export interface OpenRequest {
 export interface RequestTableOptions {
   readonly worker: string;
   readonly maxRequests: number;
+  readonly maxRequestBytes: number;
   /** The client gave up, or its deadline passed, before there was an answer. */
   readonly onGivenUp: (request: OpenRequest, error: TrivetError) => void;
 }
@@ -38,6 +39,8 @@ export class RequestTable {
   readonly #open = new Map<string, Entry>();
   /** Ids of the past, oldest first, and until when they are remembered. */
   readonly #past = new Map<string, number>();
+  /** Of the open requests' shares. */
+  #bytes = 0;
 
   constructor(private readonly options: RequestTableOptions) {}
 
@@ -75,14 +78,13 @@ export class RequestTable {
     model: Model,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
-    if (this.#open.size >= this.options.maxRequests) {
-      throw new TrivetError(
-        'RESOURCE_EXHAUSTED',
-        `${this.options.worker} holds ${this.#open.size} requests, as many as it may; try again later.`,
-        this.options.worker,
-      );
-    }
     const entry = new Entry(request, model, answer);
+    const { maxRequestBytes, maxRequests, worker } = this.options;
+    if (this.#open.size >= maxRequests || this.#bytes + entry.bytes > maxRequestBytes) {
+      const message = `${worker} holds ${this.#open.size} requests and can take no more; try again later.`;
+      throw new TrivetError('RESOURCE_EXHAUSTED', message, worker);
+    }
+    this.#bytes += entry.bytes;
     entry.timer = setTimeout(() => {
       this.giveUp(
         entry,
@@ -110,6 +112,7 @@ export class RequestTable {
     if (entry === undefined) return;
     clearTimeout(entry.timer);
     this.#open.delete(request.id);
+    this.#bytes -= entry.bytes;
     this.#remember(request.id);
   }
 
@@ -128,6 +131,7 @@ class Entry implements OpenRequest {
   readonly count: number;
   readonly share: InputShare;
   readonly deadlineMs: number;
+  readonly bytes: number;
   readonly arrivedAt = performance.now();
   readonly deadlineAt: number;
   batch: OpenRequest['batch'] = null;
@@ -144,6 +148,7 @@ class Entry implements OpenRequest {
     this.id = requestId;
     this.count = count;
     this.share = { count, first, second };
+    this.bytes = partBytes(first) + partBytes(second);
     this.deadlineMs = deadlineMs;
     this.deadlineAt = this.arrivedAt + deadlineMs;
     this.#answer = answer;
@@ -155,4 +160,8 @@ class Entry implements OpenRequest {
     clearTimeout(this.timer);
     this.#answer(outcome);
   }
+}
+
+function partBytes(part: PredictRequest['first']): number {
+  return part.kind === 'seed' ? part.seed.length : part.words.length;
 }

@@ -65,6 +65,7 @@ export class Serving implements MeshHandler {
     this.table = new RequestTable({
       worker: config.name,
       maxRequests: config.limits.maxRequests,
+      maxRequestBytes: config.limits.maxRequestBytes,
       onGivenUp: (request, error) => {
         if (request.batch !== null) request.batch.abandon(request);
         else this.#role.givenUp(request, error);

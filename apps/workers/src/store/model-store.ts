@@ -36,9 +36,13 @@ export class ModelStore {
     private readonly key: Uint8Array,
   ) {}
 
-  /** Makes the directory, and clears what a killed process has left half written. */
+  /** Makes the directory. */
   async prepare(): Promise<void> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
+  }
+
+  /** Clears what a killed process has left half written. Only for the store's one user. */
+  async clean(): Promise<void> {
     await removeTemporaries(this.directory);
   }
 
