@@ -49,12 +49,27 @@ export interface LocalCluster {
 const NAMES = ['alice', 'bob', 'carol'] as const;
 const START_TIMEOUT_MS = 30_000;
 
+/** Free ports can be taken by another program before a worker listens on them. */
+const ATTEMPTS_WITH_FREE_PORTS = 3;
+
 /** @throws TrivetError UNAVAILABLE when a worker does not start; nothing is left running then */
 export async function startLocalCluster(options: LocalClusterOptions = {}): Promise<LocalCluster> {
+  const attempts =
+    options.directory === undefined && options.ports === undefined ? ATTEMPTS_WITH_FREE_PORTS : 1;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      const ended = error instanceof TrivetError && error.code === 'UNAVAILABLE' && error.worker !== null;
+      if (!ended || attempt >= attempts) throw error;
+    }
+  }
+}
+
+async function startOnce(options: LocalClusterOptions): Promise<LocalCluster> {
   const temporary = options.directory === undefined;
   const directory = temporary ? await mkdtemp(join(tmpdir(), 'trivet-')) : resolve(options.directory);
   const crashListeners = new Set<(exit: WorkerExit) => void>();
-  if (options.onCrash !== undefined) crashListeners.add(options.onCrash);
   let stopping: Promise<void> | undefined;
   const onExit = (exit: WorkerExit) => {
     if (stopping === undefined) for (const listener of [...crashListeners]) listener(exit);
@@ -85,6 +100,8 @@ export async function startLocalCluster(options: LocalClusterOptions = {}): Prom
     const ready = (timeoutMs = START_TIMEOUT_MS) =>
       waitUntilReady(cluster, timeoutMs, options.signal, crashListeners);
     await ready(options.timeoutMs);
+    // Until here a crash is the error of this call.
+    if (options.onCrash !== undefined) crashListeners.add(options.onCrash);
     return { directory, cluster, ownerSecretKey, workers: workers as never, ready, stop };
   } catch (error) {
     await stop();
