@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { clusterSchema, ownerPublicKey } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CreatedCluster, createCluster } from '../src/cluster/create.js';
+import { checkCertificate } from '../src/config/certificate.js';
 import { loadWorkerConfig, readSecret } from '../src/config/load.js';
 
 let root: string;
@@ -116,5 +117,19 @@ describe('loadWorkerConfig', () => {
     await expect(readSecret(file)).rejects.toThrow(/chmod 600/);
     await chmod(file, 0o600);
     expect((await readSecret(file)).length).toBeGreaterThan(0);
+  });
+});
+
+describe('checkCertificate', () => {
+  it('takes its own certificate, and refuses others and expired ones in a sentence', async () => {
+    const config = await loadWorkerConfig(created.configFiles[0]);
+    expect(checkCertificate(await read('alice', 'tls.pem'), config)).toBeGreaterThan(3600);
+    expect(() => checkCertificate('nonsense', config)).toThrow(/no PEM certificate/);
+    const others = await read('bob', 'tls.pem');
+    expect(() => checkCertificate(others, config)).toThrow(/is not that of alice/);
+    const { clusterFile } = await createCluster(join(root, 'short'), { validityDays: -0.5 });
+    const short = await loadWorkerConfig(clusterFile.replace('cluster.json', 'alice/alice.json'));
+    const expired = await readFile(short.mesh.certificate, 'utf8');
+    expect(() => checkCertificate(expired, short)).toThrow(/expired on/);
   });
 });

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
@@ -10,25 +9,10 @@ import { meshIdentity } from '../src/mesh/identity.js';
 import type { Link } from '../src/mesh/link.js';
 import { Mesh, type MeshOptions } from '../src/mesh/mesh.js';
 import { Sessions } from '../src/mesh/sessions.js';
+import { freePorts, until } from './support/cluster.js';
 
 const CLUSTER = 'c0'.repeat(16);
 const NAMES = ['alice', 'bob', 'carol'] as const;
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
-async function until(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
-  const end = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 /** One worker's mesh and sessions, and what it has seen. */
 class Node {

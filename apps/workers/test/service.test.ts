@@ -174,7 +174,7 @@ describe('misbehaving clients', () => {
     });
     const silent = await connect();
     silent.sockets[0].emit(EVENTS.describe, {});
-    await until(() => !silent.sockets[0].connected || silent.sockets[0].recovered, 'the cut');
+    await once(silent.sockets[0], 'disconnect');
     const oversized = await connect();
     oversized.sockets[0].emit(EVENTS.predict, Buffer.alloc(65 * 1024 * 1024), () => {});
     await once(oversized.sockets[0], 'disconnect');
@@ -218,19 +218,22 @@ describe('misbehaving clients', () => {
 });
 
 describe('the owner', () => {
-  it('cannot upload a share that was not signed', async () => {
+  it('cannot upload a share, or a manifest, other than what was signed', async () => {
+    const flip = (file: Buffer) => {
+      file[file.length - 1]! ^= 1;
+      return file;
+    };
+    await expect(owner.share('tampered', 1, flip)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(owner.share('tampered', 1, (file) => file.subarray(1))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    const names = (await owner.status(0)).models.map(({ manifest }) => JSON.parse(manifest.text).name);
+    expect(names).not.toContain('tampered');
     const bytes = model.files[0]!.length;
-    const begin = { manifest: model.signed, bytes };
-    const { uploadId } = await owner.call<{ uploadId: string }>(0, EVENTS.shareBegin, begin);
-    await owner.call(0, EVENTS.shareChunk, { uploadId, offset: 0, data: Buffer.alloc(bytes) });
-    // Bob's worker is asked too: it has the model, but these are not its bytes.
     const forged = { ...model.signed, signature: 'ab'.repeat(64) };
     await expect(owner.call(0, EVENTS.shareBegin, { manifest: forged, bytes })).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
     });
-    await expect(
-      owner.call(0, EVENTS.shareChunk, { uploadId, offset: bytes, data: Buffer.alloc(1) }),
-    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('has exactly as many predictions served as allowed, however many ask', async () => {
@@ -293,9 +296,25 @@ describe('operations', () => {
     expect(text).toMatch(/trivet_mesh_sent_bytes_total\{worker="alice"\} [1-9]/);
   });
 
-  it('log no share', () => {
-    for (const { lines } of cluster.workers) {
-      for (const line of lines) expect(JSON.stringify(line).length).toBeLessThan(2000);
+  it('log no share', async () => {
+    const client = await connect();
+    const { parts } = await client.messages(model, someInputs(2));
+    await client.all((worker) => client.call(worker, EVENTS.predict, parts[worker]));
+    for (const [worker, { lines }] of cluster.workers.entries()) {
+      expect(lines.length).toBeGreaterThan(2);
+      const log = JSON.stringify(lines);
+      for (const secret of [
+        parts[worker]!.subarray(64, 80),
+        Buffer.from(model.files[worker]!).subarray(-16),
+      ]) {
+        for (const form of [
+          secret.toString('hex'),
+          secret.toString('base64').slice(0, 20),
+          secret.join(','),
+        ]) {
+          expect(log).not.toContain(form);
+        }
+      }
     }
   });
 

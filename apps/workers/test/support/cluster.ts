@@ -188,7 +188,11 @@ export class TestClient {
   }
 
   /** Signs and uploads the small model. */
-  async share(name = 'small', version = 1): Promise<SharedTestModel> {
+  async share(
+    name = 'small',
+    version = 1,
+    tamper = (file: Buffer): Buffer => file,
+  ): Promise<SharedTestModel> {
     const kernels = await createKernels();
     const compiled = compile(SMALL_MODEL, { inputRange: { min: -1, max: 1 } });
     const files = shareModel(compiled, kernels);
@@ -209,7 +213,7 @@ export class TestClient {
     await this.all(async (worker) => {
       const begin = { manifest: signed, bytes: files[worker].length };
       const { uploadId } = await this.call<{ uploadId: string }>(worker, EVENTS.shareBegin, begin);
-      const data = Buffer.from(files[worker]);
+      const data = tamper(Buffer.from(files[worker]));
       const half = data.length >> 1;
       await this.call(worker, EVENTS.shareChunk, { uploadId, offset: 0, data: data.subarray(0, half) });
       await this.call(worker, EVENTS.shareChunk, { uploadId, offset: half, data: data.subarray(half) });
