@@ -6,7 +6,8 @@ interface PixelCanvasProps {
   readonly height: number;
   /** One value per pixel: the ink's opacity, 0 to 255; null leaves the canvas empty. */
   readonly values: Uint8Array | null;
-  readonly label: string;
+  /** For screen readers; null for a picture that only repeats what words beside it say. */
+  readonly label: string | null;
   /** Gives the ink as the CSS property `color`. */
   readonly className?: string | undefined;
 }
@@ -30,7 +31,6 @@ export function PixelCanvas({ width, height, values, label, className }: PixelCa
     context.fillRect(0, 0, width, height);
     context.globalCompositeOperation = 'source-over';
   }, [width, height, values, scheme]);
-  return (
-    <canvas ref={canvas} width={width} height={height} role="img" aria-label={label} className={className} />
-  );
+  const semantics = label === null ? { 'aria-hidden': true } : { role: 'img', 'aria-label': label };
+  return <canvas ref={canvas} width={width} height={height} className={className} {...semantics} />;
 }

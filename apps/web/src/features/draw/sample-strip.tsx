@@ -27,7 +27,7 @@ export function SampleStrip() {
                 width={28}
                 height={28}
                 values={sample.pixels}
-                label=""
+                label={null}
                 className={styles.picture}
               />
             </button>

@@ -1,5 +1,6 @@
 /** What a worker's report means for the person at the page, and what to do about it. */
 import type { WorkerView } from '@trivet/client';
+import type { ModelSummary } from '../../compute/worker/messages.js';
 
 export interface WorkerCondition {
   readonly level: 'connecting' | 'ready' | 'waiting' | 'away';
@@ -31,4 +32,13 @@ export function describeWorker(worker: WorkerView): WorkerCondition {
         ? `${name} has lost ${lost.join(' and ')} and waits for ${lost.length > 1 ? 'them' : 'it'} to come back.`
         : `${name} is getting ready.`,
   };
+}
+
+/** A model in a few words, for example "mnist v2, 17 of 100 served". */
+export function describeModel({ name, version, state, served, requestLimit }: ModelSummary): string {
+  const title = `${name} v${version}`;
+  if (state === 'LOADING') return `${title}, loading`;
+  if (state === 'AVAILABLE') return `${title}, not served`;
+  const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
+  return `${title}, ${served.toLocaleString('en')}${limit} served`;
 }

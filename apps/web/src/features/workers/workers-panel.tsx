@@ -1,8 +1,9 @@
+import type { WorkerView } from '@trivet/client';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../components/format.js';
 import { Sentence } from '../../components/sentence.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import { useAppStore } from '../../stores/app-store.js';
-import { describeWorker } from './describe-worker.js';
+import { describeModel, describeWorker } from './describe-worker.js';
 import styles from './workers-panel.module.css';
 
 /** The three workers, live. */
@@ -16,17 +17,13 @@ export function WorkersPanel() {
           The three workers
         </h2>
         <p className={styles.models}>
-          {models.length === 0
-            ? 'No model is shared yet.'
-            : models
-                .map(
-                  (model) =>
-                    `${model.name} v${model.version}, ${model.state === 'SERVING' ? `${model.served.toLocaleString('en')} served${model.requestLimit === null ? '' : ` of ${model.requestLimit.toLocaleString('en')}`}` : 'not served'}`,
-                )
-                .join(' · ')}
+          {models.length === 0 ? 'No model is shared yet.' : models.map(describeModel).join(' · ')}
         </p>
       </div>
-      <ul className={styles.workers} aria-live="polite">
+      <p className="visually-hidden" role="status">
+        {announcement(workers)}
+      </p>
+      <ul className={styles.workers}>
         {(workers ?? []).map((worker) => {
           const { level, label, advice } = describeWorker(worker);
           const { status } = worker;
@@ -72,6 +69,15 @@ export function WorkersPanel() {
       </ul>
     </section>
   );
+}
+
+/** The state of all three in a sentence that changes only when a state does. */
+function announcement(workers: readonly WorkerView[] | null): string {
+  const described = (workers ?? []).map((worker) => ({ name: worker.name, ...describeWorker(worker) }));
+  const missing = described.filter(({ level }) => level !== 'ready');
+  if (workers === null) return 'Connecting to the workers';
+  if (missing.length === 0) return 'All three workers are ready';
+  return missing.map(({ name, label }) => `${name} is ${label}`).join(', ');
 }
 
 function Fact({ name, value }: { readonly name: string; readonly value: string | undefined }) {

@@ -1,0 +1,51 @@
+/**
+ * End-to-end tests: a real browser, the built page, three real worker processes. Run `pnpm build` first.
+ * TRIVET_CHROMIUM names the browser; without it the usual places are looked at.
+ */
+import { existsSync } from 'node:fs';
+import { defineConfig } from '@playwright/test';
+
+const PLACES = [
+  process.env.TRIVET_CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+];
+
+const executablePath = PLACES.find((place) => place !== undefined && existsSync(place));
+if (executablePath === undefined) {
+  throw new Error('No Chromium was found. Install it, or name it with TRIVET_CHROMIUM=/path/to/chromium.');
+}
+
+export default defineConfig({
+  testDir: 'tests',
+  outputDir: 'test-results',
+  // The tests share one cluster and stop its workers: one after the other.
+  workers: 1,
+  fullyParallel: false,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list']],
+  forbidOnly: process.env.CI !== undefined,
+  use: {
+    viewport: { width: 1280, height: 900 },
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      executablePath,
+      args: [
+        '--headless=new',
+        '--no-sandbox',
+        // WebGPU in software, where there is no graphics card.
+        '--enable-unsafe-webgpu',
+        '--use-webgpu-adapter=swiftshader',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+        '--disable-quic',
+      ],
+    },
+  },
+});

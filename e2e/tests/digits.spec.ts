@@ -1,0 +1,103 @@
+import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
+import { evaluateGraph } from '@trivet/mpc-core';
+import { expect, test } from '../support/demo.js';
+import { DRAWINGS, draw, expectAnswer, workersReady } from '../support/pad.js';
+
+test.beforeEach(({ page }) => workersReady(page));
+
+for (const digit of Object.keys(DRAWINGS).map(Number)) {
+  test(`a ${digit} drawn with the mouse is read as ${digit}`, async ({ page }) => {
+    await draw(page, digit);
+    await expectAnswer(page, digit);
+  });
+}
+
+test('test digits get the class and the logits of the model in the clear', async ({ page, demo }) => {
+  const { images } = await loadMnist('test');
+  const samples = page.getByRole('button', { name: /^A handwritten/ });
+  await expect(samples).toHaveCount(20);
+  await page.getByText('Logits', { exact: true }).click();
+  for (const sample of await samples.all()) {
+    const index = Number(/number (\d+)/.exec((await sample.getAttribute('aria-label'))!)![1]);
+    const pixels = images.subarray(index * IMAGE_SIZE, (index + 1) * IMAGE_SIZE);
+    const expected = evaluateGraph(
+      demo.graph,
+      Float64Array.from(pixels, (pixel) => pixel / 255),
+      1,
+    );
+    await sample.click();
+    await expectAnswer(page, expected.indexOf(Math.max(...expected)));
+    const logits = await page.getByTestId('logits').getByRole('listitem').allInnerTexts();
+    logits.forEach((text, digit) => {
+      const logit = Number(text.replace('−', '-').trim().split(/\s+/)[1]);
+      expect(Math.abs(logit - expected[digit]!), `image ${index}, logit ${digit}`).toBeLessThan(0.002);
+    });
+  }
+});
+
+test('undo and clear take back drawing and answer', async ({ page }) => {
+  await draw(page, 7);
+  await expectAnswer(page, 7);
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(page.getByTestId('answer')).toContainText('No answer yet');
+  await draw(page, 1);
+  await expectAnswer(page, 1);
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await expect(page.getByRole('img', { name: 'No digit yet' })).toBeVisible();
+});
+
+test('each worker is shown the bytes it was sent: noise that differs every time', async ({ page }) => {
+  const printed = () =>
+    page
+      .getByRole('img', { name: /^The bytes sent to/ })
+      .evaluateAll((all) => all.map((canvas) => (canvas as HTMLCanvasElement).toDataURL()));
+  await page
+    .getByRole('button', { name: /^A handwritten 0/ })
+    .first()
+    .click();
+  await expectAnswer(page, 0);
+  const first = await printed();
+  expect(new Set(first).size).toBe(3);
+  await expect(page.getByText('two seeds')).toHaveCount(1);
+  await expect(page.getByText('a seed and a share')).toHaveCount(2);
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await expect
+    .poll(async () => (await printed()).filter((picture) => first.includes(picture)).length)
+    .toBe(0);
+  await expectAnswer(page, 0);
+});
+
+test('a digit drawn with the keyboard alone is read', async ({ page }) => {
+  await page.getByLabel('Drawing pad').focus();
+  for (let step = 0; step < 9; step++) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Space');
+  for (let step = 0; step < 18; step++) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Space');
+  await expectAnswer(page, 1);
+});
+
+test('a picture file with dark ink on light paper is read', async ({ page }) => {
+  const { images, labels } = await loadMnist('test');
+  const index = labels.indexOf(6);
+  const pixels = [...images.subarray(index * IMAGE_SIZE, (index + 1) * IMAGE_SIZE)];
+  const png = await page.evaluate(async (grey) => {
+    const canvas = new OffscreenCanvas(280, 360);
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = 'rgb(231, 226, 214)';
+    context.fillRect(0, 0, 280, 360);
+    grey.forEach((value, at) => {
+      context.fillStyle = `rgb(40 45 90 / ${value / 255})`;
+      context.fillRect((at % 28) * 10, 40 + Math.floor(at / 28) * 10, 10, 10);
+    });
+    const blob = await canvas.convertToBlob({ type: 'image/png' });
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  }, pixels);
+  await page
+    .getByLabel('Picture file')
+    .setInputFiles({ name: 'six.png', mimeType: 'image/png', buffer: Buffer.from(png) });
+  await expectAnswer(page, 6);
+  await page
+    .getByLabel('Picture file')
+    .setInputFiles({ name: 'six.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+  await expect(page.getByText('This file is not a picture that the browser can read.')).toBeVisible();
+});

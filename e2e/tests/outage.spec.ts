@@ -1,0 +1,33 @@
+import { expect, test } from '../support/demo.js';
+import { draw, expectAnswer, workersReady } from '../support/pad.js';
+
+test('a worker that is killed is named within two seconds, and predictions resume by themselves', async ({
+  page,
+  demo,
+}) => {
+  await workersReady(page);
+  await draw(page, 7);
+  await expectAnswer(page, 7);
+
+  const bob = demo.cluster.workers[1];
+  const killed = bob.stop('SIGKILL');
+  const card = page.getByTestId('worker-bob');
+  await expect(card).toHaveAttribute('data-level', 'away', { timeout: 2_000 });
+  await expect(card).toContainText('cannot be reached');
+  await killed;
+
+  await page
+    .getByRole('button', { name: /^A handwritten 0/ })
+    .first()
+    .click();
+  const alert = page.getByRole('alert');
+  await expect(alert).toContainText('bob');
+  await expect(alert.getByRole('button', { name: 'Try again' })).toBeVisible();
+
+  bob.start();
+  await demo.cluster.ready();
+  await workersReady(page);
+  // No reload, no click.
+  await expectAnswer(page, 0);
+  await expect(alert).toHaveCount(0);
+});
