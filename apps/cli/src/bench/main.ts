@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 /** Entry point of `pnpm bench`. */
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
 import { bench } from './bench.js';
+import { defaultModel } from './default-model.js';
 import { quickReport } from './report.js';
 import { FULL, QUICK, SOAK_POINTS } from './settings.js';
 import { formatReport } from './table.js';
@@ -24,19 +22,12 @@ interface Options {
   readonly out?: string;
 }
 
-const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
-/** The tutorial's own model where it lies beside the checkout, else the project's of the same architecture. */
-const MODELS = ['../shared/models/short-conv-mnist.h5', 'models/mnist/model.json'].map((file) =>
-  join(ROOT, file),
-);
-const DEFAULT_MODEL = relative(process.cwd(), MODELS.find((file) => existsSync(file)) ?? MODELS[1]!);
-
 const program = new Command('bench')
   .description(
     'Measure private predictions by three real worker processes over mutual TLS, and the same model in plaintext.\n' +
       'docs/benchmarks.md says what each figure means. Close other programs first: two cores are soon busy.',
   )
-  .option('--model <file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model', DEFAULT_MODEL)
+  .option('--model <file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model', defaultModel())
   .addOption(
     new Option('--protocol <name>', 'how the workers compute').choices(['replicated']).default('replicated'),
   )

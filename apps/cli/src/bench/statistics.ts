@@ -43,8 +43,3 @@ export function summarise(values: readonly number[]): Summary {
     max: quantile(values, 1),
   };
 }
-
-/** Rounded to `digits` significant digits, for reports: timers do not give more. */
-export function significant(value: number, digits = 4): number {
-  return value === 0 ? 0 : Number(value.toPrecision(digits));
-}

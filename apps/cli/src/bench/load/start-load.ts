@@ -19,7 +19,7 @@ export async function runLoad(
   onMeasure: () => Promise<void>,
   onDone: () => Promise<void>,
 ): Promise<LoadResult> {
-  const child = fork(PROGRAM);
+  const child = fork(PROGRAM, { execArgv: [] });
   const exited = once(child, 'exit');
   const cancel = () => child.kill('SIGKILL');
   signal.addEventListener('abort', cancel, { once: true });

@@ -14,7 +14,7 @@ const PINGS = 15;
 
 /** @throws TrivetError UNAVAILABLE when a port is not free */
 export async function startRelayProcess(routes: readonly Route[], oneWayMs: number): Promise<Relay> {
-  const child = fork(PROGRAM);
+  const child = fork(PROGRAM, { execArgv: [] });
   const close = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
