@@ -19,6 +19,20 @@ if (executablePath === undefined) {
   throw new Error('No Chromium was found. Install it, or name it with TRIVET_CHROMIUM=/path/to/chromium.');
 }
 
+function browser(flags: readonly string[]) {
+  const args = [
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    '--disable-quic',
+    ...flags,
+  ];
+  return { launchOptions: { executablePath: executablePath!, args } };
+}
+
 export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results',
@@ -29,23 +43,18 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   reporter: [['list']],
   forbidOnly: process.env.CI !== undefined,
-  use: {
-    viewport: { width: 1280, height: 900 },
-    screenshot: 'only-on-failure',
-    launchOptions: {
-      executablePath,
-      args: [
-        '--headless=new',
-        '--no-sandbox',
-        // WebGPU in software, where there is no graphics card.
-        '--enable-unsafe-webgpu',
-        '--use-webgpu-adapter=swiftshader',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-        '--disable-quic',
-      ],
+  use: { viewport: { width: 1280, height: 900 }, screenshot: 'only-on-failure' },
+  projects: [
+    {
+      name: 'webgpu',
+      testIgnore: 'without-webgpu.spec.ts',
+      // In software, where there is no graphics card.
+      use: browser(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']),
     },
-  },
+    {
+      name: 'without webgpu',
+      testMatch: 'without-webgpu.spec.ts',
+      use: browser(['--disable-features=WebGPU']),
+    },
+  ],
 });

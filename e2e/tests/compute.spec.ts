@@ -25,29 +25,6 @@ test('the automatic choice is measured, and its figures are shown', async ({ pag
   await expect(page.getByTestId('sharing-report').getByRole('row')).toHaveCount(2, { timeout: 20_000 });
 });
 
-test.describe('without WebGPU', () => {
-  test.beforeEach(async ({ page }) => {
-    // The compute worker asks `navigator.gpu`; a browser without WebGPU has none.
-    await page.route('**/assets/worker-*.js', async (route) => {
-      const response = await route.fetch();
-      const hide =
-        "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { value: undefined });delete WorkerNavigator.prototype.gpu;";
-      await route.fulfill({ response, body: hide + (await response.text()) });
-    });
-    await page.reload();
-  });
-
-  test('the CPU takes over and the page says why', async ({ page }) => {
-    await workersReady(page);
-    await chooseCompute(page, 'WebGPU');
-    await draw(page, 7);
-    await expectAnswer(page, 7);
-    await expect(page.getByTestId('compute')).toContainText('CPU');
-    await page.getByRole('button', { name: 'Settings' }).click();
-    await expect(page.getByTestId('sharing-report')).toContainText('This browser has no WebGPU.');
-  });
-});
-
 test('WebGPU and CPU give the same bits in this browser', async ({ page, demo }) => {
   await page.goto(`${demo.url}/selftest.html`);
   await expect(page.getByTestId('verdict')).toContainText('bit for bit', { timeout: 50_000 });

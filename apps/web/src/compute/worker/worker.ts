@@ -36,6 +36,7 @@ interface Session {
 }
 
 let session: Session | null = null;
+let watch: { close(): void } | null = null;
 let client: Promise<PredictionClient> | null = null;
 /** The models as the client has verified them; asked for anew when the workers report others. */
 let offered: readonly SharedModel[] | null = null;
@@ -55,39 +56,52 @@ async function connect(options: ConnectOptions): Promise<null> {
   });
   session = { options, kernels: shareKernels, sharer };
   post({ type: 'sharing', sharing: sharer.state });
-  watchWorkers(
-    {
-      workers: options.workers,
-      ...(options.clusterId === null ? {} : { clusterId: options.clusterId }),
-    },
-    (workers) => {
-      const models = summariesOf(workers);
-      const names = models.map(({ name, version }) => `${name}@${version}`).join();
-      if (names !== reported) offered = null;
-      reported = names;
-      post({ type: 'workers', workers, models });
-      // The first prediction should not have to wait for connections.
-      if (workers.every((worker) => worker.reachable)) void openClient().catch(() => undefined);
-    },
-  );
+  watch = watchWorkers(addressOf(options), (workers) => {
+    report(workers);
+    // The first prediction should not have to wait for connections.
+    if (workers.every((worker) => worker.reachable)) void openClient().catch(() => undefined);
+  });
   return null;
 }
 
-/** The client's own connections, made when all three workers are first there, and again after a failure. */
+/**
+ * The client, made when all three workers are first there. From then on its own connections, which come back by
+ * themselves, are the ones whose state is reported: what the page shows as ready can predict.
+ */
 function openClient(): Promise<PredictionClient> {
   if (session === null) throw new TrivetError('FAILED_PRECONDITION', 'This page is not connected yet.');
-  const { options, sharer, kernels } = session;
-  client ??= PredictionClient.connect({
-    workers: options.workers,
-    ...(options.clusterId === null ? {} : { clusterId: options.clusterId }),
-    ...(options.ownerKey === null ? {} : { ownerKey: options.ownerKey }),
-    sharer,
-    kernels,
-  }).catch((error: unknown) => {
+  client ??= connectClient(session);
+  return client;
+}
+
+async function connectClient({ options, sharer, kernels }: Session): Promise<PredictionClient> {
+  try {
+    const ownerKey = options.ownerKey === null ? {} : { ownerKey: options.ownerKey };
+    const connected = await PredictionClient.connect({
+      ...addressOf(options),
+      ...ownerKey,
+      sharer,
+      kernels,
+    });
+    watch?.close();
+    connected.onStatus(report);
+    return connected;
+  } catch (error) {
     client = null;
     throw error;
-  });
-  return client;
+  }
+}
+
+function addressOf({ workers, clusterId }: ConnectOptions) {
+  return clusterId === null ? { workers } : { workers, clusterId };
+}
+
+function report(workers: readonly WorkerView[]): void {
+  const models = summariesOf(workers);
+  const names = models.map(({ name, version }) => `${name}@${version}`).join();
+  if (names !== reported) offered = null;
+  reported = names;
+  post({ type: 'workers', workers, models });
 }
 
 /** What the workers that can be reached say of their models; a prediction checks it all again, signatures included. */
