@@ -46,8 +46,12 @@ async function apply(
 ): Promise<{ result: bigint[]; run: Awaited<ReturnType<typeof runParties>> }> {
   const f = 16;
   const shares = split(values);
-  const run = await runParties(protocol, { f, k }, async (bench, party) => {
-    const y = await bench.session[operation](bench.additive(shares[party]), shift, f + k);
+  const run = await runParties(protocol, { f }, async (bench, party) => {
+    const y = await bench.session[operation](bench.additive(shares[party]), {
+      shift,
+      activationBits: k,
+      bits: f + k,
+    });
     return { first: bench.get(y.first, y.n), second: bench.get(y.second, y.n) };
   });
   return { result: reconstruct(run.results, f + k), run };
@@ -73,7 +77,7 @@ describe.each(protocols)('%s', (_, protocol) => {
         const error = value - floor(values[i]);
         expect(error >= 0n && error <= slack, `${values[i]} gave ${value}`).toBe(true);
       });
-      const cost = protocol.truncateCost(values.length, shift, 16 + k, k);
+      const cost = protocol.truncateCost(values.length, { shift, activationBits: k, bits: 16 + k });
       expect(run.bytesSent).toEqual(cost.bytesSent);
       expect(run.rounds).toBe(cost.rounds);
       expect(run.traffic.map((t) => t.bytesDealt)).toEqual(cost.bytesDealt);
@@ -86,7 +90,7 @@ describe.each(protocols)('%s', (_, protocol) => {
         const allowed = [low, low + slack].map((t) => (t < 0n ? 0n : t));
         expect(allowed, `${values[i]} gave ${value}`).toContain(value);
       });
-      const cost = protocol.rectifyCost(values.length, shift, 16 + k, k);
+      const cost = protocol.rectifyCost(values.length, { shift, activationBits: k, bits: 16 + k });
       expect(run.bytesSent).toEqual(cost.bytesSent);
       expect(run.rounds).toBe(cost.rounds);
       expect(Math.max(...run.traffic.map((t) => t.rounds))).toBe(cost.rounds);

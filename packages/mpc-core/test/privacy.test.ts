@@ -17,7 +17,7 @@ import { BitCounter } from './support/uniformity.js';
 
 const RUNS = 160;
 const F = 16;
-const K = 24;
+const REDUCTION = { shift: F, activationBits: 24, bits: F + 24 };
 /** Values of both signs and sizes, shared as (value, 0, 0): the least random sharing there is. */
 const SECRETS = [0n, 1n, -1n, 65_536n, -65_536n, 12_345_678n, -12_345_678n, 1n << 37n, -(1n << 37n)];
 const zeros = SECRETS.map(() => 0n);
@@ -56,7 +56,7 @@ function xorBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** Runs rectify and reveal many times; one counter for each kind of thing that somebody sees. */
 async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {
   const protocol = replicated(0);
-  const layout = rectifyLayout(SECRETS.length, F, F + K, K);
+  const layout = rectifyLayout(SECRETS.length, REDUCTION);
   const seen = new Map<string, BitCounter>();
   const count = (name: string, message: Uint8Array): void => {
     const counter = seen.get(name) ?? new BitCounter();
@@ -70,8 +70,8 @@ async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {
       open(leftOut === undefined ? session : { ...session, kernels: without(session.kernels, leftOut) }),
   };
   for (let run = 0; run < RUNS; run++) {
-    const { transcripts, results } = await runParties(patched, { f: F, k: K }, async (bench, party) => {
-      await bench.session.rectify(bench.additive(party === LEFT ? SECRETS : zeros), F, F + K);
+    const { transcripts, results } = await runParties(patched, { f: F }, async (bench, party) => {
+      await bench.session.rectify(bench.additive(party === LEFT ? SECRETS : zeros), REDUCTION);
       const reply = bench.session.reveal(bench.additive(party === LEFT ? SECRETS : zeros));
       return writeWords(bench.get(reply.words, reply.n));
     });
@@ -167,7 +167,7 @@ describe('streams', () => {
     const keys = pairwiseKeys();
     const once = () =>
       runParties(replicated(0), { keys }, async (bench, party) => {
-        await bench.session.truncate(bench.additive(party === LEFT ? SECRETS : zeros), F, F + K);
+        await bench.session.truncate(bench.additive(party === LEFT ? SECRETS : zeros), REDUCTION);
       });
     const [a, b] = [await once(), await once()];
     expect(a.transcripts[LEFT][0].payload).not.toEqual(b.transcripts[LEFT][0].payload);

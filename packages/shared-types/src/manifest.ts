@@ -71,6 +71,8 @@ const padGeometry = z.strictObject({
 
 const weightIndex = z.int().min(0).max(MODEL_LIMITS.maxWeights);
 
+const activationBits = z.int().min(16).max(48);
+
 const stepSchema = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('conv2d'),
@@ -80,9 +82,9 @@ const stepSchema = z.discriminatedUnion('op', [
     bias: weightIndex.nullable(),
   }),
   z.strictObject({ op: z.literal('averagePool2d'), ...stepBase, geometry: poolGeometry }),
-  z.strictObject({ op: z.literal('truncate'), ...stepBase }),
-  z.strictObject({ op: z.literal('rectify'), ...stepBase }),
-  z.strictObject({ op: z.literal('maxPool2d'), ...stepBase, geometry: poolGeometry }),
+  z.strictObject({ op: z.literal('truncate'), ...stepBase, activationBits }),
+  z.strictObject({ op: z.literal('rectify'), ...stepBase, activationBits }),
+  z.strictObject({ op: z.literal('maxPool2d'), ...stepBase, activationBits, geometry: poolGeometry }),
   z.strictObject({ op: z.literal('pad2d'), ...stepBase, geometry: padGeometry }),
 ]);
 
@@ -91,8 +93,7 @@ export const planSchema = z.strictObject({
   inputShape: shape,
   outputShape: shape,
   fractionalBits: z.int().min(1).max(24),
-  activationBits: z.int().min(16).max(48),
-  outputBits: z.int().min(17).max(64),
+  outputBits: z.int().min(40).max(64),
   outputFractionalBits: z.int().min(1).max(48),
   outputActivation: z.enum(['linear', 'softmax']),
   weights: z

@@ -22,7 +22,6 @@ export const MANIFEST: Manifest = {
     inputShape: [2],
     outputShape: [3],
     fractionalBits: 16,
-    activationBits: 28,
     outputBits: 48,
     outputFractionalBits: 32,
     outputActivation: 'softmax',

@@ -1,5 +1,5 @@
 /** Predicts what a plan costs under a protocol, from the protocol's declared costs: no run needed. */
-import { resultBits } from '../graph/bits.js';
+import { leavesUnreduced, resultBits } from '../graph/bits.js';
 import { type Plan, type PlanStep, sizeOf } from '../graph/plan.js';
 import type { Cost, Protocol } from '../protocols/protocol.js';
 
@@ -41,21 +41,23 @@ function outputSize(step: PlanStep, inputSize: number): number {
 
 /** Declared rounds and bytes of one batch of `batch` samples, by step and in all. */
 export function predictCost(plan: Plan, protocol: Protocol, batch: number): PlanCost {
-  const { fractionalBits: f, activationBits: k } = plan;
   const bits = resultBits(plan);
   const values = new Map([[0, { size: sizeOf(plan.inputShape), unreduced: false }]]);
   const steps = plan.steps.map((step, index): StepCost => {
     const input = values.get(step.input) ?? { size: 0, unreduced: false };
     const size = outputSize(step, input.size);
-    values.set(step.output, { size, unreduced: step.op === 'conv2d' || step.op === 'averagePool2d' });
-    const shift = input.unreduced ? f : 0;
+    values.set(step.output, { size, unreduced: leavesUnreduced(step) });
     let cost = FREE;
-    if (step.op === 'truncate') cost = protocol.truncateCost(batch * size, shift, bits[index], k);
-    if (step.op === 'rectify') cost = protocol.rectifyCost(batch * size, shift, bits[index], k);
+    if (!('activationBits' in step)) return { ...cost, name: step.name, op: step.op };
+    const { activationBits } = step;
+    const shift = input.unreduced ? plan.fractionalBits : 0;
+    const reduction = { shift, activationBits, bits: bits[index] };
+    if (step.op === 'truncate') cost = protocol.truncateCost(batch * size, reduction);
+    if (step.op === 'rectify') cost = protocol.rectifyCost(batch * size, reduction);
     if (step.op === 'maxPool2d') {
       const cells = step.geometry.poolHeight * step.geometry.poolWidth;
       for (let count = cells; count > 1; count = Math.ceil(count / 2)) {
-        cost = addCosts(cost, protocol.rectifyCost(batch * size * Math.floor(count / 2), 0, bits[index], k));
+        cost = addCosts(cost, protocol.rectifyCost(batch * size * Math.floor(count / 2), reduction));
       }
     }
     return { ...cost, name: step.name, op: step.op };

@@ -113,7 +113,6 @@ class EngineParty implements Party {
         channel,
         streams,
         fractionalBits: plan.fractionalBits,
-        activationBits: plan.activationBits,
       });
       const steps: StepStatistics[] = [];
       const observe = stepObserver(session.traffic, steps);

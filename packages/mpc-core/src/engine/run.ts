@@ -1,7 +1,7 @@
 /** Runs a plan under a protocol: the only place where steps meet operations. */
 import type { Plan, PlanStep } from '../graph/plan.js';
 import { sizeOf } from '../graph/plan.js';
-import type { ProtocolSession } from '../protocols/protocol.js';
+import type { ProtocolSession, Reduction } from '../protocols/protocol.js';
 import type { Additive, Shared } from '../sharing/values.js';
 import type { ModelMemory } from './model.js';
 
@@ -19,7 +19,7 @@ async function maxPool(
   lists: readonly number[],
   batch: number,
   outSize: number,
-  bits: number,
+  reduction: Reduction,
 ): Promise<Shared> {
   const n = batch * outSize;
   let cells = session.concatenate(lists.map((list) => session.gather(x, list, outSize, batch, x.n / batch)));
@@ -31,7 +31,7 @@ async function maxPool(
   for (let count = lists.length; count > 1; count = cells.n / n) {
     const half = Math.floor(count / 2);
     const [a, b] = [slice(0, half), slice(half, half)];
-    const excess = await session.rectify(session.additive(session.subtract(a, b)), 0, bits);
+    const excess = await session.rectify(session.additive(session.subtract(a, b)), reduction);
     const winners = session.add(b, excess);
     cells = count % 2 === 0 ? winners : session.concatenate([winners, slice(count - 1, 1)]);
   }
@@ -46,13 +46,13 @@ async function runStep(
   batch: number,
   bits: number,
 ): Promise<Value> {
-  const f = model.plan.fractionalBits;
   const asShared = (): Shared => {
     if (input.kind !== 'shared') throw new Error(`Step "${step.name}" needs a truncated input.`);
     return input.value;
   };
   const additive = (): Additive => (input.kind === 'shared' ? session.additive(input.value) : input.value);
-  const shift = input.kind === 'shared' ? 0 : f;
+  const shift = input.kind === 'shared' ? 0 : model.plan.fractionalBits;
+  const reduction = (activationBits: number): Reduction => ({ shift, activationBits, bits });
   switch (step.op) {
     case 'conv2d': {
       const weights = model.linear(step);
@@ -61,15 +61,22 @@ async function runStep(
     case 'averagePool2d':
       return { kind: 'unreduced', value: session.averagePool(asShared(), batch, step.geometry) };
     case 'truncate':
-      return { kind: 'shared', value: await session.truncate(additive(), shift, bits) };
+      return { kind: 'shared', value: await session.truncate(additive(), reduction(step.activationBits)) };
     case 'rectify':
-      return { kind: 'shared', value: await session.rectify(additive(), shift, bits) };
+      return { kind: 'shared', value: await session.rectify(additive(), reduction(step.activationBits)) };
     case 'maxPool2d': {
       const { outHeight, outWidth, channels } = step.geometry;
       const lists = model.indexList(step);
       return {
         kind: 'shared',
-        value: await maxPool(session, asShared(), lists, batch, outHeight * outWidth * channels, bits),
+        value: await maxPool(
+          session,
+          asShared(),
+          lists,
+          batch,
+          outHeight * outWidth * channels,
+          reduction(step.activationBits),
+        ),
       };
     }
     case 'pad2d': {

@@ -11,7 +11,7 @@ import type { LayerGraph } from './layers.js';
 import { lower } from './lower.js';
 import { normalise } from './normalise.js';
 import type { CompiledModel, Plan, PlanStep } from './plan.js';
-import { type Bounds, boundValues, type InputRange, valueLimits } from './range.js';
+import { type Bounds, boundValues, type InputRange, openingLimit, valueLimits } from './range.js';
 import { inferShapes } from './shapes.js';
 import { liveNodes } from './structure.js';
 import { checkSupport } from './support.js';
@@ -22,7 +22,7 @@ export interface CompileOptions {
   readonly fractionalBits?: number;
   /** Every input must lie in it; [0, 1] when left out. */
   readonly inputRange?: InputRange;
-  /** k; the smallest of 24, 32, 40 and 48 that the range analysis allows when left out. */
+  /** k of every step; for each the smallest of 24, 32, 40 and 48 that the range analysis allows when left out. */
   readonly activationBits?: number;
   /** `count` samples to report the largest values that really occur. */
   readonly calibration?: { readonly inputs: ArrayLike<number>; readonly count: number };
@@ -57,6 +57,7 @@ const DEFAULT_FRACTIONAL_BITS = 16;
 const DEFAULT_INPUT_RANGE: InputRange = { min: 0, max: 1 };
 const ACTIVATION_BITS = [24, 32, 40, 48] as const;
 const RING_BITS = 64;
+const LEAST_OUTPUT_BITS = 40;
 
 /**
  * @throws UnsupportedLayersError listing every layer that cannot be evaluated
@@ -77,28 +78,26 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
     throw softmaxOverImage(live, outputShape);
   }
   const { chain: foldedChain, folded } = fold(chain);
-  const { steps, weightSpecs, weights, outputFractionalBits } = lower(foldedChain, fractionalBits);
-
-  const planFor = ({ activationBits, outputBits }: Bits): Plan => ({
+  const widestBits = ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!;
+  const { steps, weightSpecs, weights, outputFractionalBits } = lower(
+    foldedChain,
+    fractionalBits,
+    widestBits,
+  );
+  const widest: Plan = {
     inputShape: graph.inputShape,
     outputShape,
     fractionalBits,
-    activationBits,
-    outputBits,
+    outputBits: RING_BITS,
     outputFractionalBits,
     outputActivation,
     weights: weightSpecs,
     steps,
-  });
-  const widest = planFor({
-    activationBits: ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!,
-    outputBits: RING_BITS,
-  });
+  };
   validatePlan(widest);
   checkWeights(widest, weights);
   const bounds = boundValues({ plan: widest, weights }, inputRange);
-  const bits = chooseBits(widest, bounds, options.activationBits);
-  const model: CompiledModel = { plan: planFor(bits), weights };
+  const model: CompiledModel = { plan: narrow(widest, bounds, options.activationBits), weights };
   const limits = valueLimits(model.plan);
   const observed = options.calibration === undefined ? null : calibrate(model, options.calibration);
   const report = steps.map((step, index) => ({
@@ -141,32 +140,36 @@ function checkOptions(fractionalBits: number, range: InputRange, activationBits:
   }
 }
 
-interface Bits {
-  readonly activationBits: number;
-  readonly outputBits: number;
-}
-
-/** The smallest k for which every value keeps its limit, and the whole bytes that the output needs. */
-function chooseBits(widest: Plan, bounds: Bounds, forced: number | undefined): Bits {
-  const { fractionalBits, outputFractionalBits, steps } = widest;
+/** The same plan with the smallest k for each step, and the whole bytes that the output needs. */
+function narrow(widest: Plan, bounds: Bounds, forced: number | undefined): Plan {
+  const { fractionalBits, outputFractionalBits } = widest;
   const candidates = forced === undefined ? ACTIVATION_BITS : [forced];
   const possible = candidates.filter((bits) => fractionalBits + bits <= RING_BITS);
-  const largestOutput = bounds.steps.at(-1) ?? bounds.input;
-  const signed = Math.floor(Math.log2(largestOutput * 2 ** outputFractionalBits)) + 2;
-  const outputBits = (activationBits: number): number =>
-    Math.min(RING_BITS, Math.max(fractionalBits + activationBits, Math.ceil(signed / 8) * 8));
-  const offence = (bits: number): ModelRangeError | null => {
-    const limits = valueLimits({ ...widest, activationBits: bits, outputBits: outputBits(bits) });
-    const values = [
-      { name: 'input', bound: bounds.input, limit: limits.input },
-      ...steps.map(({ name }, i) => ({ name, bound: bounds.steps[i]!, limit: limits.steps[i]! })),
-    ];
-    const worst = values.find(({ bound, limit }) => !(bound < limit));
-    return worst ? new ModelRangeError(worst.name, worst.bound, worst.limit, bits, fractionalBits) : null;
-  };
-  const activationBits = possible.find((bits) => offence(bits) === null);
-  if (activationBits === undefined) throw offence(possible.at(-1)!)!;
-  return { activationBits, outputBits: outputBits(activationBits) };
+  const producers = new Map(widest.steps.map((step, index) => [step.output, index]));
+  const steps = widest.steps.map((step): PlanStep => {
+    if (!('activationBits' in step)) return step;
+    const producer = producers.get(step.input);
+    const bound = producer === undefined ? bounds.input : bounds.steps[producer]!;
+    const limit = (bits: number): number => openingLimit(step.op, bits, fractionalBits);
+    const activationBits = possible.find((bits) => bound < limit(bits));
+    if (activationBits !== undefined) return { ...step, activationBits };
+    const name = producer === undefined ? 'input' : widest.steps[producer]!.name;
+    const most = possible.at(-1)!;
+    throw new ModelRangeError(name, bound, limit(most), most, fractionalBits);
+  });
+  const largestOutput = bounds.steps.at(-1)!;
+  const bytes = Math.ceil((Math.floor(Math.log2(largestOutput * 2 ** outputFractionalBits)) + 2) / 8);
+  if (bytes * 8 > RING_BITS) {
+    const limit = 2 ** (RING_BITS - 1 - outputFractionalBits);
+    throw new ModelRangeError(
+      widest.steps.at(-1)!.name,
+      largestOutput,
+      limit,
+      RING_BITS,
+      outputFractionalBits,
+    );
+  }
+  return { ...widest, steps, outputBits: Math.max(LEAST_OUTPUT_BITS, bytes * 8) };
 }
 
 /** Weights become signed 64-bit words; a product with a value of k bits must make sense, so 62 bits at most. */

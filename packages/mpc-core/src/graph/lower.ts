@@ -23,10 +23,11 @@ export interface Lowered {
 
 /**
  * @param chain without batch normalization
+ * @param activationBits k of every step that opens values; the range analysis narrows it
  * @throws InvalidModelError when the model computes nothing
  */
-export function lower(chain: readonly ChainNode[], fractionalBits: number): Lowered {
-  const lowering = new Lowering(fractionalBits);
+export function lower(chain: readonly ChainNode[], fractionalBits: number, activationBits: number): Lowered {
+  const lowering = new Lowering(fractionalBits, activationBits);
   chain.forEach((node, index) => {
     lowering.add(node, chain[index + 1]);
   });
@@ -41,7 +42,10 @@ class Lowering {
   /** The current value is known to be zero or more: another ReLU would change nothing. */
   #nonNegative = false;
 
-  constructor(private readonly fractionalBits: number) {}
+  constructor(
+    private readonly fractionalBits: number,
+    private readonly activationBits: number,
+  ) {}
 
   add(node: ChainNode, next: ChainNode | undefined): void {
     const { operation } = node;
@@ -58,7 +62,12 @@ class Lowering {
       case 'maxPool':
         if (this.#unreduced && next?.operation.kind === 'rectify') this.#rectify(shorten(next.name));
         this.#truncateIfNeeded(name);
-        this.#emit({ op: 'maxPool2d', name, geometry: operation.geometry });
+        this.#emit({
+          op: 'maxPool2d',
+          name,
+          activationBits: this.activationBits,
+          geometry: operation.geometry,
+        });
         break;
       case 'pad':
         this.#truncateIfNeeded(name);
@@ -101,14 +110,15 @@ class Lowering {
   }
 
   #rectify(name: string): void {
-    this.#emit({ op: 'rectify', name });
+    this.#emit({ op: 'rectify', name, activationBits: this.activationBits });
     this.#unreduced = false;
     this.#nonNegative = true;
   }
 
   #truncateIfNeeded(name: string): void {
     if (!this.#unreduced) return;
-    this.#emit({ op: 'truncate', name: this.#steps.at(-1)?.name ?? name });
+    const producer = this.#steps.at(-1)?.name ?? name;
+    this.#emit({ op: 'truncate', name: producer, activationBits: this.activationBits });
     this.#unreduced = false;
     // Truncation may round zero down to minus one unit in the last place.
     this.#nonNegative = false;

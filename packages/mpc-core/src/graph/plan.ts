@@ -73,18 +73,27 @@ export interface AveragePool2DStep extends StepBase {
   readonly geometry: PoolGeometry;
 }
 
+/** A step that opens values under a mask, and so needs to know how large they can be. */
+interface OpeningStep extends StepBase {
+  /**
+   * k: a value t (at scale f) that is compared with zero satisfies |t| < 2^(k-1), and one that is truncated or pooled
+   * |t| < 2^(k-2), so that an opening needs only the low f + k bits. 16 <= k <= 48, f + k <= 64.
+   */
+  readonly activationBits: number;
+}
+
 /** unreduced (2f) -> shared (f). */
-export interface TruncateStep extends StepBase {
+export interface TruncateStep extends OpeningStep {
   readonly op: 'truncate';
 }
 
 /** unreduced (2f) or shared (f) -> shared (f): max(0, x), truncating on the way when x is unreduced. */
-export interface RectifyStep extends StepBase {
+export interface RectifyStep extends OpeningStep {
   readonly op: 'rectify';
 }
 
 /** shared -> shared. */
-export interface MaxPool2DStep extends StepBase {
+export interface MaxPool2DStep extends OpeningStep {
   readonly op: 'maxPool2d';
   readonly geometry: PoolGeometry;
 }
@@ -116,12 +125,7 @@ export interface Plan {
   readonly outputShape: readonly number[];
   /** f: fractional bits of activations and kernels. */
   readonly fractionalBits: number;
-  /**
-   * k: a value t (at scale f) that is compared with zero satisfies |t| < 2^(k-1), and one that is truncated or pooled
-   * |t| < 2^(k-2), so that an opening needs only the low f + k bits of anything. 16 <= k, f + k <= 64.
-   */
-  readonly activationBits: number;
-  /** The output counts modulo 2^outputBits, as a signed number; f + k <= outputBits <= 64. */
+  /** The output counts modulo 2^outputBits, as a signed number; 40 to 64. */
   readonly outputBits: number;
   /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear. */
   readonly outputFractionalBits: number;

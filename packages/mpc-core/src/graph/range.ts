@@ -6,6 +6,7 @@
  * biases and reciprocals are rounded as they will be shared, inputs may be off by a unit in the last place, and
  * each truncation by one more. So a plan that passes can never overflow.
  */
+import { leavesUnreduced } from './bits.js';
 import { averagePool, convolve, maxPool, padImage, rectify } from './float-kernels.js';
 import { type CompiledModel, type Plan, type PlanStep, sizeOf } from './plan.js';
 
@@ -53,20 +54,35 @@ export function boundValues(model: CompiledModel, range: InputRange): Bounds {
   return { input: magnitude(values[0]!), steps };
 }
 
+/** Inputs are encoded as 32-bit integers. */
+const INPUT_BITS = 32;
+
 /**
- * What every value must stay below, in magnitude, by what reads it: a comparison takes |t| < 2^(k-1), a truncation or
- * a maximum |t| < 2^(k-2), the client |output| < 2^(outputBits-1) units. One unit is kept for the truncation itself. A value that
- * only linear steps read wraps harmlessly and is held to the comparison's limit.
+ * What a step that opens values takes: |t| < 2^(k-1) to compare, |t| < 2^(k-2) to truncate or to pool, less the unit
+ * that truncation may add.
+ */
+export function openingLimit(op: PlanStep['op'], activationBits: number, fractionalBits: number): number {
+  const bits = op === 'rectify' ? activationBits - 1 : activationBits - 2;
+  return (2 ** bits - 1) * 2 ** -fractionalBits;
+}
+
+/**
+ * What every value must stay below, in magnitude, by the steps that read it, or by the client. A value that only linear
+ * steps read wraps harmlessly; its limit is that of how it was made.
  */
 export function valueLimits(plan: Plan): Bounds {
-  const unit = 2 ** -plan.fractionalBits;
-  const compared = 2 ** (plan.activationBits - 1) * unit - unit;
-  const truncated = 2 ** (plan.activationBits - 2) * unit - unit;
+  const { fractionalBits: f } = plan;
+  const made: number[] = [2 ** (INPUT_BITS - 1 - f)];
+  for (const step of plan.steps) {
+    made[step.output] = 'activationBits' in step ? 2 ** (step.activationBits - 1 - f) : made[step.input]!;
+  }
   const limitOf = (value: number): number => {
     const readers = plan.steps.filter((step) => step.input === value);
-    if (readers.some((step) => step.op === 'truncate' || step.op === 'maxPool2d')) return truncated;
     if (readers.length === 0) return 2 ** (plan.outputBits - 1 - plan.outputFractionalBits);
-    return compared;
+    const limits = readers.map((step) =>
+      'activationBits' in step ? openingLimit(step.op, step.activationBits, f) : made[value]!,
+    );
+    return Math.min(...limits);
   };
   return { input: limitOf(0), steps: plan.steps.map((step) => limitOf(step.output)) };
 }
@@ -101,7 +117,7 @@ function stepInterval(
       return widen(input, unit);
     case 'rectify': {
       const producer = steps.find((other) => other.output === step.input);
-      const truncates = producer?.op === 'conv2d' || producer?.op === 'averagePool2d';
+      const truncates = producer !== undefined && leavesUnreduced(producer);
       return both(truncates ? widen(input, unit) : input, rectify);
     }
   }

@@ -52,6 +52,10 @@ export function validatePlan(plan: Plan): void {
     if (sharing === undefined) throw fail('it is of no known kind');
     if (!sharing.takes.includes(input.sharing))
       throw fail(`${step.op} cannot take an ${input.sharing} value`);
+    const opens = step.op === 'truncate' || step.op === 'rectify' || step.op === 'maxPool2d';
+    if (opens && !isWhole(step.activationBits, 16, Math.min(48, 64 - plan.fractionalBits))) {
+      throw fail(`its activationBits are out of range`);
+    }
     const { inputSize, outputSize } = checkGeometry(step, input.size, fail);
     if (inputSize !== input.size) {
       throw fail(`it reads ${inputSize} elements, but value ${step.input} has ${input.size}`);
@@ -73,14 +77,10 @@ export function validatePlan(plan: Plan): void {
 }
 
 function checkHead(plan: Plan): void {
-  const { fractionalBits: f, activationBits: k } = plan;
+  const { fractionalBits: f, outputBits } = plan;
   if (!isWhole(f, 1, 24)) throw new InvalidModelError(`fractionalBits must be 1 to 24, not ${f}.`);
-  if (!isWhole(k, 16, 48) || f + k > 64) {
-    throw new InvalidModelError(`activationBits must be 16 to ${Math.min(48, 64 - f)}, not ${k}.`);
-  }
-  if (!isWhole(plan.outputBits, f + k, 64)) {
-    throw new InvalidModelError(`outputBits must be ${f + k} to 64, not ${plan.outputBits}.`);
-  }
+  if (!isWhole(outputBits, 40, 64))
+    throw new InvalidModelError(`outputBits must be 40 to 64, not ${outputBits}.`);
   if (plan.steps.length === 0 || plan.steps.length > PLAN_LIMITS.maxSteps) {
     throw new InvalidModelError(`A plan has 1 to ${PLAN_LIMITS.maxSteps} steps, not ${plan.steps.length}.`);
   }

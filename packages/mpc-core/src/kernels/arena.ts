@@ -7,7 +7,11 @@ import type { LinearMemory, Pointer } from './kernels.js';
 const ALIGNMENT = 64;
 const CHUNK_BYTES = 1 << 20;
 
-/** Blocks of whole size classes (powers of two from 1 KiB); freed blocks are zeroed, because they held shares. */
+/**
+ * Blocks of whole size classes (powers of two from 1 KiB). Freed blocks are not zeroed: one worker's shares are uniform
+ * randomness to whoever reads them alone, and zeroing a session's memory took longer than a layer. Keys are another
+ * matter: whoever puts one here takes it out again.
+ */
 export class Allocator {
   private readonly free = new Map<number, Pointer[]>();
   private top: Pointer;
@@ -42,7 +46,6 @@ export class Allocator {
   release(pointer: Pointer, bytes: number): void {
     const size = Allocator.classOf(bytes);
     this.used -= size;
-    this.memory.bytes.fill(0, pointer, pointer + size);
     const list = this.free.get(size);
     if (list) list.push(pointer);
     else this.free.set(size, [pointer]);
@@ -102,7 +105,7 @@ export class Arena {
     this.offset = mark.offset;
   }
 
-  /** Gives all memory back, zeroed. */
+  /** Gives all memory back. */
   release(): void {
     for (const chunk of this.chunks) this.allocator.release(chunk.pointer, chunk.bytes);
     this.chunks.length = 0;

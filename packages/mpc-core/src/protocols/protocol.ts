@@ -15,6 +15,16 @@ import type { Kernels, Pointer } from '../kernels/kernels.js';
 import type { SessionStreams } from '../random/session-streams.js';
 import type { Additive, LinearWeights, Shared } from '../sharing/values.js';
 
+/** What a truncation or rectification takes and gives. */
+export interface Reduction {
+  /** Bits that are cut off. */
+  readonly shift: number;
+  /** k: how large values can be, see above. */
+  readonly activationBits: number;
+  /** Results are shared modulo 2^bits; more than k. */
+  readonly bits: number;
+}
+
 export interface SessionContext {
   readonly party: PartyIndex;
   readonly kernels: Kernels;
@@ -23,8 +33,6 @@ export interface SessionContext {
   readonly streams: SessionStreams;
   /** f of the model. */
   readonly fractionalBits: number;
-  /** k of the model. */
-  readonly activationBits: number;
 }
 
 /** What a session counted on its channel so far. */
@@ -55,10 +63,10 @@ export interface ProtocolSession {
   /** The summand of a shared value; local. */
   additive(x: Shared): Additive;
 
-  /** z / 2^shift modulo 2^bits, at most one unit in the last place above the floor. */
-  truncate(z: Additive, shift: number, bits: number): Promise<Shared>;
-  /** max(0, z / 2^shift) modulo 2^bits: truncation and comparison fused; shift may be 0. */
-  rectify(z: Additive, shift: number, bits: number): Promise<Shared>;
+  /** z / 2^shift, at most one unit in the last place above the floor. */
+  truncate(z: Additive, reduction: Reduction): Promise<Shared>;
+  /** max(0, z / 2^shift): truncation and comparison fused; shift may be 0. */
+  rectify(z: Additive, reduction: Reduction): Promise<Shared>;
   /** The summand to reply with: fresh, so that it tells its reader nothing but the sum. */
   reveal(z: Additive): Additive;
 }
@@ -73,8 +81,8 @@ export interface Cost {
 export interface Protocol {
   readonly name: string;
   open(context: SessionContext): ProtocolSession;
-  /** Declared cost of truncating n values by `shift` bits to shares of `bits` bits. */
-  truncateCost(n: number, shift: number, bits: number, activationBits: number): Cost;
+  /** Declared cost of truncating n values. */
+  truncateCost(n: number, reduction: Reduction): Cost;
   /** Declared cost of rectifying n values. */
-  rectifyCost(n: number, shift: number, bits: number, activationBits: number): Cost;
+  rectifyCost(n: number, reduction: Reduction): Cost;
 }

@@ -54,8 +54,8 @@ describe('validatePlan', () => {
 
   it.each<[string, Record<string, unknown>, RegExp]>([
     ['fractional bits', { fractionalBits: 25 }, /fractionalBits/],
-    ['activation bits', { activationBits: 49 }, /activationBits/],
-    ['too few activation bits', { activationBits: 8 }, /activationBits/],
+    ['output bits', { outputBits: 65 }, /outputBits/],
+    ['too few output bits', { outputBits: 39 }, /outputBits/],
     ['no steps', { steps: [] }, /1 to 512 steps/],
     ['an input of another size', { inputShape: [9, 8, 1] }, /it reads 81 elements, but value 0 has 72/],
     ['an input without extent', { inputShape: [] }, /is not a shape/],
@@ -76,6 +76,9 @@ describe('validatePlan', () => {
     ['a value from later', 'rectify', { input: 5 }, /reads value 5, which no earlier/],
     ['a negative value', 'rectify', { input: -1 }, /reads value -1/],
     ['a result in the wrong place', 'rectify', { output: 9 }, /must be value 3/],
+    ['too many activation bits', 'rectify', { activationBits: 49 }, /activationBits/],
+    ['too few activation bits', 'truncate', { activationBits: 8 }, /activationBits/],
+    ['no activation bits', 'maxPool2d', { activationBits: 24.5 }, /activationBits/],
     [
       'a linear step on an unreduced value',
       'truncate',

@@ -69,7 +69,6 @@ export async function runParties<T>(
       channel,
       streams: new SessionStreams(sessionId, next, previous),
       fractionalBits: f,
-      activationBits: k,
     });
     traffic[party] = session.traffic;
     const put = (words: readonly bigint[]): Pointer => {

@@ -6,7 +6,7 @@ import type { Conv2DGeometry } from '../../graph/plan.js';
 import type { Pointer } from '../../kernels/kernels.js';
 import { LocalOperations } from '../../sharing/local.js';
 import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
-import type { Cost, Protocol, ProtocolSession, SessionContext, Traffic } from '../protocol.js';
+import type { Cost, Protocol, ProtocolSession, Reduction, SessionContext, Traffic } from '../protocol.js';
 
 const NO_COST: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0] };
 
@@ -21,11 +21,11 @@ class PlaintextSession extends LocalOperations implements ProtocolSession {
     return this.sumOfProducts([{ x: x.first, form: 'first' }], weights, batch, geometry, bits);
   }
 
-  async truncate(z: Additive, shift: number): Promise<Shared> {
+  async truncate(z: Additive, { shift }: Reduction): Promise<Shared> {
     return this.map(z, (value) => value >> BigInt(shift));
   }
 
-  async rectify(z: Additive, shift: number): Promise<Shared> {
+  async rectify(z: Additive, { shift }: Reduction): Promise<Shared> {
     return this.map(z, (value) => (value < 0n ? 0n : value >> BigInt(shift)));
   }
 

@@ -10,7 +10,6 @@ import type { SessionContext, Traffic } from '../protocol.js';
 export class ReplicatedContext {
   readonly kernels: Kernels;
   readonly arena: Arena;
-  readonly activationBits: number;
   readonly traffic: Traffic = { rounds: 0, bytesSent: 0, bytesReceived: 0, bytesDealt: 0 };
 
   private readonly streams: SessionStreams;
@@ -21,7 +20,6 @@ export class ReplicatedContext {
   constructor(private readonly session: SessionContext) {
     this.kernels = session.kernels;
     this.arena = session.arena;
-    this.activationBits = session.activationBits;
     this.streams = session.streams;
     this.key = session.arena.allocate(SEED_BYTES);
   }
@@ -31,6 +29,7 @@ export class ReplicatedContext {
     const stream = this.streams.draw(link, operation, purpose);
     this.kernels.memory.bytes.set(stream.key, this.key);
     this.kernels.chacha20(dst, this.key, stream.n0, stream.n1, 0, 0, bytes);
+    this.kernels.memory.bytes.fill(0, this.key, this.key + SEED_BYTES);
     return dst;
   }
 

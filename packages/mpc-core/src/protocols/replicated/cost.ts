@@ -1,6 +1,6 @@
 /** Declared costs, from the same layouts that the session uses; tests compare them with what channels counted. */
 import type { PartyIndex } from '../../channel/channel.js';
-import type { Cost } from '../protocol.js';
+import type { Cost, Reduction } from '../protocol.js';
 import { type Layout, rectifyLayout, truncateLayout } from './layout.js';
 import { rolesOf } from './roles.js';
 
@@ -19,14 +19,14 @@ function cost(helper: PartyIndex, rounds: number, evaluatorBytes: number, dealtB
 const openingAndResult = (layout: Layout): number => layout.openedBytes + layout.resultBytes;
 
 /** Two rounds: the opening, and the result made replicated. */
-export function truncateCost(helper: PartyIndex, n: number, shift: number, bits: number, k: number): Cost {
-  const layout = truncateLayout(n, shift, bits, k);
+export function truncateCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
+  const layout = truncateLayout(n, reduction);
   return cost(helper, 2, openingAndResult(layout), layout.dealtBytes);
 }
 
 /** Three rounds and one a level of the comparison. */
-export function rectifyCost(helper: PartyIndex, n: number, shift: number, bits: number, k: number): Cost {
-  const layout = rectifyLayout(n, shift, bits, k);
+export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
+  const layout = rectifyLayout(n, reduction);
   const opened = openingAndResult(layout) + layout.maskPlanes * layout.planeBytes;
   return cost(helper, 3 + layout.tree.levels.length, opened, layout.dealtBytes);
 }

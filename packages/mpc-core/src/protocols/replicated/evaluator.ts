@@ -6,6 +6,7 @@
 import type { Kernels, Pointer } from '../../kernels/kernels.js';
 import { Purpose } from '../../random/session-streams.js';
 import type { Additive, Shared } from '../../sharing/values.js';
+import type { Reduction } from '../protocol.js';
 import { compare } from './comparison.js';
 import type { ReplicatedContext } from './context.js';
 import {
@@ -27,10 +28,10 @@ export class Evaluator {
     this.kernels = context.kernels;
   }
 
-  async truncate(z: Additive, shift: number, bits: number, operation: number): Promise<Shared> {
+  async truncate(z: Additive, reduction: Reduction, operation: number): Promise<Shared> {
     const { context, kernels, roles } = this;
-    const { activationBits } = context;
-    const layout = truncateLayout(z.n, shift, bits, activationBits);
+    const { shift, activationBits } = reduction;
+    const layout = truncateLayout(z.n, reduction);
     const result = this.resultWords(z.n);
     const mark = context.arena.mark();
     const c = this.sendOpening(z, layout, operation, shift + activationBits - 2);
@@ -49,10 +50,11 @@ export class Evaluator {
     return result;
   }
 
-  async rectify(z: Additive, shift: number, bits: number, operation: number): Promise<Shared> {
+  async rectify(z: Additive, reduction: Reduction, operation: number): Promise<Shared> {
     const { context, kernels, roles } = this;
-    const { arena, activationBits } = context;
-    const layout = rectifyLayout(z.n, shift, bits, activationBits);
+    const { arena } = context;
+    const { shift, activationBits } = reduction;
+    const layout = rectifyLayout(z.n, reduction);
     const result = this.resultWords(z.n);
     const mark = arena.mark();
     const c = this.sendOpening(z, layout, operation, null);

@@ -6,6 +6,7 @@
 import type { Kernels, Pointer } from '../../kernels/kernels.js';
 import { Purpose } from '../../random/session-streams.js';
 import type { Additive, Shared } from '../../sharing/values.js';
+import type { Reduction } from '../protocol.js';
 import type { ReplicatedContext } from './context.js';
 import {
   type Layout,
@@ -27,10 +28,10 @@ export class Helper {
     this.kernels = context.kernels;
   }
 
-  truncate(z: Additive, shift: number, bits: number, operation: number): Shared {
+  truncate(z: Additive, reduction: Reduction, operation: number): Shared {
     const { context, kernels } = this;
-    const { activationBits } = context;
-    const layout = truncateLayout(z.n, shift, bits, activationBits);
+    const { shift, activationBits } = reduction;
+    const layout = truncateLayout(z.n, reduction);
     const result = this.result(layout, operation);
     const mark = context.arena.mark();
     const r = this.openingMask(z, layout, operation);
@@ -45,10 +46,11 @@ export class Helper {
     return result;
   }
 
-  rectify(z: Additive, shift: number, bits: number, operation: number): Shared {
+  rectify(z: Additive, reduction: Reduction, operation: number): Shared {
     const { context, kernels } = this;
-    const { arena, activationBits } = context;
-    const layout = rectifyLayout(z.n, shift, bits, activationBits);
+    const { arena } = context;
+    const { shift, activationBits } = reduction;
+    const layout = rectifyLayout(z.n, reduction);
     const result = this.result(layout, operation);
     const mark = arena.mark();
     const r = this.openingMask(z, layout, operation);

@@ -10,7 +10,7 @@ import type { Conv2DGeometry } from '../../graph/plan.js';
 import { Purpose } from '../../random/session-streams.js';
 import { LocalOperations, type Product } from '../../sharing/local.js';
 import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
-import type { Protocol, ProtocolSession, SessionContext, Traffic } from '../protocol.js';
+import type { Protocol, ProtocolSession, Reduction, SessionContext, Traffic } from '../protocol.js';
 import { ReplicatedContext } from './context.js';
 import { rectifyCost, truncateCost } from './cost.js';
 import { Evaluator } from './evaluator.js';
@@ -66,12 +66,12 @@ class ReplicatedSession extends LocalOperations implements ProtocolSession {
     ];
   }
 
-  async truncate(z: Additive, shift: number, bits: number): Promise<Shared> {
-    return this.side.truncate(z, shift, bits, this.operation++);
+  async truncate(z: Additive, reduction: Reduction): Promise<Shared> {
+    return this.side.truncate(z, reduction, this.operation++);
   }
 
-  async rectify(z: Additive, shift: number, bits: number): Promise<Shared> {
-    return this.side.rectify(z, shift, bits, this.operation++);
+  async rectify(z: Additive, reduction: Reduction): Promise<Shared> {
+    return this.side.rectify(z, reduction, this.operation++);
   }
 
   /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */
@@ -90,7 +90,7 @@ export function replicated(helper: PartyIndex = 0): Protocol {
   return {
     name: 'replicated',
     open: (session) => new ReplicatedSession(session, helper),
-    truncateCost: (...size) => truncateCost(helper, ...size),
-    rectifyCost: (...size) => rectifyCost(helper, ...size),
+    truncateCost: (n, reduction) => truncateCost(helper, n, reduction),
+    rectifyCost: (n, reduction) => rectifyCost(helper, n, reduction),
   };
 }

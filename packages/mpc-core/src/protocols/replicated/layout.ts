@@ -1,5 +1,6 @@
 /** Sizes of everything that truncation and rectification of n values exchange; the one place where they are defined. */
 import { planeWords } from '../../kernels/kernels.js';
+import type { Reduction } from '../protocol.js';
 import { type ComparisonTree, comparisonTree } from './tree.js';
 
 /** Widths and sizes of an opening of n values, and of their results. */
@@ -34,7 +35,7 @@ export interface TruncateLayout extends Layout {
   readonly dealtBytes: number;
 }
 
-function layout(n: number, shift: number, bits: number, activationBits: number): Layout {
+function layout(n: number, { shift, bits, activationBits }: Reduction): Layout {
   const openedWidth = Math.ceil((shift + activationBits) / 8);
   const resultWidth = Math.ceil(bits / 8);
   return {
@@ -53,9 +54,9 @@ function layout(n: number, shift: number, bits: number, activationBits: number):
 export const SELECT_WORD_COLUMNS = 3;
 export const SELECT_TOP_COLUMNS = 2;
 
-export function rectifyLayout(n: number, shift: number, bits: number, activationBits: number): RectifyLayout {
-  const base = layout(n, shift, bits, activationBits);
-  const tree = comparisonTree(activationBits - 1);
+export function rectifyLayout(n: number, reduction: Reduction): RectifyLayout {
+  const base = layout(n, reduction);
+  const tree = comparisonTree(reduction.activationBits - 1);
   const words = planeWords(n);
   const planeBytes = 8 * words;
   const dealtPlanes = tree.blockPlanes + 1 + tree.productPlanes;
@@ -72,12 +73,7 @@ export function rectifyLayout(n: number, shift: number, bits: number, activation
   };
 }
 
-export function truncateLayout(
-  n: number,
-  shift: number,
-  bits: number,
-  activationBits: number,
-): TruncateLayout {
-  const base = layout(n, shift, bits, activationBits);
+export function truncateLayout(n: number, reduction: Reduction): TruncateLayout {
+  const base = layout(n, reduction);
   return { ...base, dealtBytes: n * (base.resultWidth + base.topWidth) };
 }
