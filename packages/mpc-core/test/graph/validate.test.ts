@@ -135,7 +135,7 @@ describe('validatePlan', () => {
 
   it('refuses values that nobody reads', () => {
     const changed = copy();
-    changed.steps.push({ op: 'rectify', name: 'side', input: 2, output: 8 });
+    changed.steps.push({ op: 'rectify', name: 'side', activationBits: 24, input: 2, output: 8 });
     expect(() => validatePlan(changed as unknown as Plan)).toThrow(/No step reads value 7/);
   });
 

@@ -47,11 +47,7 @@ let pool: Promise<readonly Kernels[]> | null = null;
 /** Runs `program` at three parties under a protocol; returns what it gave and what the channels counted. */
 export async function runParties<T>(
   protocol: Protocol,
-  {
-    f = 16,
-    k = 24,
-    keys = pairwiseKeys(),
-  }: { f?: number; k?: number; keys?: ReturnType<typeof pairwiseKeys> },
+  { f = 16, keys = pairwiseKeys() }: { f?: number; keys?: ReturnType<typeof pairwiseKeys> },
   program: (bench: PartyBench, party: PartyIndex) => Promise<T>,
 ): Promise<Simulation<T> & { readonly traffic: readonly Traffic[] }> {
   pool ??= Promise.all([createKernels('wasm'), createKernels('wasm'), createKernels('wasm')]);
