@@ -11,6 +11,7 @@ import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';
 import { type Budget, repeat } from './repeat.js';
 import type {
+  AllDigitsReport,
   BatchReport,
   BenchReport,
   LoadReport,
@@ -35,6 +36,7 @@ export interface BenchOptions {
 
 const PLAINTEXT_BATCH = 100;
 const SOAK_REQUEST = 100;
+const ALL_DIGITS_TIMEOUT_MS = 600_000;
 
 /** @throws TrivetError when a worker fails, or counts other rounds or bytes than the protocol declares */
 export async function bench(options: BenchOptions): Promise<BenchReport> {
@@ -87,8 +89,11 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   };
 }
 
-/** Hands out MNIST test digits, in order and around again. */
 interface Digits {
+  /** All MNIST test digits, and their classes. */
+  readonly all: Float32Array;
+  readonly labels: Uint8Array;
+  /** The next so many, in order and around again. */
   next(count: number): Float32Array;
 }
 
@@ -98,6 +103,8 @@ async function loadDigits(): Promise<Digits> {
   const inputs = toModelInputs(mnist, indices, MNIST_PREPROCESSING.divideBy);
   let at = 0;
   return {
+    all: inputs,
+    labels: mnist.labels,
     next(count) {
       if (at + count > TEST_IMAGES) at = 0;
       at += count;
@@ -183,15 +190,21 @@ async function measureProtocol(
       onStage(`${load.clients} clients, ${load.requestSize} digits a request`);
       loads.push(await measureLoad(serving, load, signal, metrics));
     }
+    let allDigits: AllDigitsReport | null = null;
+    if (settings.allDigits !== null) {
+      onStage(`${settings.allDigits.digits} test digits`);
+      allDigits = await classifyFirst(client, digits, settings.allDigits, signal);
+    }
     const soak =
       settings.soak.length === 0
         ? null
         : await measureSoak(settings.soak, predict(SOAK_REQUEST), resident, onStage);
     return {
       single,
-      client: recorder.client(),
+      parts: recorder.parts(),
       batches,
       loads,
+      allDigits,
       rounds: recorder.rounds(),
       steps: recorder.steps(),
       bytesSent: recorder.perWorker((worker) => worker.bytesSent),
@@ -235,6 +248,19 @@ async function measureLoad(
     clientCpuMsPerDigit: (1000 * result.cpuSeconds) / result.digits,
     accuracy: result.correct / result.digits,
   };
+}
+
+async function classifyFirst(
+  client: PredictionClient,
+  { all, labels }: Digits,
+  { digits, requestSize }: NonNullable<BenchSettings['allDigits']>,
+  signal: AbortSignal,
+): Promise<AllDigitsReport> {
+  const options = { requestSize, signal, timeoutMs: ALL_DIGITS_TIMEOUT_MS };
+  const inputs = all.subarray(0, digits * IMAGE_SIZE);
+  const { classes, timings } = await client.predict(MODEL_NAME, inputs, options);
+  const correct = classes.filter((found, index) => found === labels[index]).length;
+  return { digits, requestSize, seconds: timings.totalMs / 1000, accuracy: correct / digits };
 }
 
 async function measureSoak(

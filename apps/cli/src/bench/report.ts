@@ -35,6 +35,15 @@ export interface LoadReport {
   readonly accuracy: number;
 }
 
+/** The first MNIST test digits, all of them in a full run, by one client. */
+export interface AllDigitsReport {
+  readonly digits: number;
+  readonly requestSize: number;
+  readonly seconds: number;
+  /** Share of digits classified as labelled. */
+  readonly accuracy: number;
+}
+
 export interface SoakReport {
   readonly points: readonly { readonly digits: number; readonly residentBytes: PerWorker<number> }[];
 }
@@ -42,10 +51,20 @@ export interface SoakReport {
 export interface ProtocolReport {
   /** One digit a request, one request at a time. */
   readonly single: BatchReport;
-  /** Medians of the parts of a single digit's time, on the client. */
-  readonly client: { readonly shareMs: number; readonly networkMs: number; readonly reconstructMs: number };
+  /** Medians of the parts of a single digit's time. */
+  readonly parts: {
+    readonly shareMs: number;
+    /** From the first byte sent to the last reply: what follows, and the way there and back. */
+    readonly networkMs: number;
+    /** On each worker, from the arrival of the request until all three have it and the batch begins. */
+    readonly queueMs: PerWorker<number>;
+    /** On each worker, from the beginning of the batch to the reply. */
+    readonly batchMs: PerWorker<number>;
+    readonly reconstructMs: number;
+  };
   readonly batches: readonly BatchReport[];
   readonly loads: readonly LoadReport[];
+  readonly allDigits: AllDigitsReport | null;
   /** Of one digit; as counted by the workers, and equal to what the protocol declares. */
   readonly rounds: number;
   readonly steps: readonly StepReport[];

@@ -1,4 +1,5 @@
 /** How long each part of a bench run takes. Times bound the runs, so a slow machine makes fewer, not a longer bench. */
+import { TEST_IMAGES } from '../mnist-inputs.js';
 import type { Budget } from './repeat.js';
 
 export interface BenchSettings {
@@ -15,6 +16,8 @@ export interface BenchSettings {
     readonly warmUpMs: number;
     readonly measureMs: number;
   }[];
+  /** How many test digits one client classifies, the first ones, and how many a request; null: none. */
+  readonly allDigits: { readonly digits: number; readonly requestSize: number } | null;
   /** Digits after which memory is read, ascending; empty: no soak. */
   readonly soak: readonly number[];
 }
@@ -33,6 +36,7 @@ export const QUICK: BenchSettings = {
     { digits: 100, budget: budget(1500, 4000, 3, 100) },
   ],
   loads: [{ clients: 8, requestSize: 1, warmUpMs: 1500, measureMs: 6000 }],
+  allDigits: null,
   soak: [],
 };
 
@@ -50,6 +54,7 @@ export const FULL: BenchSettings = {
     { clients: 8, requestSize: 10, warmUpMs: 2000, measureMs: 10_000 },
     { clients: 8, requestSize: 100, warmUpMs: 3000, measureMs: 15_000 },
   ],
+  allDigits: { digits: TEST_IMAGES, requestSize: 100 },
   soak: [],
 };
 

@@ -24,11 +24,18 @@ export class StepRecorder {
     return last;
   }
 
-  client(): ProtocolReport['client'] {
+  parts(): ProtocolReport['parts'] {
     const of = (pick: (prediction: Prediction) => number) => median(this.#predictions.map(pick));
+    const onWorkers = (pick: (report: WorkerReport) => number): PerWorker<number> => [
+      of(({ workers }) => pick(workers[0])),
+      of(({ workers }) => pick(workers[1])),
+      of(({ workers }) => pick(workers[2])),
+    ];
     return {
       shareMs: of(({ timings }) => timings.shareMs),
       networkMs: of(({ timings }) => timings.networkMs),
+      queueMs: onWorkers(({ queueMs }) => queueMs),
+      batchMs: onWorkers(({ computeMs }) => computeMs),
       reconstructMs: of(({ timings }) => timings.reconstructMs),
     };
   }

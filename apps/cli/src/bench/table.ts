@@ -15,9 +15,11 @@ export function formatReport(report: BenchReport): string {
     sections.push(
       `\n${name}: one request at a time, from the client's numbers to its logits`,
       requests(protocol, plaintext),
-      `\nOf one digit's time the client shares for ${ms(protocol.client.shareMs)}, waits for ${ms(protocol.client.networkMs)}, reconstructs for ${ms(protocol.client.reconstructMs)} ms.`,
+      `\n${name}: where one digit's time goes (medians)`,
+      parts(protocol),
       `\n${name}: under load; every client keeps one request open, all clients share one process on this machine`,
       loads(protocol),
+      ...allDigits(protocol.allDigits),
       `\n${name}: one digit, by step (times are medians and include waiting)`,
       steps(protocol),
       `\n${name}: each worker`,
@@ -72,6 +74,20 @@ function requests(protocol: ProtocolReport, plaintext: BenchReport['plaintext'])
   );
 }
 
+function parts({ parts: { shareMs, networkMs, queueMs, batchMs, reconstructMs } }: ProtocolReport): string {
+  const inWorkers = Math.max(...queueMs.map((queue, index) => queue + batchMs[index]!));
+  return formatTable(
+    ['', 'ms'],
+    [
+      ['client encodes and shares', ms(shareMs)],
+      ['way to the workers and back, socket.io included', ms(networkMs - inWorkers)],
+      ['worker waits until all three have the request: alice, bob, carol', queueMs.map(ms).join(' ')],
+      ['worker runs the batch: alice, bob, carol', batchMs.map(ms).join(' ')],
+      ['client reconstructs', ms(reconstructMs)],
+    ],
+  );
+}
+
 function loads({ loads: all }: ProtocolReport): string {
   return formatTable(
     [
@@ -97,6 +113,14 @@ function loads({ loads: all }: ProtocolReport): string {
       load.accuracy.toFixed(4),
     ]),
   );
+}
+
+function allDigits(report: ProtocolReport['allDigits']): string[] {
+  if (report === null) return [];
+  const { digits, requestSize, seconds, accuracy } = report;
+  return [
+    `The first ${digits} test digits by one client, ${requestSize} a request, one request after the other: ${seconds.toFixed(1)} s, accuracy ${accuracy.toFixed(4)}.`,
+  ];
 }
 
 function steps(protocol: ProtocolReport): string {

@@ -15,6 +15,7 @@ const SETTINGS: BenchSettings = {
   single: FEW,
   batches: [{ digits: 100, budget: FEW }],
   loads: [{ clients: 2, requestSize: 5, warmUpMs: 100, measureMs: 500 }],
+  allDigits: { digits: 300, requestSize: 100 },
   soak: [100, 200],
 };
 const RTT_MS = 16;
@@ -68,6 +69,8 @@ describe('bench', () => {
     // The nearest mean classifies about four digits in five.
     expect(replicated.loads[0]!.accuracy).toBeGreaterThan(0.6);
     expect(replicated.loads[0]!.digits % 5).toBe(0);
+    expect(replicated.allDigits).toMatchObject({ digits: 300, requestSize: 100 });
+    expect(replicated.allDigits!.accuracy).toBeGreaterThan(0.6);
   });
 
   it('makes the quick line', () => {
