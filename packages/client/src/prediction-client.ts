@@ -109,17 +109,9 @@ export class PredictionClient {
       const model = await this.#retrying(attempts, deadline, () => this.#serving(modelName, deadline));
       const total = checkInputs(inputs, model);
       const requestSize = checkRequestSize(options, model, total);
-      const parts: Prediction[] = [];
-      for (let from = 0; from < total; from += requestSize) {
-        const count = Math.min(requestSize, total - from);
-        const slice = inputs.subarray(from * model.inputSize, (from + count) * model.inputSize);
-        parts.push(
-          await this.#retrying(attempts, deadline, () =>
-            this.#request(model, slice, count, deadline, options),
-          ),
-        );
-        onProgress?.(from + count, total);
-      }
+      const request = (slice: Float32Array, count: number) =>
+        this.#retrying(attempts, deadline, () => this.#request(model, slice, count, deadline, options));
+      const parts = await inParts(inputs, model.inputSize, requestSize, request, onProgress);
       return joinPredictions(parts, model, performance.now() - start);
     } finally {
       deadline.close();
@@ -189,6 +181,44 @@ export class PredictionClient {
       }
     }
   }
+}
+
+/**
+ * Sends `inputs` in requests of `requestSize` samples, two at a time: while the workers compute one, the next is shared
+ * and travels. After a failure no further one starts.
+ */
+async function inParts(
+  inputs: Float32Array,
+  inputSize: number,
+  requestSize: number,
+  request: (slice: Float32Array, count: number) => Promise<Prediction>,
+  onProgress: PredictOptions['onProgress'],
+): Promise<Prediction[]> {
+  const total = inputs.length / inputSize;
+  const parts: Prediction[] = [];
+  let started = 0;
+  let done = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (started < total && !failed) {
+      const from = started;
+      const count = Math.min(requestSize, total - from);
+      started += count;
+      try {
+        const slice = inputs.subarray(from * inputSize, (from + count) * inputSize);
+        parts[from / requestSize] = await request(slice, count);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+      done += count;
+      onProgress?.(done, total);
+    }
+  };
+  for (const lanes of await Promise.allSettled([lane(), lane()])) {
+    if (lanes.status === 'rejected') throw lanes.reason;
+  }
+  return parts;
 }
 
 function checkRequestSize(options: PredictOptions, model: SharedModel, total: number): number {
