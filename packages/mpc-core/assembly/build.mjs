@@ -28,6 +28,8 @@ const { error, stderr } = await asc.main(
     'abort=',
     '--initialMemory',
     '2',
+    // Names of functions, 500 bytes of them, so that profiles can be read.
+    '--debug',
   ],
   {
     writeFile: (name, contents) => {
