@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
-import { contentSecurityPolicyPlugin } from './vite/content-security-policy.js';
+import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './vite/content-security-policy.js';
 import { mnistSamples } from './vite/mnist-samples.js';
 
 export default defineConfig({
@@ -8,6 +8,7 @@ export default defineConfig({
   // Workspace packages are read from their TypeScript, so that no stale build of theirs can reach the page.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   worker: { format: 'es' },
+  preview: { headers: { 'Content-Security-Policy': contentSecurityPolicy() } },
   build: {
     target: 'es2022',
     // Inlined assets would be data: URLs, which the content security policy refuses for fonts.

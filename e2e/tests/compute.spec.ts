@@ -6,7 +6,7 @@ test('shares are made on WebGPU or on the CPU, as chosen, with the same answer',
   await chooseCompute(page, 'WebGPU');
   await draw(page, 3);
   await expectAnswer(page, 3);
-  await expect(page.getByTestId('compute')).toContainText('webgpu');
+  await expect(page.getByTestId('compute')).toContainText('WebGPU');
   await chooseCompute(page, 'CPU');
   await page.getByRole('button', { name: 'Ask again' }).click();
   await expect(page.getByTestId('compute')).toContainText('CPU');

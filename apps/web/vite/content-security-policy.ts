@@ -23,18 +23,27 @@ export function contentSecurityPolicy(extraOrigins = ''): string {
   ].join('; ');
 }
 
-/** Development is left alone: Vite's hot reload needs inline scripts and styles. */
+/**
+ * A meta element does not reach the compute worker, so the policy is also written to content-security-policy.txt, for the
+ * server to send as a header with every file.
+ *
+ * Development is left alone: Vite's hot reload needs inline scripts and styles.
+ */
 export function contentSecurityPolicyPlugin(): Plugin {
+  const policy = contentSecurityPolicy(process.env.TRIVET_CONNECT_SRC);
   return {
     name: 'trivet:content-security-policy',
     apply: 'build',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: 'content-security-policy.txt', source: policy });
+    },
     transformIndexHtml: () => [
       {
         tag: 'meta',
         injectTo: 'head-prepend',
         attrs: {
           'http-equiv': 'Content-Security-Policy',
-          content: contentSecurityPolicy(process.env.TRIVET_CONNECT_SRC),
+          content: policy,
         },
       },
     ],

@@ -3,8 +3,10 @@ import { formatBytes, formatDuration, formatMilliseconds, formatProbability } fr
 
 describe('figures for people', () => {
   it.each([
-    [0, '0 ms'],
-    [0.414, '0.41 ms'],
+    [0, '< 0.1 ms'],
+    [0.414, '0.4 ms'],
+    [9.96, '10 ms'],
+    [999.7, '1.0 s'],
     [3.14, '3.1 ms'],
     [24.4, '24 ms'],
     [1340, '1.3 s'],

@@ -1,11 +1,11 @@
 /** Numbers for people. */
 
-/** For example "0.41 ms", "24 ms", "1.3 s". */
+/** For example "0.4 ms", "24 ms", "1.3 s"; browsers measure to a tenth of a millisecond. */
 export function formatMilliseconds(milliseconds: number): string {
-  if (milliseconds === 0) return '0 ms';
-  if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  if (milliseconds >= 10) return `${milliseconds.toFixed(0)} ms`;
-  return `${milliseconds.toFixed(milliseconds >= 1 ? 1 : 2)} ms`;
+  if (milliseconds < 0.05) return '< 0.1 ms';
+  if (milliseconds < 9.95) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 999.5) return `${milliseconds.toFixed(0)} ms`;
+  return `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 /** For example "6,368 B", "1.2 MB". */

@@ -18,8 +18,8 @@ export type DigitSource =
 
 export interface Digit {
   readonly pixels: Uint8Array;
-  /** Milliseconds that the preparation took; 0 for test digits, which are prepared already. */
-  readonly prepareMs: number;
+  /** Milliseconds that the preparation took; null for test digits, which are prepared already. */
+  readonly prepareMs: number | null;
   /** False while a stroke is still being drawn: such a digit is shown, not sent. */
   readonly complete: boolean;
 }

@@ -37,7 +37,7 @@ export class WebGpuSharer implements InputSharer {
   #queue: Promise<unknown> = Promise.resolve();
 
   private constructor({ device, adapter }: GpuDevice, pipeline: GPUComputePipeline) {
-    this.label = `webgpu (${adapter})`;
+    this.label = `WebGPU (${adapter})`;
     this.#device = device;
     this.#pipeline = pipeline;
     this.#parameters = device.createBuffer({

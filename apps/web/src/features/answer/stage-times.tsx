@@ -2,10 +2,10 @@ import { formatMilliseconds } from '../../components/format.js';
 import type { Answer } from '../../stores/answer-slice.js';
 import styles from './stage-times.module.css';
 
-/** What each stage of the last answer took, as a table. */
+/** What each stage of the last answer took. */
 export function StageTimes({ answer }: { readonly answer: Answer | null }) {
   const timings = answer?.prediction.timings;
-  const stages: readonly (readonly [string, number | undefined])[] = [
+  const stages: readonly (readonly [name: string, milliseconds: number | null | undefined])[] = [
     ['Prepare', answer?.digit.prepareMs],
     ['Share', timings?.shareMs],
     ['Workers', timings?.networkMs],
@@ -16,9 +16,14 @@ export function StageTimes({ answer }: { readonly answer: Answer | null }) {
       {stages.map(([name, milliseconds]) => (
         <div key={name} className={styles.stage}>
           <dt>{name}</dt>
-          <dd>{milliseconds === undefined ? '–' : formatMilliseconds(milliseconds)}</dd>
+          <dd>{timeOf(milliseconds)}</dd>
         </div>
       ))}
     </dl>
   );
+}
+
+function timeOf(milliseconds: number | null | undefined): string {
+  if (milliseconds === undefined) return '–';
+  return milliseconds === null ? 'not needed' : formatMilliseconds(milliseconds);
 }

@@ -36,7 +36,7 @@ export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): () => voi
     const { setDigit } = useAppStore.getState();
     if (source.kind === 'sample') {
       latest.current++;
-      setDigit({ pixels: source.pixels, prepareMs: 0, complete: true });
+      setDigit({ pixels: source.pixels, prepareMs: null, complete: true });
       return;
     }
     if (isEmpty(source)) {
