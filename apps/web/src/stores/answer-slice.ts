@@ -1,9 +1,8 @@
 /** The answer to the digit at hand, and the one before it while a new one is on its way. */
 import type { ErrorBody } from '@trivet/shared-types';
-import type { StateCreator } from 'zustand';
 import type { PredictionView } from '../compute/worker/messages.js';
-import type { AppState } from './app-store.js';
 import type { Digit } from './digit-slice.js';
+import type { SetSlice } from './slice.js';
 
 export interface Answer {
   readonly prediction: PredictionView;
@@ -27,7 +26,7 @@ export interface AnswerSlice {
   askAgain(): void;
 }
 
-export const createAnswerSlice: StateCreator<AppState, [], [], AnswerSlice> = (set) => ({
+export const createAnswerSlice = (set: SetSlice<AnswerSlice>): AnswerSlice => ({
   phase: 'idle',
   answer: null,
   failure: null,

@@ -7,9 +7,9 @@ import { createWorkersSlice, type WorkersSlice } from './workers-slice.js';
 
 export type AppState = DigitSlice & AnswerSlice & WorkersSlice & SettingsSlice;
 
-export const useAppStore = create<AppState>()((...parameters) => ({
-  ...createDigitSlice(...parameters),
-  ...createAnswerSlice(...parameters),
-  ...createWorkersSlice(...parameters),
-  ...createSettingsSlice(...parameters),
+export const useAppStore = create<AppState>()((set) => ({
+  ...createDigitSlice(set),
+  ...createAnswerSlice(set),
+  ...createWorkersSlice(set),
+  ...createSettingsSlice(set),
 }));

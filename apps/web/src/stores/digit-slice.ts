@@ -1,6 +1,5 @@
 /** The digit at hand: where it came from and the 784 grey values that the model will see. */
-import type { StateCreator } from 'zustand';
-import type { AppState } from './app-store.js';
+import type { SetSlice } from './slice.js';
 
 /** A point of a stroke; x and y from 0 to 1 over the pad, width in pad widths. */
 export interface InkPoint {
@@ -41,7 +40,7 @@ export interface DigitSlice {
 
 const EMPTY: DigitSource = { kind: 'drawing', strokes: [] };
 
-export const createDigitSlice: StateCreator<AppState, [], [], DigitSlice> = (set) => ({
+export const createDigitSlice = (set: SetSlice<DigitSlice>): DigitSlice => ({
   source: EMPTY,
   digit: null,
   pictureProblem: null,

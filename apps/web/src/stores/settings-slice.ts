@@ -1,7 +1,6 @@
 /** What a visitor has chosen. Kept between visits; see features/settings/persistence.ts. */
-import type { StateCreator } from 'zustand';
 import type { Calibration, ComputePreference, SharingState } from '../compute/sharing/adaptive-sharer.js';
-import type { AppState } from './app-store.js';
+import type { SetSlice } from './slice.js';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -30,7 +29,7 @@ export const DEFAULT_SETTINGS: Settings = {
   calibrations: [],
 };
 
-export const createSettingsSlice: StateCreator<AppState, [], [], SettingsSlice> = (set) => ({
+export const createSettingsSlice = (set: SetSlice<SettingsSlice>): SettingsSlice => ({
   ...DEFAULT_SETTINGS,
   sharing: null,
   changeSettings: (settings) => set(settings),
