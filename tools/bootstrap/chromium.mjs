@@ -40,7 +40,7 @@ export async function ensureChromium() {
   }
   const fromSystem = installed();
   if (fromSystem) return fromSystem;
-  await execute(bin('playwright'), ['install', 'chromium'], { cwd: `${ROOT}/e2e` });
+  await execute(bin('playwright', 'e2e'), ['install', 'chromium']);
   const downloaded = installed();
   if (downloaded) return downloaded;
   throw new Complaint(

@@ -55,9 +55,9 @@ export function execute(command, args, options = {}) {
   });
 }
 
-/** Path of an executable of the root package's dependencies. */
-export function bin(name) {
-  return join(ROOT, 'node_modules/.bin', process.platform === 'win32' ? `${name}.cmd` : name);
+/** Path of an executable of the dependencies of the root, or of another folder of the workspace. */
+export function bin(name, folder = '.') {
+  return join(ROOT, folder, 'node_modules/.bin', process.platform === 'win32' ? `${name}.cmd` : name);
 }
 
 function stampIs(name, value) {

@@ -57,11 +57,11 @@ await run(async () => {
   const chromium = await ensureChromium();
   await suite(
     'Browser tests',
-    bin('playwright'),
-    ['test', '--config', 'e2e/playwright.config.ts'],
+    bin('playwright', 'e2e'),
+    ['test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json'],
     browser,
     ({ stats }) => [stats.expected + stats.flaky, stats.unexpected, stats.skipped],
-    { env: { ...process.env, TRIVET_CHROMIUM: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: browser } },
+    { env: { ...process.env, TRIVET_CHROMIUM: chromium, PLAYWRIGHT_JSON_OUTPUT_FILE: browser } },
   );
 
   if (totals.skipped > 0) process.stdout.write(`\n${totals.skipped} skipped; the lines above say why.\n`);

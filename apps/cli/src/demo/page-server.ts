@@ -1,5 +1,7 @@
 /** Serves the built web app on this machine only. */
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Cluster, TrivetError } from '@trivet/shared-types';
 import sirv from 'sirv';
@@ -11,9 +13,12 @@ const PAGE = fileURLToPath(new URL('../../../web/dist', import.meta.url));
  * @throws TrivetError UNAVAILABLE when the port is taken
  */
 export async function servePage(cluster: Cluster, port: number): Promise<Server> {
+  // As a header too: the page's meta element reaches neither its Web Worker nor frames around it.
+  const policy = await readFile(join(PAGE, 'content-security-policy.txt'), 'utf8');
   const files = sirv(PAGE, {
     single: true,
     setHeaders: (response) => {
+      response.setHeader('Content-Security-Policy', `${policy.trim()}; frame-ancestors 'none'`);
       response.setHeader('X-Content-Type-Options', 'nosniff');
       response.setHeader('Referrer-Policy', 'no-referrer');
       response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
