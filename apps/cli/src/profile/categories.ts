@@ -40,6 +40,7 @@ const CATEGORIES: readonly (readonly [RegExp, string])[] = [
   [/apps\/workers\/dist\/(serving|store)\//, 'serving and batching'],
   [/apps\/workers\//, 'worker, other'],
   [/packages\/shared-types\//, 'wire codec'],
+  [/packages\/client\//, 'client library'],
   [/node_modules\/(\.pnpm\/)?prom-client/, 'metrics'],
   [/node_modules\/(\.pnpm\/)?pino/, 'log'],
   [/node_modules\/(\.pnpm\/)?zod/, 'zod'],

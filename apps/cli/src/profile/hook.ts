@@ -1,5 +1,5 @@
 /**
- * Loaded into a worker's process before its program (`node --import`): the first SIGUSR2 starts V8's CPU profiler, the
+ * Loaded into a process before its program (`node --import`): the first SIGUSR2 starts V8's CPU profiler, the
  * second stops it and writes the profile to the folder that TRIVET_PROFILE_DIRECTORY names. No port is opened.
  */
 import { writeFileSync } from 'node:fs';

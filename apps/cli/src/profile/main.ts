@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `pnpm profile`: records CPU profiles of the three workers under load and says where the time goes. */
+/** `pnpm profile`: records CPU profiles of the three workers and their clients under load and says where the time goes. */
 import { access, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -31,9 +31,9 @@ const WARM_UP_MS = 4000;
 const WRITE_TIMEOUT_MS = 20_000;
 const HOOK = new URL('../../dist/profile/hook.js', import.meta.url);
 
-/** Records all three workers over the same seconds of load; the profiles, by worker. */
+/** Records the three workers and their clients over the same seconds of load; the profiles in this order. */
 async function record(
-  { clients, requestSize, seconds }: Options,
+  options: Options,
   { cluster, processes }: ServingCluster,
   directory: string,
   signal: AbortSignal,
@@ -42,21 +42,29 @@ async function record(
   readonly digits: number;
   readonly perSecond: number;
 }> {
-  const toggle = async () => {
-    for (const { pid } of processes) if (pid !== undefined) process.kill(pid, 'SIGUSR2');
+  const pids = processes.map(({ pid }) => pid!);
+  let clients: number | undefined;
+  const toggle = async (clientsPid: number) => {
+    clients = clientsPid;
+    for (const pid of [...pids, clients]) process.kill(pid, 'SIGUSR2');
+    // The clients' process ends with the load: it must have written its profile.
+    if (recording) await readWhenWritten(join(directory, `${clients}.cpuprofile`));
+    recording = !recording;
   };
-  const files = processes.map(({ pid }) => join(directory, `${pid}.cpuprofile`));
+  let recording = false;
   const order = {
     cluster,
     model: MODEL_NAME,
-    clients,
-    requestSize,
+    clients: options.clients,
+    requestSize: options.requestSize,
     warmUpMs: WARM_UP_MS,
-    measureMs: seconds * 1000,
+    measureMs: options.seconds * 1000,
   };
   const { digits, seconds: measured } = await runLoad(order, signal, toggle, toggle);
   const profiles = await Promise.all(
-    files.map(async (file) => analyseProfile(JSON.parse(await readWhenWritten(file)))),
+    [...pids, clients].map(async (pid) => {
+      return analyseProfile(JSON.parse(await readWhenWritten(join(directory, `${pid}.cpuprofile`))));
+    }),
   );
   return { profiles, digits, perSecond: digits / measured };
 }
@@ -114,13 +122,14 @@ function printProfiles(
 
 const program = new Command('profile')
   .description(
-    'Record CPU profiles of three real workers under load, and print where their time goes, by category and by function.',
+    'Record CPU profiles of three real workers under load, and of their clients, and print where the time goes, by\n' +
+      'category and by function.',
   )
   .option('--model <file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model', defaultModel())
   .option('--clients <number>', 'clients, each with one request open', wholeNumber(1, 64), 1)
   .option('--request-size <number>', 'digits in a request', wholeNumber(1, 1000), 1)
   .option('--seconds <number>', 'length of the recording', wholeNumber(1, 120), 8)
-  .option('--functions <number>', 'functions to print for each worker', wholeNumber(0, 200), 15)
+  .option('--functions <number>', 'functions to print for each process', wholeNumber(0, 200), 15)
   .option('--out <directory>', 'keep the .cpuprofile files there, for the developer tools of a browser')
   .exitOverride()
   .action((options: Options) =>
@@ -144,7 +153,7 @@ const program = new Command('profile')
         console.log(
           `${digits} digits, ${perSecond.toFixed(0)} a second while profiling (the profiler slows them).\n`,
         );
-        const names = serving.cluster.workers.map(({ name }) => name);
+        const names = [...serving.cluster.workers.map(({ name }) => name), 'clients'];
         printProfiles(names, profiles, digits, options.functions);
         if (kept !== undefined) console.log(`\nThe profiles are in ${kept}.`);
       } finally {

@@ -9,15 +9,15 @@ import type { LoadMessage, LoadOrder, LoadResult } from './load-process.js';
 const PROGRAM = fileURLToPath(new URL('../../../dist/bench/load/load-process.js', import.meta.url));
 
 /**
- * @param onMeasure called when the measurement begins, after the warm-up
+ * @param onMeasure called when the measurement begins, after the warm-up; `pid` is the clients' process
  * @param onDone called when it has ended, before the clients close
  * @throws TrivetError UNAVAILABLE when a client fails, CANCELLED
  */
 export async function runLoad(
   order: LoadOrder,
   signal: AbortSignal,
-  onMeasure: () => Promise<void>,
-  onDone: () => Promise<void>,
+  onMeasure: (pid: number) => Promise<void>,
+  onDone: (pid: number) => Promise<void>,
 ): Promise<LoadResult> {
   const child = fork(PROGRAM, { execArgv: [] });
   const exited = once(child, 'exit');
@@ -29,9 +29,9 @@ export async function runLoad(
       const fail = (why: string) => reject(new TrivetError('UNAVAILABLE', `The clients under load: ${why}.`));
       child.once('exit', () => fail('their process ended'));
       child.on('message', (message: LoadMessage) => {
-        if (message.kind === 'measuring') onMeasure().catch(reject);
+        if (message.kind === 'measuring') onMeasure(child.pid!).catch(reject);
         else if (message.kind === 'failed') fail(message.message);
-        else onDone().then(() => resolve(message.result), reject);
+        else onDone(child.pid!).then(() => resolve(message.result), reject);
       });
     });
   } catch (error) {
