@@ -88,6 +88,9 @@ export async function install() {
     'pnpm',
     'install',
     '--frozen-lockfile',
+    // Never ask before it replaces a node_modules of another pnpm: nobody may be there to answer.
+    // Never ask before a node_modules of another pnpm is replaced: nobody may be there to answer.
+    '--config.confirmModulesPurge=false',
   ];
   if ((await execute(npm, args)) !== 0) {
     throw new Complaint(

@@ -27,7 +27,7 @@ import {
 } from '@trivet/shared-types';
 import { delay, openDeadline } from './deadline.js';
 import type { CallOptions, WorkerAddress, WorkerLink } from './link.js';
-import { ModelCatalogue, type SharedModel } from './models.js';
+import { highestVersion, ModelCatalogue, type SharedModel } from './models.js';
 import { type ServeOptions, serveUntilDone } from './serve.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
@@ -46,7 +46,7 @@ export interface ModelOwnerOptions {
 export interface ShareRequest
   extends Pick<Manifest, 'name' | 'preprocessing' | 'inputRange' | 'labels' | 'protocol'> {
   readonly compiled: CompiledModel;
-  /** One more than the version the workers hold, or 1, unless told. */
+  /** One more than the highest version that any worker holds, or 1, unless told. */
   readonly version?: number;
 }
 
@@ -186,10 +186,7 @@ export class ModelOwner {
   }
 
   async #nextVersion(name: string, signal: AbortSignal): Promise<number> {
-    const versions = (await this.models({ signal }))
-      .filter((model) => model.name === name)
-      .map((model) => model.version);
-    return Math.max(0, ...versions) + 1;
+    return highestVersion(name, await this.#links.refresh({ signal })) + 1;
   }
 
   async #loaded(digest: string, signal: AbortSignal): Promise<SharedModel> {

@@ -132,14 +132,27 @@ function cacheKey(model: ModelStatus): string {
   return `${model.digest}.${ownerKey}.${signature}.${text}`;
 }
 
-/** The name in a manifest that may be anything. */
-export function manifestName(model: ModelStatus): string | undefined {
+/** Name and version in a manifest that may be anything. */
+function manifestHead(model: ModelStatus): { readonly name?: unknown; readonly version?: unknown } {
   try {
     const value: unknown = JSON.parse(model.manifest.text);
-    return typeof value === 'object' && value !== null && 'name' in value ? String(value.name) : undefined;
+    return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+/** The name in a manifest that may be anything. */
+export function manifestName(model: ModelStatus): string | undefined {
+  const { name } = manifestHead(model);
+  return name === undefined ? undefined : String(name);
+}
+
+/** The highest version of a model that any worker holds, 0 when none does: a new one must be above it. */
+export function highestVersion(name: string, statuses: Triple<WorkerStatus>): number {
+  const held = statuses.flatMap((status) => status.models).map(manifestHead);
+  const versions = held.filter((head) => head.name === name).map(({ version }) => version);
+  return Math.max(0, ...versions.filter((version): version is number => Number.isSafeInteger(version)));
 }
 
 function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
