@@ -173,6 +173,8 @@ async function measureProtocol(
       return { report, meshBytes };
     };
 
+    onStage('warming up');
+    await warmUp(serving, settings.warmUpMs, signal);
     onStage('one digit at a time');
     await checkAnswer(client, plaintext, digits.next(1));
     const recorder = new StepRecorder(plan);
@@ -220,6 +222,12 @@ async function measureProtocol(
   }
 }
 
+async function warmUp({ cluster }: ServingCluster, measureMs: number, signal: AbortSignal): Promise<void> {
+  const order = { cluster, model: MODEL_NAME, clients: 8, requestSize: 1, warmUpMs: 0, measureMs };
+  const nothing = async () => undefined;
+  await runLoad(order, signal, nothing, nothing);
+}
+
 async function measureLoad(
   { cluster }: ServingCluster,
   load: BenchSettings['loads'][number],
@@ -241,6 +249,7 @@ async function measureLoad(
   return {
     clients: load.clients,
     requestSize: load.requestSize,
+    meanBatch: result.meanBatch,
     digits: result.digits,
     digitsPerSecond: result.digits / result.seconds,
     request: result.request,

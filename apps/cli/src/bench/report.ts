@@ -25,6 +25,8 @@ export interface LoadReport {
   readonly clients: number;
   /** Digits in each request; every client has one request open at all times. */
   readonly requestSize: number;
+  /** Digits in the batch that a request ran in, the mean over requests: what the batcher joins. */
+  readonly meanBatch: number;
   readonly digits: number;
   readonly digitsPerSecond: number;
   readonly request: Summary;

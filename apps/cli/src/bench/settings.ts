@@ -3,6 +3,8 @@ import { TEST_IMAGES } from '../mnist-inputs.js';
 import type { Budget } from './repeat.js';
 
 export interface BenchSettings {
+  /** How long eight clients keep the workers busy before anything is measured: V8 compiles what is hot only by and by. */
+  readonly warmUpMs: number;
   /** Once before the workers start and once after they have stopped. */
   readonly plaintextSingle: Budget;
   readonly plaintextBatch: Budget;
@@ -26,24 +28,26 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
   return { warmUpMs, measureMs, minRuns, maxRuns };
 };
 
-/** About 35 s of measurement; with what starts and stops around it, under 50 s. */
+/** About 33 s of measurement; with what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
+  warmUpMs: 6000,
   plaintextSingle: budget(300, 700, 20, 5000),
   plaintextBatch: budget(200, 500, 3, 200),
-  single: budget(3000, 8000, 5, 3000),
+  single: budget(1500, 7000, 5, 3000),
   batches: [
-    { digits: 10, budget: budget(500, 1500, 3, 200) },
-    { digits: 100, budget: budget(1500, 4000, 3, 100) },
+    { digits: 10, budget: budget(300, 1200, 3, 200) },
+    { digits: 100, budget: budget(1000, 3500, 3, 100) },
   ],
-  loads: [{ clients: 8, requestSize: 1, warmUpMs: 1500, measureMs: 6000 }],
+  loads: [{ clients: 8, requestSize: 1, warmUpMs: 1000, measureMs: 6000 }],
   allDigits: null,
   soak: [],
 };
 
 export const FULL: BenchSettings = {
+  warmUpMs: 15_000,
   plaintextSingle: budget(1000, 3000, 100, 20_000),
   plaintextBatch: budget(500, 2000, 10, 1000),
-  single: budget(5000, 20_000, 30, 5000),
+  single: budget(3000, 20_000, 30, 5000),
   batches: [
     { digits: 10, budget: budget(1000, 5000, 10, 500) },
     { digits: 100, budget: budget(2000, 10_000, 10, 200) },

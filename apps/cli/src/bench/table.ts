@@ -93,6 +93,7 @@ function loads({ loads: all }: ProtocolReport): string {
     [
       'clients',
       'digits a request',
+      'a batch',
       'digits a second',
       'median ms',
       'p95',
@@ -104,6 +105,7 @@ function loads({ loads: all }: ProtocolReport): string {
     all.map((load) => [
       load.clients,
       load.requestSize,
+      load.meanBatch.toFixed(1),
       Math.round(load.digitsPerSecond),
       ms(load.request.p50),
       ms(load.request.p95),

@@ -10,6 +10,7 @@ import { start, temporaryDirectory, writeNearestMeanModel } from '../support.js'
 
 const FEW: Budget = { warmUpMs: 0, measureMs: 0, minRuns: 3, maxRuns: 3 };
 const SETTINGS: BenchSettings = {
+  warmUpMs: 300,
   plaintextSingle: FEW,
   plaintextBatch: FEW,
   single: FEW,
@@ -69,6 +70,8 @@ describe('bench', () => {
     // The nearest mean classifies about four digits in five.
     expect(replicated.loads[0]!.accuracy).toBeGreaterThan(0.6);
     expect(replicated.loads[0]!.digits % 5).toBe(0);
+    expect(replicated.loads[0]!.meanBatch).toBeGreaterThanOrEqual(5);
+    expect(replicated.loads[0]!.meanBatch).toBeLessThanOrEqual(10);
     expect(replicated.allDigits).toMatchObject({ digits: 300, requestSize: 100 });
     expect(replicated.allDigits!.accuracy).toBeGreaterThan(0.6);
   });

@@ -28,6 +28,8 @@ export interface LoadResult {
   readonly cpuSeconds: number;
   /** Digits whose class is their MNIST label. */
   readonly correct: number;
+  /** Digits in the batch that a request ran in, the mean over requests. */
+  readonly meanBatch: number;
 }
 
 /** `measuring` at the start of the measurement, `done` at its end. */
@@ -59,6 +61,7 @@ async function load(order: LoadOrder): Promise<void> {
   let stop = false;
   let digits = 0;
   let correct = 0;
+  let batchSizes = 0;
   const times: number[] = [];
   const run = async (client: PredictionClient) => {
     while (!stop) {
@@ -67,10 +70,11 @@ async function load(order: LoadOrder): Promise<void> {
       next += requestSize;
       const slice = inputs.subarray(from * IMAGE_SIZE, (from + requestSize) * IMAGE_SIZE);
       const start = performance.now();
-      const { classes } = await client.predict(order.model, slice, { requestSize });
+      const { classes, workers: reports } = await client.predict(order.model, slice, { requestSize });
       if (!measuring) continue;
       times.push(performance.now() - start);
       digits += requestSize;
+      batchSizes += reports[0].batchSize;
       classes.forEach((found, index) => {
         if (found === mnist.labels[from + index]) correct++;
       });
@@ -90,7 +94,8 @@ async function load(order: LoadOrder): Promise<void> {
   if (times.length === 0) throw new Error('No reply came within the measurement.');
   const cpuSeconds = (user + system) / 1e6;
   const request = summarise(times);
-  tell({ kind: 'done', result: { digits, seconds, request, cpuSeconds, correct } });
+  const meanBatch = batchSizes / times.length;
+  tell({ kind: 'done', result: { digits, seconds, request, cpuSeconds, correct, meanBatch } });
   await running;
   for (const client of clients) client.close();
 }
