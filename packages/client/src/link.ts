@@ -33,6 +33,18 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_DELAY_MS = 100;
 const RECONNECT_DELAY_MAX_MS = 1_000;
 
+/** Schemas of outcomes by that of their value: zod compiles a schema on first use, which costs more than a layer. */
+const outcomes = new WeakMap<z.ZodType, z.ZodType>();
+
+function outcomeOf(value: z.ZodType): z.ZodType {
+  let schema = outcomes.get(value);
+  if (schema === undefined) {
+    schema = outcomeSchema(value);
+    outcomes.set(value, schema);
+  }
+  return schema;
+}
+
 /** An acknowledgement's binary value. */
 export const bytesSchema: z.ZodType<Uint8Array> = z
   .union([z.instanceof(Uint8Array), z.instanceof(ArrayBuffer)])
@@ -154,7 +166,7 @@ export class WorkerLink {
     try {
       if (answer.length !== 1) throw new TrivetError('INVALID_ARGUMENT', 'An answer has exactly one part.');
       outcome = parseStrict(
-        outcomeSchema(value),
+        outcomeOf(value),
         answer[0],
         `The answer of worker "${this.name}"`,
       ) as typeof outcome;

@@ -159,15 +159,19 @@ async function measureProtocol(
     };
     const batch = async (count: number, budget: Budget, onPrediction?: (prediction: Prediction) => void) => {
       let before = await metrics();
+      let clientCpu = process.cpuUsage();
       const times = await repeat(predict(count, onPrediction), budget, async () => {
         before = await metrics();
+        clientCpu = process.cpuUsage();
       });
+      clientCpu = process.cpuUsage(clientCpu);
       const after = await metrics();
       const total = count * times.length;
       const report: BatchReport = {
         digits: count,
         request: summarise(times),
         workerCpuMsPerDigit: difference(before, after, ({ cpuSeconds }) => (1000 * cpuSeconds) / total),
+        clientCpuMsPerDigit: (clientCpu.user + clientCpu.system) / 1000 / total,
       };
       const meshBytes = difference(before, after, ({ meshSentBytes }) => meshSentBytes / total);
       return { report, meshBytes };

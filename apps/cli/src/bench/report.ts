@@ -19,6 +19,7 @@ export interface BatchReport {
   /** Of the request, from the client's inputs to its logits. */
   readonly request: Summary;
   readonly workerCpuMsPerDigit: PerWorker<number>;
+  readonly clientCpuMsPerDigit: number;
 }
 
 export interface LoadReport {

@@ -36,7 +36,7 @@ function network({ rttMs, relayRoundTripMs }: BenchReport): string {
 }
 
 function requests(protocol: ProtocolReport, plaintext: BenchReport['plaintext']): string {
-  const row = (what: string, digits: number, times: Summary, ratio: string, cpu: string) => [
+  const row = (what: string, digits: number, times: Summary, ratio: string, cpu: string, client: string) => [
     what,
     digits,
     times.samples,
@@ -46,6 +46,7 @@ function requests(protocol: ProtocolReport, plaintext: BenchReport['plaintext'])
     ms(times.p50 / digits),
     ratio,
     cpu,
+    client,
   ];
   const plain = (digits: number) =>
     digits === 1 ? plaintext.single.p50 : (plaintext.batch100.p50 * digits) / 100;
@@ -62,13 +63,15 @@ function requests(protocol: ProtocolReport, plaintext: BenchReport['plaintext'])
       'ms a digit',
       'to plaintext',
       'CPU ms a digit, a worker',
+      'client',
     ],
     [
-      row('plaintext', 1, plaintext.single, '', ''),
-      row('plaintext', 100, plaintext.batch100, '', ''),
+      row('plaintext', 1, plaintext.single, '', '', ''),
+      row('plaintext', 100, plaintext.batch100, '', '', ''),
       ...protocol.batches.map((batch) => {
         const ratio = `${(batch.request.p50 / plain(batch.digits)).toFixed(0)} x`;
-        return row('private', batch.digits, batch.request, ratio, cpu(batch));
+        const client = batch.clientCpuMsPerDigit.toFixed(2);
+        return row('private', batch.digits, batch.request, ratio, cpu(batch), client);
       }),
     ],
   );

@@ -65,6 +65,7 @@ describe('bench', () => {
     // Two seeds; a seed and 784 words of 8 bytes; the words and a seed; headers of 64 bytes.
     expect(replicated.uploadBytes).toEqual([128, 96 + 6272, 96 + 6272]);
     expect(Math.min(...replicated.single.workerCpuMsPerDigit)).toBeGreaterThan(0);
+    expect(replicated.single.clientCpuMsPerDigit).toBeGreaterThan(0);
     expect(Math.min(...replicated.residentBytes.start)).toBeGreaterThan(20_000_000);
     expect(replicated.soak?.points.map(({ digits }) => digits)).toEqual([100, 200]);
     // The nearest mean classifies about four digits in five.

@@ -54,7 +54,22 @@ function layout(n: number, { shift, bits, activationBits }: Reduction): Layout {
 export const SELECT_WORD_COLUMNS = 3;
 export const SELECT_TOP_COLUMNS = 2;
 
+/** Layouts of the sizes met so far: a served model meets few. */
+const known = new Map<string, RectifyLayout>();
+const MAX_KNOWN = 4096;
+
 export function rectifyLayout(n: number, reduction: Reduction): RectifyLayout {
+  const key = `${n},${reduction.shift},${reduction.activationBits},${reduction.bits}`;
+  let found = known.get(key);
+  if (found === undefined) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    found = computeRectifyLayout(n, reduction);
+    known.set(key, found);
+  }
+  return found;
+}
+
+function computeRectifyLayout(n: number, reduction: Reduction): RectifyLayout {
   const base = layout(n, reduction);
   const tree = comparisonTree(reduction.activationBits - 1);
   const words = planeWords(n);
