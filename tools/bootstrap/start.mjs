@@ -12,5 +12,8 @@ await run(async () => {
   // Ctrl-C reaches the whole process group: this process only waits, so that nothing is left when it returns.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => demo.kill('SIGTERM'));
+  // npm that is killed tells nobody; whoever it leaves behind has another parent from then on.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && demo.kill('SIGTERM'), 500).unref();
   process.exitCode = await new Promise((resolve) => demo.once('exit', (code) => resolve(code ?? 1)));
 });

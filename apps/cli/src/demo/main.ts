@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ModelOwner } from '@trivet/client';
-import { TrivetError } from '@trivet/shared-types';
+import { canonicalJson, TrivetError } from '@trivet/shared-types';
 import { interruptible } from '../interrupt.js';
 import { type LocalCluster, startLocalCluster } from '../local-cluster/local-cluster.js';
 import type { WorkerExit } from '../local-cluster/worker-process.js';
@@ -44,8 +44,8 @@ async function shareModel(cluster: LocalCluster, signal: AbortSignal): Promise<v
   try {
     const { compiled } = await compileModelFile(MODEL_FILE, MNIST_INPUT_RANGE);
     const known = (await owner.models({ signal })).filter((model) => model.name === MODEL_NAME);
-    const plan = JSON.stringify(compiled.plan);
-    if (!known.some((model) => JSON.stringify(model.manifest.plan) === plan)) {
+    const plan = canonicalJson(compiled.plan);
+    if (!known.some((model) => canonicalJson(model.manifest.plan) === plan)) {
       console.log('Sharing the MNIST model: each worker gets its own random-looking share of the weights …');
       await owner.share(
         {
