@@ -52,6 +52,8 @@ export interface PredictOptions {
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_PREDICT_TIMEOUT_MS = 30_000;
 const DEFAULT_REQUEST_SIZE = 100;
+/** Requests of one call that are under way at once. */
+const REQUESTS_IN_FLIGHT = 2;
 const FIRST_RETRY_DELAY_MS = 50;
 const LAST_RETRY_DELAY_MS = 2_000;
 
@@ -215,7 +217,7 @@ async function inParts(
       onProgress?.(done, total);
     }
   };
-  for (const lanes of await Promise.allSettled([lane(), lane()])) {
+  for (const lanes of await Promise.allSettled(Array.from({ length: REQUESTS_IN_FLIGHT }, lane))) {
     if (lanes.status === 'rejected') throw lanes.reason;
   }
   return parts;
