@@ -58,6 +58,14 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
+      name: 'resolvable',
+      comment: 'A package that is not among the dependencies, or a file that is not there.',
+      severity: 'error',
+      from: {},
+      // Virtual modules of the page's build are its own.
+      to: { couldNotResolve: true, pathNot: '^virtual:' },
+    },
+    {
       name: 'portable-packages',
       comment: 'These run in browsers: no Node built-ins.',
       severity: 'error',
