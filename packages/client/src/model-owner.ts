@@ -44,7 +44,7 @@ export interface ModelOwnerOptions {
 }
 
 export interface ShareRequest
-  extends Pick<Manifest, 'name' | 'preprocessing' | 'inputRange' | 'labels' | 'protocol'> {
+  extends Pick<Manifest, 'name' | 'preprocessing' | 'signature' | 'inputRange' | 'labels' | 'protocol'> {
   readonly compiled: CompiledModel;
   /** One more than the highest version that any worker holds, or 1, unless told. */
   readonly version?: number;
@@ -168,7 +168,7 @@ export class ModelOwner {
   }
 
   #sign(request: ShareRequest, version: number, files: readonly Uint8Array[]): SignedManifest {
-    const { name, compiled, inputRange, preprocessing, labels, protocol } = request;
+    const { name, compiled, inputRange, preprocessing, signature, labels, protocol } = request;
     const [first, second, third] = files.map((file) => sha256Hex(file)) as [string, string, string];
     const manifest = {
       format: 1,
@@ -178,6 +178,7 @@ export class ModelOwner {
       plan: structuredClone(compiled.plan) as Manifest['plan'],
       inputRange,
       preprocessing,
+      ...(signature === undefined ? {} : { signature }),
       labels,
       protocol,
       shareDigests: [first, second, third],

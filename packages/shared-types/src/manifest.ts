@@ -112,6 +112,44 @@ export const preprocessingSchema = z.strictObject({
   divideBy: z.number().positive(),
 });
 
+/** The element types that a signature may name, as TensorFlow writes them. */
+export const tensorTypeSchema = z.enum([
+  'DT_FLOAT',
+  'DT_DOUBLE',
+  'DT_HALF',
+  'DT_BFLOAT16',
+  'DT_UINT8',
+  'DT_INT8',
+  'DT_INT16',
+  'DT_INT32',
+  'DT_INT64',
+]);
+
+const signatureTensor = z.strictObject({
+  /** What clients call it: the key of the tensor in requests and answers. */
+  name: z.string().min(1).max(256),
+  /** Its name inside the model that was imported, such as "x:0". */
+  tensor: z.string().min(1).max(512),
+  dtype: tensorTypeSchema,
+  /** With the batch axis; -1 is any extent. Null when the model leaves even the number of axes open. */
+  shape: z.array(z.int().min(-1).max(1_000_000)).max(8).nullable(),
+});
+
+/**
+ * How a model was called before it was imported: what a TensorFlow Serving client has to know. `plan.inputShape` and
+ * `plan.outputShape` say what the workers take and give for one sample: the same elements, with at least one axis.
+ */
+export const modelSignatureSchema = z.strictObject({
+  /** For example "serving_default". */
+  name: z.string().min(1).max(256),
+  /** For example "tensorflow/serving/predict". */
+  method: z.string().max(256),
+  input: signatureTensor,
+  output: signatureTensor,
+});
+
+export type ModelSignature = z.infer<typeof modelSignatureSchema>;
+
 const manifestFields = z.strictObject({
   format: z.literal(1),
   name: modelNameSchema,
@@ -121,6 +159,8 @@ const manifestFields = z.strictObject({
   /** Inputs outside this range are refused by the client: the range check of the model holds inside it only. */
   inputRange: z.strictObject({ min: z.number(), max: z.number() }),
   preprocessing: preprocessingSchema.nullable(),
+  /** Absent in manifests that were signed before there were signatures. */
+  signature: modelSignatureSchema.optional(),
   /** Class names, one per output, or null. */
   labels: z.array(z.string().max(128)).max(100_000).nullable(),
   protocol: protocolNameSchema,

@@ -11,7 +11,6 @@ import {
   hexToBytes,
   type Manifest,
   manifestDigest,
-  type SignedManifest,
   signManifest,
   signOwnerChallenge,
   type WireSharePart,
@@ -160,11 +159,26 @@ function manifest() {
     signed: value,
     code,
   });
+  const good = (name: string, manifest: Manifest) => {
+    const signed = signManifest(manifest, OWNER_SECRET_KEY);
+    return { name, manifest, signed, digest: manifestDigest(signed) };
+  };
+  const { signature, ...withoutSignature } = MANIFEST;
+  const withSignature = (other: unknown) => ({ ...MANIFEST, signature: other });
+  const { input, output } = signature!;
+  const scalars: Manifest = {
+    ...MANIFEST,
+    signature: { ...signature!, input: { ...input, shape: [-1] }, output: { ...output, shape: null } },
+  };
   const flipped = `${signed.signature.startsWith('0') ? '1' : '0'}${signed.signature.slice(1)}`;
   return {
     ownerSecretKey: OWNER_SECRET_KEY,
     ownerKey: OWNER_PUBLIC_KEY,
-    good: [{ name: 'tiny', manifest: MANIFEST as Manifest, signed: signed as SignedManifest, digest }],
+    good: [
+      good('tiny', MANIFEST),
+      good('one number in, one out', scalars),
+      good('from before there were signatures', withoutSignature),
+    ],
     bad: [
       invalid('a signature bit flipped', { ...signed, signature: flipped }, 'PERMISSION_DENIED'),
       invalid(
@@ -176,6 +190,21 @@ function manifest() {
       invalid('a key in uppercase', { ...signed, ownerKey: signed.ownerKey.toUpperCase() }),
       invalid('a field too many', { ...signed, extra: true }),
       invalid('a field missing', { text: signed.text, ownerKey: signed.ownerKey }),
+    ],
+    malformed: [
+      {
+        name: 'an element type nobody knows',
+        manifest: withSignature({ ...signature, input: { ...input, dtype: 'float' } }),
+      },
+      {
+        name: 'an extent below -1',
+        manifest: withSignature({ ...signature, input: { ...input, shape: [-2] } }),
+      },
+      {
+        name: 'a tensor without a name',
+        manifest: withSignature({ ...signature, output: { ...output, name: '' } }),
+      },
+      { name: 'a signature without an output', manifest: withSignature({ ...signature, output: undefined }) },
     ],
   };
 }

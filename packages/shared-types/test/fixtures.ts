@@ -58,6 +58,12 @@ export const MANIFEST: Manifest = {
   },
   inputRange: { min: -1, max: 1 },
   preprocessing: null,
+  signature: {
+    name: 'serving_default',
+    method: 'tensorflow/serving/predict',
+    input: { name: 'x', tensor: 'x:0', dtype: 'DT_FLOAT', shape: [-1, 2] },
+    output: { name: 'y', tensor: 'dense/Softmax:0', dtype: 'DT_FLOAT', shape: [-1, 3] },
+  },
   labels: ['a', 'b', 'c'],
   protocol: 'replicated',
   shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],

@@ -10,6 +10,7 @@ import {
   encodePredictRequest,
   hexToBytes,
   manifestDigest,
+  manifestSchema,
   signManifest,
   TrivetError,
   verifyManifest,
@@ -71,7 +72,7 @@ describe('predict reply', () => {
 });
 
 describe('manifest', () => {
-  const { ownerSecretKey, ownerKey, good, bad } = load('manifest.json');
+  const { ownerSecretKey, ownerKey, good, bad, malformed } = load('manifest.json');
 
   it.each(good)('good: $name', ({ manifest, signed, digest }) => {
     expect(signManifest(manifest, ownerSecretKey)).toEqual(signed);
@@ -81,6 +82,10 @@ describe('manifest', () => {
 
   it.each(bad)('bad: $name', ({ signed, code }) => {
     expect(codeOf(() => verifyManifest(signed as never))).toBe(code);
+  });
+
+  it.each(malformed)('malformed: $name', ({ manifest }) => {
+    expect(manifestSchema.safeParse(manifest).success).toBe(false);
   });
 
   it('is refused when another owner is expected', () => {
