@@ -1,6 +1,9 @@
 /** The whole of Trivet for one test file: three worker processes, the MNIST model shared and served, and the page. */
 import { fileURLToPath } from 'node:url';
 import { test as base } from '@playwright/test';
+import { servePage } from '@trivet/cli';
+import { ModelOwner } from '@trivet/client';
+import type { LayerGraph } from '@trivet/mpc-core';
 import {
   compileModelFile,
   findFreePorts,
@@ -8,11 +11,8 @@ import {
   MNIST_CLASSES,
   MNIST_INPUT_RANGE,
   MNIST_PREPROCESSING,
-  servePage,
   startLocalCluster,
-} from '@trivet/cli';
-import { ModelOwner } from '@trivet/client';
-import type { LayerGraph } from '@trivet/mpc-core';
+} from '@trivet/node';
 
 const MODEL_FILE =
   process.env.TRIVET_E2E_MODEL ?? fileURLToPath(new URL('../../models/mnist/model.json', import.meta.url));

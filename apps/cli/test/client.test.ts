@@ -2,11 +2,18 @@
 import { ModelOwner, PredictionClient } from '@trivet/client';
 import { loadMnist, type Mnist } from '@trivet/mnist';
 import { evaluateGraph, type LayerGraph } from '@trivet/mpc-core';
+import {
+  type CompiledModelFile,
+  compileModelFile,
+  type LocalCluster,
+  MNIST_CLASSES,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  startLocalCluster,
+  toModelInputs,
+} from '@trivet/node';
 import { generateOwnerKeys } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type LocalCluster, startLocalCluster } from '../src/local-cluster/local-cluster.js';
-import { MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING, toModelInputs } from '../src/mnist-inputs.js';
-import { type CompiledModelFile, compileModelFile } from '../src/model-file.js';
 import { temporaryDirectory, writeNearestMeanModel } from './support.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

@@ -1,8 +1,8 @@
 /** Every command as a person or a script runs it: child processes against three real worker processes. */
 import { join } from 'node:path';
 import { loadMnist } from '@trivet/mnist';
+import { type LocalCluster, startLocalCluster } from '@trivet/node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type LocalCluster, startLocalCluster } from '../src/local-cluster/local-cluster.js';
 import { createProgram, runProgram } from '../src/program.js';
 import { start, temporaryDirectory, trivet, writeNearestMeanModel } from './support.js';
 

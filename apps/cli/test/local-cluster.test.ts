@@ -1,8 +1,8 @@
 /** Worker processes must not outlive who started them, and what they do must be told. */
 import { existsSync } from 'node:fs';
+import type { WorkerExit } from '@trivet/node';
+import { startLocalCluster } from '@trivet/node';
 import { expect, it } from 'vitest';
-import { startLocalCluster } from '../src/local-cluster/local-cluster.js';
-import type { WorkerExit } from '../src/local-cluster/worker-process.js';
 import { isAlive, start } from './support.js';
 
 it('starts three processes, reports a crash, and leaves nothing behind', async () => {

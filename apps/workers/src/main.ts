@@ -30,12 +30,20 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  onParentGone(stop);
   try {
     worker = await startWorker(await loadWorkerConfig(file), { processMetrics: true });
   } catch (error) {
     if (!(error instanceof TrivetError)) throw error;
     fail(error.code === 'UNAVAILABLE' ? EXIT.unavailable : EXIT.config, error.message);
   }
+}
+
+/** Started with an IPC channel, a worker ends with its parent, however that dies. */
+function onParentGone(stop: () => void): void {
+  process.once('disconnect', stop);
+  // It may be gone already; without a channel there is no `send`.
+  if (process.send !== undefined && !process.connected) stop();
 }
 
 function configFile(): string | undefined {

@@ -3,9 +3,14 @@ import { cpus, loadavg } from 'node:os';
 import { type Prediction, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { type LayerGraph, type Plan, predictCost, replicated } from '@trivet/mpc-core';
+import {
+  compileModelFile,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  TEST_IMAGES,
+  toModelInputs,
+} from '@trivet/node';
 import { TrivetError } from '@trivet/shared-types';
-import { MNIST_INPUT_RANGE, MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '../mnist-inputs.js';
-import { compileModelFile } from '../model-file.js';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
 import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';

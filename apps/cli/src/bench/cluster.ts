@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ModelOwner } from '@trivet/client';
 import type { CompiledModel } from '@trivet/mpc-core';
+import type { WorkerExit } from '@trivet/node';
+import {
+  findFreePorts,
+  type LocalCluster,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  startLocalCluster,
+} from '@trivet/node';
 import type { Cluster } from '@trivet/shared-types';
 import { createCluster, DEFAULT_WORKERS } from '@trivet/workers';
-import { findFreePorts } from '../local-cluster/free-ports.js';
-import { type LocalCluster, startLocalCluster } from '../local-cluster/local-cluster.js';
-import type { WorkerExit } from '../local-cluster/worker-process.js';
-import { MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '../mnist-inputs.js';
 import type { Relay, Route } from './relay/relay.js';
 import { measureRoundTrip, startRelayProcess } from './relay/start-relay.js';
 

@@ -1,5 +1,5 @@
 /** How long each part of a bench run takes. Times bound the runs, so a slow machine makes fewer, not a longer bench. */
-import { TEST_IMAGES } from '../mnist-inputs.js';
+import { TEST_IMAGES } from '@trivet/node';
 import type { Budget } from './repeat.js';
 
 export interface BenchSettings {

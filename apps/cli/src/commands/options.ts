@@ -1,6 +1,7 @@
 /** Options that several commands have, and how their values are read. */
+
+import { DEFAULT_CLUSTER_DIRECTORY } from '@trivet/node';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_CLUSTER_DIRECTORY } from '../cluster-directory.js';
 
 export interface ClusterOption {
   readonly cluster: string;

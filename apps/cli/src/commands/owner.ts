@@ -1,6 +1,6 @@
 /** Work that needs the model owner's key. */
 import { ModelOwner } from '@trivet/client';
-import { readCluster, readOwnerKey } from '../cluster-directory.js';
+import { readCluster, readOwnerKey } from '@trivet/node';
 
 /** Connects as the owner of the cluster in `directory`, and disconnects afterwards, however the work ends. */
 export async function withOwner<T>(

@@ -1,10 +1,9 @@
 /** `trivet predict`: classifies MNIST test images, or a picture, privately. */
 import { type Prediction, PredictionClient } from '@trivet/client';
+import { loadTestImages, readCluster, TEST_IMAGES, toModelInputs } from '@trivet/node';
 import { TrivetError } from '@trivet/shared-types';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { readCluster } from '../cluster-directory.js';
 import { interruptible } from '../interrupt.js';
-import { loadTestImages, TEST_IMAGES, toModelInputs } from '../mnist-inputs.js';
 import { createProgress } from '../terminal/progress.js';
 import {
   addClusterOption,

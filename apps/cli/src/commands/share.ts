@@ -1,9 +1,8 @@
 /** `trivet share`: compiles a trained model and shares it among the three workers. */
 
+import { compileModelFile, MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '@trivet/node';
 import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
-import { MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '../mnist-inputs.js';
-import { compileModelFile } from '../model-file.js';
 import { createProgress } from '../terminal/progress.js';
 import {
   addClusterOption,

@@ -1,8 +1,8 @@
 /** `trivet status`: what the three workers and their models are doing. */
 import { type Triple, type WorkerView, watchWorkers } from '@trivet/client';
+import { readCluster } from '@trivet/node';
 import { TrivetError } from '@trivet/shared-types';
 import { Command } from 'commander';
-import { readCluster } from '../cluster-directory.js';
 import { EXIT_OK, exitCodeOf } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
 import {

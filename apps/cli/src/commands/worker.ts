@@ -14,26 +14,15 @@ export function workerCommand(): Command {
       const { loadWorkerConfig, startWorker } = await import('@trivet/workers');
       const worker = await startWorker(await loadWorkerConfig(config), { processMetrics: true });
       try {
-        await Promise.race([aborted(signal), parentGone()]);
+        await aborted(signal);
       } finally {
         await worker.close();
         release();
       }
-      // A parent's IPC channel would keep the process alive.
-      if (process.connected) process.disconnect();
     });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** Started with an IPC channel, a worker ends with its parent, however that dies. */
-function parentGone(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('disconnect', () => resolve());
-    // It may be gone already; without a channel there is no `send`.
-    if (process.send !== undefined && !process.connected) resolve();
-  });
 }

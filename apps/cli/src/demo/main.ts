@@ -8,12 +8,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ModelOwner } from '@trivet/client';
+import type { WorkerExit } from '@trivet/node';
+import {
+  compileModelFile,
+  type LocalCluster,
+  MNIST_CLASSES,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  startLocalCluster,
+} from '@trivet/node';
 import { canonicalJson, TrivetError } from '@trivet/shared-types';
 import { interruptible } from '../interrupt.js';
-import { type LocalCluster, startLocalCluster } from '../local-cluster/local-cluster.js';
-import type { WorkerExit } from '../local-cluster/worker-process.js';
-import { MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '../mnist-inputs.js';
-import { compileModelFile } from '../model-file.js';
 import { servePage } from './page-server.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));

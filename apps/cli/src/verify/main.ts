@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { TEST_IMAGES } from '@trivet/node';
 /** Entry point of `pnpm verify`. */
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
-import { TEST_IMAGES } from '../mnist-inputs.js';
 import { runProgram } from '../program.js';
 import { createProgress } from '../terminal/progress.js';
 import { brokenBounds, CLEAR_MARGIN, MAX_ACCURACY_DIFFERENCE, MAX_LOGIT_ERROR } from './report.js';

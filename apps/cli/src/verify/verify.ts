@@ -5,16 +5,16 @@
 import { ModelOwner, PredictionClient } from '@trivet/client';
 import { loadMnist } from '@trivet/mnist';
 import { evaluateGraph, type LayerGraph, sizeOf } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
-import { startLocalCluster } from '../local-cluster/local-cluster.js';
 import {
+  compileModelFile,
   MNIST_CLASSES,
   MNIST_INPUT_RANGE,
   MNIST_PREPROCESSING,
+  startLocalCluster,
   TEST_IMAGES,
   toModelInputs,
-} from '../mnist-inputs.js';
-import { compileModelFile } from '../model-file.js';
+} from '@trivet/node';
+import { TrivetError } from '@trivet/shared-types';
 import { compareLogits, type VerifyReport } from './report.js';
 
 export interface VerifyOptions {

@@ -1,12 +1,12 @@
 /** The delaying relay on real sockets: it must delay by what it says, and change nothing else. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { findFreePorts } from '@trivet/node';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DelayLine } from '../../src/bench/relay/delay-line.js';
 import { type Relay, startRelay } from '../../src/bench/relay/relay.js';
 import { measureRoundTrip, startRelayProcess } from '../../src/bench/relay/start-relay.js';
-import { findFreePorts } from '../../src/local-cluster/free-ports.js';
 
 describe('DelayLine', () => {
   it('releases in order, never early, and close to its time', async () => {

@@ -4,8 +4,8 @@
  */
 import { PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
+import { MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '@trivet/node';
 import type { Cluster } from '@trivet/shared-types';
-import { MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '../../mnist-inputs.js';
 import { type Summary, summarise } from '../statistics.js';
 
 export interface LoadOrder {

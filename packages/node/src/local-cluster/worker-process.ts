@@ -6,10 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
-/** The built command line; this file's folder is two below the package, in src and in dist. */
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+/** The worker's program, as built; its package's entry is in `dist`, or in `src` where sources are run. */
+const MAIN = join(dirname(createRequire(import.meta.url).resolve('@trivet/workers')), '../dist/main.js');
 /** A worker answers what is open for up to five seconds before it closes. */
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -46,7 +47,7 @@ export class WorkerProcess {
     if (this.#child !== null) throw new Error(`Worker ${this.name} is running already.`);
     const log = openSync(this.logFile, 'a', 0o600);
     try {
-      const child = spawn(process.execPath, [MAIN, 'worker', '--config', this.configFile], {
+      const child = spawn(process.execPath, [MAIN, '--config', this.configFile], {
         stdio: ['ignore', log, log, 'ipc'],
         // A process group of its own: Ctrl-C in a terminal is for the parent, which then stops its workers in order.
         detached: process.platform !== 'win32',

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type StatusListener, watchWorkers } from '@trivet/client';
 import { type Cluster, TrivetError } from '@trivet/shared-types';
-import { type ClusterOptions, createCluster } from '@trivet/workers';
+import type { ClusterOptions } from '@trivet/workers';
 import { readCluster, readOwnerKey } from '../cluster-directory.js';
 import { findFreePorts } from './free-ports.js';
 import { type WorkerExit, WorkerProcess } from './worker-process.js';
@@ -120,6 +120,8 @@ async function ensureCluster(directory: string, isNew: boolean, options: LocalCl
   const worker = (index: 0 | 1 | 2) => {
     return { name: NAMES[index], host: 'localhost', clientPort: clientPorts[index]!, meshPort: free[index]! };
   };
+  // Loaded only here: the service and its dependencies would slow the start of every program that needs neither.
+  const { createCluster } = await import('@trivet/workers');
   await createCluster(directory, { ...options.options, workers: [worker(0), worker(1), worker(2)] });
 }
 

@@ -1,0 +1,17 @@
+/**
+ * Trivet on Node.js: what programs need that have disks and processes, and browsers do not. Cluster directories, model
+ * files, MNIST, and three worker processes on this machine.
+ */
+export { DEFAULT_CLUSTER_DIRECTORY, readCluster, readOwnerKey } from './cluster-directory.js';
+export { findFreePorts } from './local-cluster/free-ports.js';
+export * from './local-cluster/local-cluster.js';
+export type { WorkerExit, WorkerProcess } from './local-cluster/worker-process.js';
+export {
+  loadTestImages,
+  MNIST_CLASSES,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  TEST_IMAGES,
+  toModelInputs,
+} from './mnist-inputs.js';
+export { type CompiledModelFile, compileModelFile } from './model-file.js';
