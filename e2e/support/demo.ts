@@ -37,7 +37,6 @@ async function startDemo(): Promise<Demo & { stop(): Promise<void> }> {
     preprocessing: MNIST_PREPROCESSING,
     inputRange: MNIST_INPUT_RANGE,
     labels: [...MNIST_CLASSES],
-    protocol: 'replicated',
   });
   await owner.startServing(MODEL_NAME);
   owner.close();

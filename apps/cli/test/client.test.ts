@@ -29,7 +29,6 @@ const request = () => ({
   preprocessing: MNIST_PREPROCESSING,
   inputRange: MNIST_INPUT_RANGE,
   labels: [...MNIST_CLASSES],
-  protocol: 'replicated' as const,
 });
 
 const inputsOf = (...indices: number[]) => toModelInputs(mnist, indices, 255);

@@ -9,4 +9,5 @@ export {
 export { loadWorkerConfig } from './config/load.js';
 export { type WorkerConfig, workerConfigSchema } from './config/schema.js';
 export { createLogger, type Logger } from './observe/logger.js';
+export { createProtocols, type ProtocolTable } from './serving/protocols.js';
 export { type RunningWorker, startWorker, type WorkerOptions } from './worker.js';

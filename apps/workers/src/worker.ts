@@ -1,5 +1,5 @@
 /** One worker: puts its parts together, starts them in order, and stops them in the other. */
-import { createKernels, createParty, type Party, type PartyIndex, replicated } from '@trivet/mpc-core';
+import { createKernels, createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
 import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
 import { ClientEndpoint } from './clients/endpoint.js';
 import { checkCertificate } from './config/certificate.js';
@@ -11,6 +11,7 @@ import { createHttpListener } from './observe/http.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import { createMetrics } from './observe/metrics.js';
 import { Models } from './serving/models.js';
+import { createProtocols } from './serving/protocols.js';
 import { Serving } from './serving/serving.js';
 import { ModelStore } from './store/model-store.js';
 import { VERSION } from './version.js';
@@ -52,7 +53,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   }
   const { tls } = config.client;
   const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecret(tls.key) };
-  const party = options.party ?? createParty(config.index as PartyIndex, await createKernels(), replicated());
+  const party = options.party ?? createParty(config.index as PartyIndex, await createKernels());
   const store = new ModelStore(config.store.directory, storeKey);
   const startedAt = performance.now();
 
@@ -105,6 +106,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   const serving: Serving = new Serving({
     config,
     party,
+    protocols: createProtocols(),
     models,
     links,
     metrics,

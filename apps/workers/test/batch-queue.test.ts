@@ -1,8 +1,11 @@
+import type { ProtocolName } from '@trivet/shared-types';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BatchQueue } from '../src/serving/batch-queue.js';
 
-const item = (digest: string, count: number) => ({ digest, count });
+const item = (digest: string, count: number, protocol: ProtocolName = 'replicated') => {
+  return { digest, count, protocol };
+};
 const limits = { maxBatchSize: 4, batchTimeoutMicros: 0, maxEnqueuedBatches: 3 };
 
 describe('the batch queue', () => {
@@ -24,6 +27,17 @@ describe('the batch queue', () => {
     queue.add(item('a', 4), 20);
     expect(queue.take(20)?.images).toBe(4);
     expect(queue.nextDueIn(20)).toBeUndefined();
+  });
+
+  it('never mixes protocols', () => {
+    const queue = new BatchQueue(limits, 'alice');
+    queue.add(item('a', 1, 'replicated'), 0);
+    queue.add(item('a', 1, 'securenn'), 0);
+    queue.add(item('a', 2, 'replicated'), 0);
+    expect([queue.take(0), queue.take(0)]).toMatchObject([
+      { protocol: 'replicated', images: 3 },
+      { protocol: 'securenn', images: 1 },
+    ]);
   });
 
   it('never mixes models, and refuses the batch that is one too many', () => {

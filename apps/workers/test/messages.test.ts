@@ -1,4 +1,4 @@
-import { ERROR_CODES, TrivetError } from '@trivet/shared-types';
+import { ERROR_CODES, PROTOCOL_NAMES, TrivetError } from '@trivet/shared-types';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as messages from '../src/mesh/messages.js';
@@ -10,10 +10,17 @@ const u32 = fc.nat(0xffff_ffff);
 
 describe('control messages', () => {
   it('come back as they were', () => {
-    const arrived = fc.record({ requestId: hex(16), digest: hex(32), count: u32, deadlineMs: u32 });
+    const arrived = fc.record({
+      requestId: hex(16),
+      digest: hex(32),
+      count: u32,
+      protocol: fc.constantFrom(null, ...PROTOCOL_NAMES),
+      deadlineMs: u32,
+    });
     const proposal = fc.record({
       link: hex(8),
       digest: hex(32),
+      protocol: fc.constantFrom(...PROTOCOL_NAMES),
       requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
     });
     const error = fc.record({
@@ -59,6 +66,7 @@ describe('control messages', () => {
       requestId: '00'.repeat(16),
       digest: '11'.repeat(32),
       count: 1,
+      protocol: null,
       deadlineMs: 1,
     });
     expect(() => messages.decodeArrived(arrived.subarray(1))).toThrow(/malformed/);
@@ -67,12 +75,18 @@ describe('control messages', () => {
     expect(() => messages.decodeError(Uint8Array.of(ERROR_CODES.length), 'bob')).toThrow(/malformed/);
   });
 
-  it('refuses a proposal that names a request twice, or none', () => {
+  it('refuses a proposal that names a request twice, or none, or no protocol', () => {
     const id = '22'.repeat(16);
-    const proposal = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
+    const ids = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
+    const proposal = { ...ids, protocol: 'securenn' as const };
     expect(() => messages.decodeProposal(messages.encodeProposal(proposal))).toThrow(/malformed/);
     const none = messages.encodeProposal({ ...proposal, requestIds: [] });
     expect(() => messages.decodeProposal(none)).toThrow(/malformed/);
+    for (const byte of [0, PROTOCOL_NAMES.length + 1]) {
+      const good = messages.encodeProposal({ ...proposal, requestIds: [id] });
+      good[40] = byte;
+      expect(() => messages.decodeProposal(good)).toThrow(TrivetError);
+    }
   });
 
   it('refuses unknown fields in JSON', () => {

@@ -15,6 +15,7 @@ const request = (id: string, deadlineMs = 1000) => ({
   manifestDigest: MODEL.digest,
   deadlineMs,
   count: 1,
+  protocol: null,
   first: seed,
   second: seed,
 });
@@ -83,16 +84,17 @@ describe('serve records', () => {
       writeServing: async (_: string, record: ServeRecord) => void written.push(record),
     } as unknown as ModelStore;
     let changes = 0;
-    const records = new ServeRecords('mnist', MODEL.digest, store, () => {
+    const onChange = () => {
       changes += 1;
-    });
+    };
+    const records = new ServeRecords('mnist', MODEL.digest, store, onChange, 'replicated');
     return { records, written, store, changes: () => changes };
   };
 
   it('serves exactly as many images as allowed, reservations included', async () => {
     const { records } = make();
     expect(() => records.checkRoom(1, 0, 'alice')).toThrow(/does not serve it now/);
-    await records.serve(3);
+    await records.serve(3, 'replicated');
     records.checkRoom(3, 0, 'alice');
     expect(() => records.checkRoom(4, 0, 'alice')).toThrow(/3 more of the 3/);
     const first = records.reserve(2);
@@ -111,22 +113,23 @@ describe('serve records', () => {
 
   it('has a reservation on disk before its reply may leave, and survives a restart', async () => {
     const { records, written, store } = make();
-    await records.serve(5);
+    await records.serve(5, 'securenn');
     await records.reserve(2).durable;
     expect(written.at(-1)).toMatchObject({ served: 2, requestLimit: 5, serving: true });
-    const again = new ServeRecords('mnist', MODEL.digest, store, () => {});
+    const again = new ServeRecords('mnist', MODEL.digest, store, () => {}, 'replicated');
     await again.restore();
     expect([again.served, again.requestLimit, again.serving]).toEqual([2, 5, true]);
-    const other = new ServeRecords('mnist', 'cd'.repeat(32), store, () => {});
+    expect(again.protocol).toBe('securenn');
+    const other = new ServeRecords('mnist', 'cd'.repeat(32), store, () => {}, 'replicated');
     await other.restore();
     expect(other.serving).toBe(false);
   });
 
   it('does not count a batch of an earlier serve for a later one', async () => {
     const { records } = make();
-    await records.serve(2);
+    await records.serve(2, 'replicated');
     const old = records.reserve(2);
-    await records.serve(2);
+    await records.serve(2, 'replicated');
     expect(old.commit()).toBe(false);
     expect(records.served).toBe(0);
     records.checkRoom(2, 0, 'alice');
@@ -134,7 +137,7 @@ describe('serve records', () => {
 
   it('follows the leader, and stops showing as served at the limit', async () => {
     const { records, changes } = make();
-    await records.serve(2);
+    await records.serve(2, 'replicated');
     records.noteServed(1);
     expect(records.serving).toBe(true);
     const before = changes();

@@ -54,7 +54,13 @@ describe('the model store', () => {
     await store.prepare();
     await store.writeModel('mnist', MANIFEST, SHARE);
     expect(await store.readServing('mnist')).toBeNull();
-    const record = { digest: 'ef'.repeat(32), serving: true, served: 2, requestLimit: 3 };
+    const record = {
+      digest: 'ef'.repeat(32),
+      serving: true,
+      served: 2,
+      requestLimit: 3,
+      protocol: 'fss',
+    } as const;
     await store.writeServing('mnist', record);
     const again = new ModelStore(directory, KEY);
     expect(await again.list()).toEqual(['mnist']);

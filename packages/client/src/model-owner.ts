@@ -18,6 +18,8 @@ import {
   type Manifest,
   manifestDigest,
   ownerPublicKey,
+  PROTOCOL_NAMES,
+  type ProtocolName,
   type SignedManifest,
   sha256Hex,
   shareBegunSchema,
@@ -27,8 +29,8 @@ import {
 } from '@trivet/shared-types';
 import { delay, openDeadline } from './deadline.js';
 import type { CallOptions, WorkerAddress, WorkerLink } from './link.js';
-import { highestVersion, ModelCatalogue, type SharedModel } from './models.js';
-import { type ServeOptions, serveUntilDone } from './serve.js';
+import { checkProtocol, highestVersion, ModelCatalogue, type SharedModel } from './models.js';
+import { type ServeOptions, type StartOptions, serveUntilDone } from './serve.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
 export interface ModelOwnerOptions {
@@ -44,8 +46,10 @@ export interface ModelOwnerOptions {
 }
 
 export interface ShareRequest
-  extends Pick<Manifest, 'name' | 'preprocessing' | 'signature' | 'inputRange' | 'labels' | 'protocol'> {
+  extends Pick<Manifest, 'name' | 'preprocessing' | 'signature' | 'inputRange' | 'labels'> {
   readonly compiled: CompiledModel;
+  /** Those that may run the model, the default one first; all of them unless told. */
+  readonly protocols?: readonly ProtocolName[];
   /** One more than the highest version that any worker holds, or 1, unless told. */
   readonly version?: number;
 }
@@ -128,14 +132,20 @@ export class ModelOwner {
     }
   }
 
-  /** Starts serving on all three workers and returns; with a limit, they stop by themselves after so many images. */
-  async startServing(
-    model: string,
-    options: { readonly requestLimit?: number | null } & CallOptions = {},
-  ): Promise<void> {
-    const { requestLimit = null, ...call } = options;
+  /**
+   * Starts serving on all three workers and returns; with a limit, they stop by themselves after so many images. A model
+   * that is served already goes on without a gap, with this limit and protocol: what is under way ends as it began.
+   * @throws TrivetError INVALID_ARGUMENT when the manifest does not allow the protocol
+   */
+  async startServing(model: string, options: StartOptions & CallOptions = {}): Promise<void> {
+    const { requestLimit = null, protocol = null, ...call } = options;
+    if (protocol !== null) {
+      const known = this.#catalogue.find(model, await this.#links.refresh(call));
+      checkProtocol(known, protocol);
+    }
+    const request = { model, requestLimit, protocol };
     try {
-      await this.#links.each((link) => link.call(EVENTS.serve, { model, requestLimit }, emptySchema, call));
+      await this.#links.each((link) => link.call(EVENTS.serve, request, emptySchema, call));
     } catch (error) {
       // None or all: a model that only some serve answers nobody.
       await this.stop(model).catch(() => undefined);
@@ -149,7 +159,7 @@ export class ModelOwner {
    */
   async serve(model: string, options: ServeOptions = {}): Promise<number> {
     return serveUntilDone(this.#links, model, options, {
-      start: (requestLimit) => this.startServing(model, { requestLimit, signal: options.signal }),
+      start: (start) => this.startServing(model, { ...start, signal: options.signal }),
       stop: () => this.stop(model),
     });
   }
@@ -168,7 +178,8 @@ export class ModelOwner {
   }
 
   #sign(request: ShareRequest, version: number, files: readonly Uint8Array[]): SignedManifest {
-    const { name, compiled, inputRange, preprocessing, signature, labels, protocol } = request;
+    const { name, compiled, inputRange, preprocessing, signature, labels } = request;
+    const { protocols = PROTOCOL_NAMES } = request;
     const [first, second, third] = files.map((file) => sha256Hex(file)) as [string, string, string];
     const manifest = {
       format: 1,
@@ -180,7 +191,7 @@ export class ModelOwner {
       preprocessing,
       ...(signature === undefined ? {} : { signature }),
       labels,
-      protocol,
+      protocols: [...protocols],
       shareDigests: [first, second, third],
     } satisfies Manifest;
     return signManifest(manifest, this.#secretKey);

@@ -7,6 +7,7 @@ import {
   type Manifest,
   type ModelStatus,
   manifestDigest,
+  type ProtocolName,
   TrivetError,
   verifyManifest,
   type WorkerStatus,
@@ -30,6 +31,8 @@ export interface SharedModel {
   /** Predictions served since `serve`, by the worker that served fewest. */
   readonly served: number;
   readonly requestLimit: number | null;
+  /** What runs requests that name none, as worker 0 says, which decides; the manifest lists what may be named. */
+  readonly protocol: ProtocolName;
   /** Numbers in one input and in one output. */
   readonly inputSize: number;
   readonly outputSize: number;
@@ -167,7 +170,17 @@ function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
     state: states.includes('LOADING') ? 'LOADING' : states.includes('AVAILABLE') ? 'AVAILABLE' : 'SERVING',
     served: Math.min(...held.map((model) => model.served)),
     requestLimit: first.requestLimit,
+    protocol: first.protocol,
     inputSize: sizeOf(manifest.plan.inputShape),
     outputSize: sizeOf(manifest.plan.outputShape),
   };
+}
+
+/** @throws TrivetError INVALID_ARGUMENT when the model's owner does not allow the protocol */
+export function checkProtocol({ name, manifest }: SharedModel, protocol: ProtocolName): void {
+  if (manifest.protocols.includes(protocol)) return;
+  throw new TrivetError(
+    'INVALID_ARGUMENT',
+    `Model "${name}" may be run under ${manifest.protocols.join(', ')}, and not under ${protocol}: its owner says so when sharing it.`,
+  );
 }

@@ -9,12 +9,12 @@
  * ```
  */
 import { createCpuSharer, createKernels, type InputSharer, type Kernels } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { type Deadline, delay, openDeadline } from './deadline.js';
 import { isTransient, toTrivetError } from './failures.js';
 import { checkInputs, maxSamplesPerRequest } from './inputs.js';
 import type { WorkerAddress } from './link.js';
-import { ModelCatalogue, type SharedModel } from './models.js';
+import { checkProtocol, ModelCatalogue, type SharedModel } from './models.js';
 import { joinPredictions, type Prediction } from './prediction.js';
 import { runRequest } from './request.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
@@ -40,6 +40,8 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
   /** Keep what was exchanged, in `Prediction.transcript`; only for inputs that fit one request. */
   readonly keepTranscript?: boolean;
+  /** One that the manifest allows; the one that the model is served with unless told. */
+  readonly protocol?: ProtocolName | null;
   /** Samples per request; larger inputs are split. 100 unless told. */
   readonly requestSize?: number;
   /** Tries per request, the first included; each draws fresh seeds and a fresh request id. 1 unless told. */
@@ -109,6 +111,7 @@ export class PredictionClient {
     try {
       const attempts = Math.max(1, options.retry?.attempts ?? 1);
       const model = await this.#retrying(attempts, deadline, () => this.#serving(modelName, deadline));
+      if (options.protocol != null) checkProtocol(model, options.protocol);
       const total = checkInputs(inputs, model);
       const requestSize = checkRequestSize(options, model, total);
       const request = (slice: Float32Array, count: number) =>
@@ -146,6 +149,7 @@ export class PredictionClient {
       sharer: options.sharer ?? this.#sharer,
       kernels: this.#kernels,
       deadline,
+      protocol: options.protocol ?? null,
       keepTranscript: options.keepTranscript ?? false,
     });
   }

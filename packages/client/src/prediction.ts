@@ -1,5 +1,5 @@
 /** What a prediction gives its caller. */
-import type { PredictStatistics, PredictStepStatistics } from '@trivet/shared-types';
+import type { PredictStatistics, PredictStepStatistics, ProtocolName } from '@trivet/shared-types';
 import type { SharedModel } from './models.js';
 import type { Triple } from './worker-links.js';
 
@@ -43,6 +43,8 @@ export interface Prediction {
   readonly requestId: string;
   readonly model: string;
   readonly version: number;
+  /** What ran the (first) request. */
+  readonly protocol: ProtocolName;
   readonly count: number;
   /** count * outputSize, row-major. */
   readonly logits: Float64Array;
@@ -110,6 +112,7 @@ export function joinPredictions(
     requestId: first.requestId,
     model: first.model,
     version: first.version,
+    protocol: first.protocol,
     count: sum((part) => part.count),
     logits,
     probabilities: softmax ? softmaxRows(logits, model.outputSize) : null,

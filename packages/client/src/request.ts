@@ -19,6 +19,7 @@ import {
   emptySchema,
   encodePredictRequest,
   type PredictReply,
+  type ProtocolName,
   TrivetError,
 } from '@trivet/shared-types';
 import { abortError, type Deadline } from './deadline.js';
@@ -33,6 +34,8 @@ export interface RequestContext {
   readonly sharer: InputSharer;
   readonly kernels: Kernels;
   readonly deadline: Deadline;
+  /** Null: the one that the model is served with. */
+  readonly protocol: ProtocolName | null;
   readonly keepTranscript: boolean;
 }
 
@@ -46,7 +49,7 @@ export async function runRequest(
   count: number,
   context: RequestContext,
 ): Promise<Prediction> {
-  const { links, sharer, deadline } = context;
+  const { links, sharer, deadline, protocol } = context;
   const { plan } = model.manifest;
   const start = performance.now();
   const requestId = bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
@@ -55,12 +58,21 @@ export async function runRequest(
   const shares = inputSharesFor(seeds, explicit, count);
   const deadlineMs = Math.min(deadline.remainingMs(), CLIENT_LIMITS.maxDeadlineMs);
   const messages = map3(shares, ({ first, second }) =>
-    encodePredictRequest({ requestId, manifestDigest: model.digest, deadlineMs, count, first, second }),
+    encodePredictRequest({
+      requestId,
+      manifestDigest: model.digest,
+      deadlineMs,
+      count,
+      protocol,
+      first,
+      second,
+    }),
   );
   const shared = performance.now();
   const received = await exchange(links, requestId, messages, deadline);
   const answered = performance.now();
-  const expected = { requestId, manifestDigest: model.digest, count, outputSize: model.outputSize };
+  const { digest, outputSize } = model;
+  const expected = { requestId, manifestDigest: digest, count, outputSize, protocol };
   const replies = map3(received, (bytes, index) => readReply(bytes, expected, links.links[index]!));
   const logits = reconstructOutputs(
     map3(replies, (reply) => reply.words),
@@ -71,6 +83,7 @@ export async function runRequest(
     requestId,
     model: model.name,
     version: model.version,
+    protocol: agreedProtocol(replies),
     count,
     logits,
     probabilities: plan.outputActivation === 'softmax' ? softmaxRows(logits, model.outputSize) : null,
@@ -156,6 +169,13 @@ function readReply(
     const why = toTrivetError(error).message;
     throw new TrivetError('INTERNAL', `Worker "${link.name}" sent a malformed reply. ${why}`, link.name);
   }
+}
+
+/** @throws TrivetError INTERNAL: shares of runs of different protocols do not add up */
+function agreedProtocol(replies: Triple<PredictReply>): ProtocolName {
+  const [{ protocol }] = replies;
+  if (replies.every((reply) => reply.protocol === protocol)) return protocol;
+  throw new TrivetError('INTERNAL', 'The three workers ran different protocols.');
 }
 
 function transcribe(

@@ -2,14 +2,19 @@
  * Follows a model while it is served. Each worker pushes an event after each request; its status says the same, and
  * is what is left of it when a connection was lost in between.
  */
-import { EVENTS, servedEventSchema, TrivetError } from '@trivet/shared-types';
+import { EVENTS, type ProtocolName, servedEventSchema, TrivetError } from '@trivet/shared-types';
 import { abortError } from './deadline.js';
 import { manifestName } from './models.js';
 import type { WorkerLinks } from './worker-links.js';
 
-export interface ServeOptions {
+export interface StartOptions {
   /** Stop after so many images; without it, serve until stopped. */
   readonly requestLimit?: number | null;
+  /** What runs requests that name none, one of the manifest's; its first unless told. */
+  readonly protocol?: ProtocolName | null;
+}
+
+export interface ServeOptions extends StartOptions {
   /** Called once all three workers serve. */
   readonly onStarted?: () => void;
   /** Called once for each image served by all three workers, with its number, from 1. */
@@ -25,9 +30,9 @@ export async function serveUntilDone(
   links: WorkerLinks,
   model: string,
   options: ServeOptions,
-  control: { start(requestLimit: number | null): Promise<void>; stop(): Promise<void> },
+  control: { start(options: StartOptions): Promise<void>; stop(): Promise<void> },
 ): Promise<number> {
-  const { requestLimit = null, onStarted, onServed, signal } = options;
+  const { requestLimit = null, protocol = null, onStarted, onServed, signal } = options;
   if (signal?.aborted) throw abortError(signal);
   const counts = [0, 0, 0];
   const ended = [false, false, false];
@@ -58,7 +63,7 @@ export async function serveUntilDone(
   };
   signal?.addEventListener('abort', finish, { once: true });
   try {
-    await control.start(requestLimit);
+    await control.start({ requestLimit, protocol });
     onStarted?.();
     // From here on, a status that does not say SERVING says that it is over. A worker that is lost by now reports its
     // own once it is back.

@@ -57,7 +57,7 @@ export function signTiny(change: Partial<Manifest> = {}, secretKey = OWNER.secre
     inputRange: { min: -1, max: 1 },
     preprocessing: null,
     labels: ['a', 'b', 'c'],
-    protocol: 'replicated',
+    protocols: ['replicated'],
     shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],
     ...change,
   };
@@ -83,6 +83,7 @@ export function replyOf(request: PredictRequest, logits: readonly number[]): Uin
     manifestDigest: request.manifestDigest,
     count: request.count,
     outputSize: OUTPUT_SIZE,
+    protocol: request.protocol ?? 'replicated',
     statistics: {
       rounds: 5,
       bytesSent: 100,
@@ -126,7 +127,14 @@ export class ScriptedWorker {
         roundTripMs: 0.1,
       })),
       models: [
-        { manifest: SIGNED, digest: manifestDigest(SIGNED), state: 'SERVING', served: 0, requestLimit: null },
+        {
+          manifest: SIGNED,
+          digest: manifestDigest(SIGNED),
+          state: 'SERVING',
+          served: 0,
+          requestLimit: null,
+          protocol: 'replicated',
+        },
       ],
       queueLength: 0,
       servedTotal: 0,

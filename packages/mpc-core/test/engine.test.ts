@@ -181,7 +181,7 @@ describe('a party', () => {
     const model = compile(graph);
     const kernels = await createKernels();
     const files = shareModel(model, kernels);
-    const party = createParty(1, await createKernels(), replicated());
+    const party = createParty(1, await createKernels());
     expect(() => party.load(model.plan, files[1])).not.toThrow();
     const longer = new Uint8Array(files[1].length + 1);
     longer.set(files[1]);

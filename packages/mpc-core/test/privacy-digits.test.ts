@@ -84,7 +84,7 @@ describe('over many digits', () => {
     const sharer = createCpuSharer(client);
     const files = shareModel(model, client);
     const parties = await Promise.all(
-      PARTIES.map(async (index) => createParty(index, await createKernels(), replicated())),
+      PARTIES.map(async (index) => createParty(index, await createKernels())),
     );
     const loaded = parties.map((party, index) => party.load(model.plan, files[index]));
     const fromClient = PARTIES.map(() => new BitCounter());
@@ -95,7 +95,12 @@ describe('over many digits', () => {
       const keys = pairwiseKeys();
       const sessionId = randomBytes(16);
       const { transcripts } = await simulate((channel, i) =>
-        parties[i].run(loaded[i], { sessionId, ...keys(i) }, channel, [shares[i]]),
+        parties[i].run(loaded[i], {
+          protocol: replicated(),
+          keys: { sessionId, ...keys(i) },
+          channel,
+          inputs: [shares[i]],
+        }),
       );
       for (const i of PARTIES) {
         fromClient[i].add(bytesOf(shares[i]));

@@ -7,4 +7,5 @@ export * from './manifest.js';
 export * from './messages.js';
 export * from './parse.js';
 export * from './predict-codec.js';
+export * from './protocols.js';
 export * from './signing.js';

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { hexSchema } from './bytes.js';
+import { PROTOCOL_NAMES, protocolNameSchema } from './protocols.js';
 
 /** Limits that hold for every model; a manifest beyond one of them is refused. */
 export const MODEL_LIMITS = {
@@ -18,9 +19,6 @@ export const MODEL_LIMITS = {
 export const modelNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'a model name is 1 to 64 letters, digits, "_", "." or "-"');
-
-export const protocolNameSchema = z.enum(['replicated']);
-export type ProtocolName = z.infer<typeof protocolNameSchema>;
 
 const extent = z.int().min(1).max(1_000_000);
 const offset = z.int().min(0).max(1_000_000);
@@ -163,18 +161,20 @@ const manifestFields = z.strictObject({
   signature: modelSignatureSchema.optional(),
   /** Class names, one per output, or null. */
   labels: z.array(z.string().max(128)).max(100_000).nullable(),
-  protocol: protocolNameSchema,
+  /** Those that may run the model. The first is used where neither who serves it nor who asks names one. */
+  protocols: z.array(protocolNameSchema).min(1).max(PROTOCOL_NAMES.length),
   /** SHA-256, lowercase hex, of the share file that worker 0, 1 and 2 hold. */
   shareDigests: z.tuple([hexSchema(32), hexSchema(32), hexSchema(32)]),
 });
 
 /** Checks each field, and that the fields fit together; whether the plan's steps do is for `validatePlan`. */
 export const manifestSchema = manifestFields.superRefine((manifest, context) => {
-  const { inputRange, labels, plan, preprocessing } = manifest;
+  const { inputRange, labels, plan, preprocessing, protocols } = manifest;
   const outputs = plan.outputShape.reduce((product, extent) => product * extent, 1);
   const inputs = plan.inputShape.reduce((product, extent) => product * extent, 1);
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: 'custom', path: [field], message });
+  if (new Set(protocols).size !== protocols.length) refuse('protocols', 'each counts once');
   if (inputRange.min >= inputRange.max) refuse('inputRange', 'min must be less than max');
   if (labels !== null && labels.length !== outputs) refuse('labels', `the model has ${outputs} outputs`);
   if (preprocessing !== null && inputs !== preprocessing.height * preprocessing.width) {

@@ -27,6 +27,7 @@ import { hexSchema } from './bytes.js';
 import { clusterIdSchema, workerNameSchema } from './cluster.js';
 import { ERROR_CODES } from './errors.js';
 import { modelNameSchema, signedManifestSchema } from './manifest.js';
+import { protocolNameSchema } from './protocols.js';
 
 export const WIRE_VERSION = 1;
 
@@ -90,6 +91,8 @@ export const modelStatusSchema = z.strictObject({
   /** Predictions served since `serve`, and the limit given to it (null: none). */
   served: z.int().min(0),
   requestLimit: z.int().min(1).nullable(),
+  /** What runs requests that name no protocol, one of the manifest's. */
+  protocol: protocolNameSchema,
 });
 export type ModelStatus = z.infer<typeof modelStatusSchema>;
 
@@ -143,6 +146,8 @@ export const serveSchema = z.strictObject({
   model: modelNameSchema,
   /** Stop after this many predictions (images); null serves until stopped. */
   requestLimit: z.int().min(1).nullable(),
+  /** For requests that name none; null: the manifest's first. Requests under way end as they began. */
+  protocol: protocolNameSchema.nullable(),
 });
 export const stopSchema = z.strictObject({ model: modelNameSchema });
 

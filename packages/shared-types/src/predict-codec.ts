@@ -3,12 +3,12 @@
  * headers are multiples of 8 bytes, so words stay aligned.
  *
  * Request: "TVQ1" | requestId 16 | manifestDigest 32 | deadlineMs u32 | count u32 | form of the first and of the
- * second part, u8 each (0 seed, 1 explicit) | 2 zero bytes | first part | second part. A seed is 32 bytes, an explicit
- * part 8 * count * inputSize.
+ * second part, u8 each (0 seed, 1 explicit) | protocol u8 (0: none named) | zero u8 | first part | second part. A seed
+ * is 32 bytes, an explicit part 8 * count * inputSize.
  *
  * Reply: "TVR1" | requestId 16 | manifestDigest 32 | count u32 | outputSize u32 | rounds, bytesSent, bytesReceived,
- * bytesDealt, computeMicros, queueMicros, batchSize u32 each | stepCount u32 | 4 zero bytes | stepCount times
- * (rounds, bytesSent, bytesReceived, micros u32 each) | words 8 * count * outputSize.
+ * bytesDealt, computeMicros, queueMicros, batchSize u32 each | stepCount u32 | protocol u8 | 3 zero bytes | stepCount
+ * times (rounds, bytesSent, bytesReceived, micros u32 each) | words 8 * count * outputSize.
  *
  * Rejected: protobuf or CBOR, whose decoders accept unknown fields and many spellings of one message.
  */
@@ -16,6 +16,7 @@ import { bytesToHex, hexToBytes } from './bytes.js';
 import { TrivetError } from './errors.js';
 import { MODEL_LIMITS } from './manifest.js';
 import { CLIENT_LIMITS } from './messages.js';
+import { type ProtocolName, protocolFromByte, protocolToByte } from './protocols.js';
 
 const REQUEST_MAGIC = 0x31515654; // "TVQ1", read as little-endian u32
 const REPLY_MAGIC = 0x31525654; // "TVR1"
@@ -40,6 +41,8 @@ export interface PredictRequest {
   readonly deadlineMs: number;
   /** Samples in this request. */
   readonly count: number;
+  /** The protocol to run, one of the manifest's; null: the one that the model is served with. */
+  readonly protocol: ProtocolName | null;
   readonly first: WireSharePart;
   readonly second: WireSharePart;
 }
@@ -79,6 +82,8 @@ export interface PredictReply {
   readonly manifestDigest: string;
   readonly count: number;
   readonly outputSize: number;
+  /** The protocol that ran. */
+  readonly protocol: ProtocolName;
   readonly statistics: PredictStatistics;
   /** This worker's additive share of the logits: count * outputSize little-endian 64-bit words. */
   readonly words: Uint8Array;
@@ -98,6 +103,7 @@ export function encodePredictRequest(request: PredictRequest): Uint8Array {
   view.setUint32(56, checkCount(request.count, CLIENT_LIMITS.maxImagesPerRequest), true);
   message[60] = first.kind === 'seed' ? 0 : 1;
   message[61] = second.kind === 'seed' ? 0 : 1;
+  message[62] = protocolToByte(request.protocol);
   message.set(firstBytes, REQUEST_HEADER_BYTES);
   message.set(secondBytes, REQUEST_HEADER_BYTES + firstBytes.length);
   return message;
@@ -114,8 +120,8 @@ export function decodePredictRequest(bytes: Uint8Array, limits: PredictRequestLi
   const deadlineMs = checkDeadline(view.getUint32(52, true));
   const count = checkCount(view.getUint32(56, true), limits.maxCount);
   const forms = [view.getUint8(60), view.getUint8(61)] as const;
-  if (forms[0] > 1 || forms[1] > 1 || view.getUint16(62, true) !== 0)
-    fail('The request has an unknown share form');
+  if (forms[0] > 1 || forms[1] > 1 || view.getUint8(63) !== 0) fail('The request has an unknown share form');
+  const protocol = protocolFromByte(view.getUint8(62));
   const inputSize = limits.inputSizeOf(manifestDigest);
   if (inputSize === undefined) {
     throw new TrivetError(
@@ -133,6 +139,7 @@ export function decodePredictRequest(bytes: Uint8Array, limits: PredictRequestLi
     manifestDigest,
     deadlineMs,
     count,
+    protocol,
     first: toPart(forms[0], bytes.subarray(REQUEST_HEADER_BYTES, middle)),
     second: toPart(forms[1], bytes.subarray(middle)),
   };
@@ -154,6 +161,7 @@ export function encodePredictReply(reply: PredictReply): Uint8Array {
   const totals = [rounds, bytesSent, bytesReceived, bytesDealt, computeMicros, queueMicros, batchSize];
   setSaturated(view, 60, totals);
   view.setUint32(88, statistics.steps.length, true);
+  view.setUint8(92, protocolToByte(reply.protocol));
   statistics.steps.forEach((step, index) => {
     const values = [step.rounds, step.bytesSent, step.bytesReceived, step.micros];
     setSaturated(view, REPLY_HEADER_BYTES + REPLY_STEP_BYTES * index, values);
@@ -170,7 +178,8 @@ export function encodePredictReply(reply: PredictReply): Uint8Array {
  */
 export function decodePredictReply(
   bytes: Uint8Array,
-  expected: Pick<PredictReply, 'requestId' | 'manifestDigest' | 'count' | 'outputSize'>,
+  expected: Pick<PredictReply, 'requestId' | 'manifestDigest' | 'count' | 'outputSize'> &
+    Pick<PredictRequest, 'protocol'>,
 ): PredictReply {
   const view = openHeader(bytes, REPLY_HEADER_BYTES, REPLY_MAGIC, 'reply');
   const requestId = bytesToHex(bytes.subarray(4, 20));
@@ -182,7 +191,11 @@ export function decodePredictReply(
   }
   if (count !== expected.count || outputSize !== expected.outputSize)
     fail('The reply has another shape than asked');
-  if (stepCount > MODEL_LIMITS.maxSteps || u32(92) !== 0) fail('The reply has malformed statistics');
+  const protocol = protocolFromByte(view.getUint8(92));
+  if (protocol === null || (expected.protocol !== null && protocol !== expected.protocol)) {
+    fail('The reply is not of the protocol that was asked for');
+  }
+  if (stepCount > MODEL_LIMITS.maxSteps || u32(92) >>> 8 !== 0) fail('The reply has malformed statistics');
   const stepsEnd = REPLY_HEADER_BYTES + REPLY_STEP_BYTES * stepCount;
   checkLength(bytes, stepsEnd + WORD_BYTES * count * outputSize, 'reply');
   const steps = Array.from({ length: stepCount }, (_, index) => {
@@ -199,7 +212,8 @@ export function decodePredictReply(
     batchSize: u32(84),
     steps,
   };
-  return { requestId, manifestDigest, count, outputSize, statistics, words: bytes.subarray(stepsEnd) };
+  const words = bytes.subarray(stepsEnd);
+  return { requestId, manifestDigest, count, outputSize, protocol, statistics, words };
 }
 
 function openHeader(bytes: Uint8Array, headerBytes: number, magic: number, what: string): DataView {

@@ -66,12 +66,14 @@ function predictRequest() {
     ['worker 1: seed and words', seed(32), explicit],
     ['worker 2: words and seed', explicit, seed(0)],
   ];
-  const messages = forms.map(([, first, second]) =>
+  const protocols = [null, 'replicated', 'securenn'] as const;
+  const messages = forms.map(([, first, second], index) =>
     encodePredictRequest({
       requestId,
       manifestDigest: digest,
       deadlineMs: 30_000,
       count: COUNT,
+      protocol: protocols[index]!,
       first,
       second,
     }),
@@ -88,6 +90,7 @@ function predictRequest() {
         manifestDigest: digest,
         deadlineMs: 30_000,
         count: COUNT,
+        protocol: protocols[index]!,
         first: part(first),
         second: part(second),
       },
@@ -96,7 +99,8 @@ function predictRequest() {
       ...shapeFaults(sample),
       { name: 'another form byte', bytes: patched(sample, 60, '02'), code },
       { name: 'forms swapped, lengths not', bytes: patched(messages[0]!, 60, '01'), code },
-      { name: 'reserved bytes not zero', bytes: patched(sample, 62, '0100'), code },
+      { name: 'a protocol that does not exist', bytes: patched(sample, 62, '04'), code },
+      { name: 'reserved byte not zero', bytes: patched(sample, 63, '01'), code },
       { name: 'more samples than allowed', bytes: patched(sample, 56, '05000000'), code },
       { name: 'more samples than sent', bytes: patched(sample, 56, '03000000'), code },
       { name: 'deadline 0', bytes: patched(sample, 52, '00000000'), code },
@@ -119,7 +123,8 @@ function predictReply() {
   };
   const withSteps = { ...statistics, steps: [{ rounds: 1, bytesSent: 64, bytesReceived: 32, micros: 99 }] };
   const words = counting(8 * COUNT * OUTPUT_SIZE, 7);
-  const base = { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE, words };
+  const protocol = 'securenn' as const;
+  const base = { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE, protocol, words };
   const replies = [
     { name: 'without steps', reply: { ...base, statistics } },
     { name: 'with a step', reply: { ...base, statistics: withSteps } },
@@ -127,7 +132,7 @@ function predictReply() {
   const sample = encodePredictReply(replies[1]!.reply);
   const code = 'INVALID_ARGUMENT';
   return {
-    context: { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE },
+    context: { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE, protocol },
     good: replies.map(({ name, reply }) => ({
       name,
       bytes: bytesToHex(encodePredictReply(reply)),
@@ -143,7 +148,10 @@ function predictReply() {
       { name: 'another output size', bytes: patched(sample, 56, '04000000'), code },
       { name: 'more steps than sent', bytes: patched(sample, 88, '02000000'), code },
       { name: 'more steps than any plan has', bytes: patched(sample, 88, 'ffffffff'), code },
-      { name: 'reserved bytes not zero', bytes: patched(sample, 92, '01000000'), code },
+      { name: 'no protocol', bytes: patched(sample, 92, '00'), code },
+      { name: 'another protocol', bytes: patched(sample, 92, '01'), code },
+      { name: 'a protocol that does not exist', bytes: patched(sample, 92, '04'), code },
+      { name: 'reserved bytes not zero', bytes: patched(sample, 93, '010000'), code },
     ] satisfies BadBytes[],
   };
 }

@@ -65,7 +65,7 @@ export const MANIFEST: Manifest = {
     output: { name: 'y', tensor: 'dense/Softmax:0', dtype: 'DT_FLOAT', shape: [-1, 3] },
   },
   labels: ['a', 'b', 'c'],
-  protocol: 'replicated',
+  protocols: ['replicated', 'securenn'],
   shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],
 };
 

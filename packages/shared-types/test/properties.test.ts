@@ -9,6 +9,7 @@ import {
   encodePredictRequest,
   manifestSchema,
   outcomeSchema,
+  PROTOCOL_NAMES,
   parseStrict,
   signManifest,
   TrivetError,
@@ -32,7 +33,10 @@ const request = fc
       bytes(32 * count).map((words) => ({ kind: 'explicit' as const, words })),
     );
     const ids = { requestId: bytesToHex(id), manifestDigest: bytesToHex(digest) };
-    return fc.record({ first: part, second: part }).map((parts) => ({ ...ids, deadlineMs, count, ...parts }));
+    const protocol = fc.constantFrom(null, ...PROTOCOL_NAMES);
+    return fc
+      .record({ first: part, second: part, protocol })
+      .map((rest) => ({ ...ids, deadlineMs, count, ...rest }));
   });
 
 describe('predict codec', () => {
@@ -62,6 +66,7 @@ describe('predict codec', () => {
       manifestDigest: '00'.repeat(32),
       count: 1,
       outputSize: 10,
+      protocol: null,
     };
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (noise) => {
@@ -101,6 +106,9 @@ describe('manifest', () => {
     expect(() => parseStrict(manifestSchema, wrong, 'The manifest')).toThrow(
       'The manifest is not valid at "labels": the model has 3 outputs.',
     );
+    const twice = { ...MANIFEST, protocols: ['fss', 'fss'] };
+    expect(() => parseStrict(manifestSchema, twice, 'The manifest')).toThrow(/"protocols": each counts once/);
+    expect(manifestSchema.safeParse({ ...MANIFEST, protocols: [] }).success).toBe(false);
     expect(() =>
       parseStrict(manifestSchema, { ...MANIFEST, name: 'top secret?' }, 'The manifest'),
     ).not.toThrow(/top secret/);

@@ -2,7 +2,7 @@
 import { cpus, loadavg } from 'node:os';
 import { type Prediction, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
-import { type LayerGraph, type Plan, predictCost, replicated } from '@trivet/mpc-core';
+import { type LayerGraph, type Plan, type Protocol, predictCost } from '@trivet/mpc-core';
 import {
   compileModelFile,
   MNIST_INPUT_RANGE,
@@ -10,7 +10,8 @@ import {
   TEST_IMAGES,
   toModelInputs,
 } from '@trivet/node';
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { createProtocols } from '@trivet/workers';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
 import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';
@@ -31,10 +32,12 @@ import { type ProcessMetrics, readProcessMetrics } from './worker-metrics.js';
 
 export interface BenchOptions {
   readonly model: string;
-  readonly protocol: 'replicated';
+  /** One after the other, each with what `settings` and, after the first, `furtherSettings` say. */
+  readonly protocols: readonly ProtocolName[];
   readonly rttMs: number;
   readonly quick: boolean;
   readonly settings: BenchSettings;
+  readonly furtherSettings: BenchSettings;
   readonly signal: AbortSignal;
   readonly onStage: (what: string) => void;
 }
@@ -58,7 +61,6 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   onStage('starting three workers');
   const serving = await startServing({
     compiled,
-    protocol: options.protocol,
     rttMs,
     signal,
     onCrash: ({ name, lastWords }) => {
@@ -66,10 +68,20 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
       crash.abort();
     },
   });
-  let protocol: ProtocolReport;
+  const protocols: { -readonly [Name in keyof BenchReport['protocols']]: BenchReport['protocols'][Name] } =
+    {};
   try {
     const both = AbortSignal.any([signal, crash.signal]);
-    protocol = await measureProtocol({ ...options, signal: both }, serving, compiled.plan, digits, plaintext);
+    for (const [index, name] of options.protocols.entries()) {
+      await serving.serve(name);
+      const run: ProtocolRun = {
+        protocol: knownProtocol(name),
+        settings: index === 0 ? settings : options.furtherSettings,
+        signal: both,
+        onStage: (what) => onStage(`${name}: ${what}`),
+      };
+      protocols[name] = await measureProtocol(run, serving, compiled.plan, digits, plaintext);
+    }
   } catch (error) {
     throw crashed ?? error;
   } finally {
@@ -90,7 +102,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     rttMs,
     relayRoundTripMs: serving.relayRoundTripMs,
     plaintext: plaintext.report(),
-    protocols: { [options.protocol]: protocol } as BenchReport['protocols'],
+    protocols,
   };
 }
 
@@ -138,14 +150,24 @@ async function startPlaintext(graph: LayerGraph, digits: Digits, settings: Bench
   };
 }
 
+interface ProtocolRun extends Pick<BenchOptions, 'settings' | 'signal' | 'onStage'> {
+  readonly protocol: Protocol;
+}
+
+function knownProtocol(name: ProtocolName): Protocol {
+  const protocol = createProtocols()[name];
+  if (protocol === undefined) throw new TrivetError('INVALID_ARGUMENT', `No worker knows ${name}.`);
+  return protocol;
+}
+
 async function measureProtocol(
-  options: BenchOptions,
+  run: ProtocolRun,
   serving: ServingCluster,
   plan: Plan,
   digits: Digits,
   { model: plaintext }: { readonly model: PlaintextModel },
 ): Promise<ProtocolReport> {
-  const { settings, signal, onStage } = options;
+  const { settings, signal, onStage } = run;
   const { cluster, metricsUrls } = serving;
   const { workers, clusterId, ownerKey } = cluster;
   const metrics = () =>
@@ -190,7 +212,7 @@ async function measureProtocol(
     const { report: single, meshBytes } = await batch(1, settings.single, (prediction) =>
       recorder.add(prediction),
     );
-    assertDeclared(recorder, plan, options.protocol);
+    assertDeclared(recorder, plan, run.protocol);
     const batches: BatchReport[] = [{ ...single }];
     for (const { digits: count, budget } of settings.batches) {
       onStage(`${count} digits in one request`);
@@ -313,8 +335,8 @@ async function checkAnswer(
   }
 }
 
-function assertDeclared(recorder: StepRecorder, plan: Plan, protocol: BenchOptions['protocol']): void {
-  const declared = predictCost(plan, { replicated: replicated() }[protocol], 1);
+function assertDeclared(recorder: StepRecorder, plan: Plan, protocol: Protocol): void {
+  const declared = predictCost(plan, protocol, 1);
   const counted = recorder.steps();
   for (const [index, step] of declared.steps.entries()) {
     const found = counted[index];

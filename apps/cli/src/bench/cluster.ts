@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ModelOwner } from '@trivet/client';
+import { ModelOwner, type ShareRequest } from '@trivet/client';
 import type { CompiledModel } from '@trivet/mpc-core';
 import type { WorkerExit } from '@trivet/node';
 import {
@@ -12,7 +12,7 @@ import {
   MNIST_PREPROCESSING,
   startLocalCluster,
 } from '@trivet/node';
-import type { Cluster } from '@trivet/shared-types';
+import type { Cluster, ProtocolName } from '@trivet/shared-types';
 import { createCluster, DEFAULT_WORKERS } from '@trivet/workers';
 import type { Relay, Route } from './relay/relay.js';
 import { measureRoundTrip, startRelayProcess } from './relay/start-relay.js';
@@ -21,7 +21,6 @@ export const MODEL_NAME = 'bench';
 
 export interface ServingOptions {
   readonly compiled: CompiledModel;
-  readonly protocol: 'replicated';
   /** Round-trip time between any two of the four; 0: no relay. */
   readonly rttMs: number;
   readonly signal: AbortSignal;
@@ -36,6 +35,8 @@ export interface ServingCluster {
   readonly metricsUrls: readonly [string, string, string];
   /** Measured through the relay; null without one. */
   readonly relayRoundTripMs: number | null;
+  /** Has the model served with another protocol from here on. */
+  serve(protocol: ProtocolName): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,10 +60,17 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
       relayRoundTripMs = await measureRoundTrip(ports.echo);
     }
     local = await startLocalCluster({ directory, signal, onCrash });
-    await shareAndServe(local, options);
+    const started = local;
+    const asOwner = (work: (owner: ModelOwner) => Promise<unknown>) => withOwnerOf(started, signal, work);
+    await asOwner(async (owner) => {
+      await owner.share(shareRequest(options.compiled), { signal });
+      await owner.startServing(MODEL_NAME, { signal });
+    });
     const url = (index: 0 | 1 | 2) => `http://127.0.0.1:${ports.client[index].targetPort}`;
     const { cluster, workers: processes } = local;
-    return { cluster, processes, metricsUrls: [url(0), url(1), url(2)], relayRoundTripMs, stop };
+    const serve = (protocol: ProtocolName) =>
+      asOwner((owner) => owner.startServing(MODEL_NAME, { protocol, signal }));
+    return { cluster, processes, metricsUrls: [url(0), url(1), url(2)], relayRoundTripMs, serve, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -94,26 +102,25 @@ function workersOn({ client, mesh }: { client: Routes; mesh: Routes }, relayed: 
   return [worker(0), worker(1), worker(2)] as const;
 }
 
-async function shareAndServe(
+function shareRequest(compiled: CompiledModel): ShareRequest {
+  return {
+    name: MODEL_NAME,
+    compiled,
+    preprocessing: MNIST_PREPROCESSING,
+    inputRange: MNIST_INPUT_RANGE,
+    labels: null,
+  };
+}
+
+async function withOwnerOf(
   { cluster, ownerSecretKey }: LocalCluster,
-  options: ServingOptions,
+  signal: AbortSignal,
+  work: (owner: ModelOwner) => Promise<unknown>,
 ): Promise<void> {
-  const { compiled, protocol, signal } = options;
   const { workers, clusterId } = cluster;
   const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey, signal });
   try {
-    await owner.share(
-      {
-        name: MODEL_NAME,
-        compiled,
-        protocol,
-        preprocessing: MNIST_PREPROCESSING,
-        inputRange: MNIST_INPUT_RANGE,
-        labels: null,
-      },
-      { signal },
-    );
-    await owner.startServing(MODEL_NAME, { signal });
+    await work(owner);
   } finally {
     owner.close();
   }

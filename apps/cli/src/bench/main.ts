@@ -1,20 +1,22 @@
 #!/usr/bin/env node
 /** Entry point of `pnpm bench`. */
 import { writeFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
-import { wholeNumber } from '../commands/options.js';
+import type { ProtocolName } from '@trivet/shared-types';
+import { createProtocols } from '@trivet/workers';
+import { Command } from 'commander';
+import { protocolNames, wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
 import { bench } from './bench.js';
 import { defaultModel } from './default-model.js';
 import { quickReport } from './report.js';
-import { FULL, QUICK, SOAK_POINTS } from './settings.js';
+import { FULL, QUICK, QUICK_FURTHER, SOAK_POINTS } from './settings.js';
 import { formatReport } from './table.js';
 
 interface Options {
   readonly model: string;
-  readonly protocol: 'replicated';
+  readonly protocol: readonly ProtocolName[];
   readonly rtt: number;
   readonly quick?: true;
   readonly soak?: true;
@@ -28,8 +30,11 @@ const program = new Command('bench')
       'docs/benchmarks.md says what each figure means. Close other programs first: two cores are soon busy.',
   )
   .option('--model <file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model', defaultModel())
-  .addOption(
-    new Option('--protocol <name>', 'how the workers compute').choices(['replicated']).default('replicated'),
+  .option(
+    '--protocol <names>',
+    'how the workers compute: one or more, with commas in between, one after the other',
+    protocolNames,
+    Object.keys(createProtocols()) as ProtocolName[],
   )
   .option(
     '--rtt <ms>',
@@ -48,10 +53,11 @@ const program = new Command('bench')
       const base = options.quick ? QUICK : FULL;
       const report = await bench({
         model: options.model,
-        protocol: options.protocol,
+        protocols: options.protocol,
         rttMs: options.rtt,
         quick: options.quick ?? false,
         settings: { ...base, soak: options.soak ? SOAK_POINTS : [] },
+        furtherSettings: options.quick ? QUICK_FURTHER : FULL,
         signal,
         onStage: (what) => console.error(`bench: ${what} …`),
       });

@@ -1,4 +1,5 @@
 /** What a bench run found. Times are milliseconds, sizes bytes; triples are the workers in order. */
+import type { ProtocolName } from '@trivet/shared-types';
 import type { Summary } from './statistics.js';
 
 export type PerWorker<T> = readonly [T, T, T];
@@ -101,7 +102,8 @@ export interface BenchReport {
   readonly relayRoundTripMs: number | null;
   /** TensorFlow.js, WASM backend: half of the samples before the workers start, half after they have stopped. */
   readonly plaintext: { readonly single: Summary; readonly batch100: Summary };
-  readonly protocols: { readonly replicated: ProtocolReport };
+  /** Those that were measured. */
+  readonly protocols: { readonly [Name in ProtocolName]?: ProtocolReport };
 }
 
 /** The one line of `--quick --json`. */
@@ -144,7 +146,7 @@ export function quickReport({ plaintext, protocols, rttMs }: BenchReport): Quick
   return {
     plaintext: { p50_ms: milliseconds(plaintext.single.p50) },
     protocols: Object.fromEntries(entries),
-    upload_bytes: sum(protocols.replicated.uploadBytes),
+    upload_bytes: sum(Object.values(protocols)[0]!.uploadBytes),
     rtt_ms: rttMs,
   };
 }

@@ -43,6 +43,15 @@ export const QUICK: BenchSettings = {
   soak: [],
 };
 
+/** Each protocol after the first of a quick run: the figures of its line, in about 6 s. */
+export const QUICK_FURTHER: BenchSettings = {
+  ...QUICK,
+  warmUpMs: 1500,
+  single: budget(300, 1500, 5, 3000),
+  batches: [{ digits: 100, budget: budget(0, 1000, 3, 100) }],
+  loads: [{ clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1500 }],
+};
+
 export const FULL: BenchSettings = {
   warmUpMs: 15_000,
   plaintextSingle: budget(1000, 3000, 100, 20_000),

@@ -1,6 +1,7 @@
 /** Options that several commands have, and how their values are read. */
 
 import { DEFAULT_CLUSTER_DIRECTORY } from '@trivet/node';
+import { PROTOCOL_NAMES, type ProtocolName, protocolNameSchema } from '@trivet/shared-types';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export interface ClusterOption {
@@ -9,6 +10,10 @@ export interface ClusterOption {
 
 export interface JsonOption {
   readonly json?: true;
+}
+
+export interface ProtocolOption {
+  readonly protocol?: ProtocolName;
 }
 
 export interface TimeoutOption {
@@ -30,6 +35,21 @@ export function addJsonOption(command: Command): Command {
 
 export function addTimeoutOption(command: Command, seconds: number): Command {
   return command.option('--timeout <seconds>', 'give up after so long', positiveNumber, seconds);
+}
+
+export function addProtocolOption(command: Command, description: string): Command {
+  return command.addOption(new Option('--protocol <name>', description).choices(PROTOCOL_NAMES));
+}
+
+/** Names with commas in between, each once. */
+export function protocolNames(text: string): ProtocolName[] {
+  const names = text.split(',').map((part) => {
+    const name = protocolNameSchema.safeParse(part.trim());
+    if (!name.success) throw new InvalidArgumentError(`The protocols are ${PROTOCOL_NAMES.join(', ')}.`);
+    return name.data;
+  });
+  if (new Set(names).size !== names.length) throw new InvalidArgumentError('Name each protocol once.');
+  return names;
 }
 
 /** A whole number from `least` to `most`. */

@@ -8,15 +8,17 @@ import { createProgress } from '../terminal/progress.js';
 import {
   addClusterOption,
   addJsonOption,
+  addProtocolOption,
   addTimeoutOption,
   type ClusterOption,
   examples,
   type JsonOption,
+  type ProtocolOption,
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
 
-interface PredictCommandOptions extends ClusterOption, JsonOption, TimeoutOption {
+interface PredictCommandOptions extends ClusterOption, JsonOption, ProtocolOption, TimeoutOption {
   readonly mnist?: readonly number[];
   readonly index?: number;
   readonly count: number;
@@ -39,6 +41,7 @@ export function predictCommand(): Command {
       'after',
       examples('trivet predict mnist --mnist 7', 'trivet predict mnist --index 0 --count 3 --json'),
     );
+  addProtocolOption(command, 'how the workers compute; the one that the model is served with unless told');
   addTimeoutOption(addJsonOption(addClusterOption(command)), 60);
   return command.action((name: string, options: PredictCommandOptions) =>
     interruptible((signal) => predict(name, options, signal)),
@@ -62,6 +65,7 @@ async function predict(name: string, options: PredictCommandOptions, signal: Abo
     const prediction = await client.predict(name, toModelInputs(mnist, indices, divideBy), {
       signal,
       timeoutMs: options.timeout * 1000,
+      protocol: options.protocol ?? null,
       retry: { attempts: options.retries + 1 },
       onProgress: (done, total) => progress.update(done, total),
     });
@@ -90,7 +94,8 @@ function sentences(prediction: Prediction, labels: readonly number[]): string[] 
 }
 
 function toJson(prediction: Prediction, indices: readonly number[], labels: readonly number[]) {
-  const { logits, probabilities, classes, count, model, version, timings, compute, workers } = prediction;
+  const { logits, probabilities, classes, count, model, version, protocol } = prediction;
+  const { timings, compute, workers } = prediction;
   const width = logits.length / count;
   const row = (values: Float64Array, position: number) => [
     ...values.subarray(position * width, (position + 1) * width),
@@ -98,6 +103,7 @@ function toJson(prediction: Prediction, indices: readonly number[], labels: read
   return {
     model,
     version,
+    protocol,
     images: indices.map((index, position) => ({
       index,
       label: labels[position],

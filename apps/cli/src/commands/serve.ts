@@ -4,15 +4,17 @@ import { Command } from 'commander';
 import { interruptible } from '../interrupt.js';
 import {
   addClusterOption,
+  addProtocolOption,
   addTimeoutOption,
   type ClusterOption,
   examples,
+  type ProtocolOption,
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
 import { withOwner } from './owner.js';
 
-interface ServeCommandOptions extends ClusterOption, TimeoutOption {
+interface ServeCommandOptions extends ClusterOption, ProtocolOption, TimeoutOption {
   readonly numRequests?: number;
   readonly detach?: true;
 }
@@ -29,15 +31,24 @@ export function serveCommand(): Command {
     .option('--detach', 'return at once and leave the workers serving; end it with `trivet stop`')
     .addHelpText(
       'after',
-      examples('trivet serve mnist', 'trivet serve mnist --num-requests 3', 'trivet serve mnist --detach'),
+      examples(
+        'trivet serve mnist',
+        'trivet serve mnist --num-requests 3',
+        'trivet serve mnist --detach --protocol fss',
+      ),
     );
+  addProtocolOption(
+    command,
+    'how the workers compute, where a request names no protocol; the first that the model allows unless told',
+  );
   addTimeoutOption(addClusterOption(command), 30);
   return command.action((name: string, options: ServeCommandOptions) =>
     interruptible((signal) =>
       withOwner(options.cluster, { signal, timeoutMs: options.timeout * 1000 }, async (owner) => {
         const requestLimit = options.numRequests ?? null;
+        const protocol = options.protocol ?? null;
         if (options.detach) {
-          await owner.startServing(name, { requestLimit, signal });
+          await owner.startServing(name, { requestLimit, protocol, signal });
           console.log(`Model "${name}" is being served; end it with \`trivet stop ${name}\`.`);
           return;
         }
@@ -47,7 +58,7 @@ export function serveCommand(): Command {
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
         owner.onStatus(reportLosses());
-        await owner.serve(name, { requestLimit, onStarted, onServed, signal });
+        await owner.serve(name, { requestLimit, protocol, onStarted, onServed, signal });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),

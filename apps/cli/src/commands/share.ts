@@ -1,6 +1,7 @@
 /** `trivet share`: compiles a trained model and shares it among the three workers. */
 
 import { compileModelFile, MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '@trivet/node';
+import { PROTOCOL_NAMES, type ProtocolName } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
 import { createProgress } from '../terminal/progress.js';
@@ -11,6 +12,7 @@ import {
   type ClusterOption,
   examples,
   type JsonOption,
+  protocolNames,
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
@@ -21,7 +23,7 @@ interface ShareCommandOptions extends ClusterOption, JsonOption, TimeoutOption {
   readonly name: string;
   readonly modelVersion?: number;
   readonly preprocess: 'mnist' | 'none';
-  readonly protocol: 'replicated';
+  readonly protocol: readonly ProtocolName[];
 }
 
 export function shareCommand(): Command {
@@ -38,10 +40,11 @@ export function shareCommand(): Command {
         .choices(['mnist', 'none'])
         .default('mnist'),
     )
-    .addOption(
-      new Option('--protocol <name>', 'how the workers compute')
-        .choices(['replicated'])
-        .default('replicated'),
+    .option(
+      '--protocol <names>',
+      'the protocols that may run it, with commas in between; `trivet serve` uses the first unless told',
+      protocolNames,
+      [...PROTOCOL_NAMES],
     )
     .addHelpText(
       'after',
@@ -68,7 +71,7 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
         preprocessing: isMnist ? MNIST_PREPROCESSING : null,
         inputRange: MNIST_INPUT_RANGE,
         labels: isMnist ? [...MNIST_CLASSES] : null,
-        protocol: options.protocol,
+        protocols: options.protocol,
       },
       { signal, timeoutMs, onProgress: (done, total) => progress.update(done, total) },
     ),

@@ -10,8 +10,8 @@ export function statusJson(views: Triple<WorkerView>) {
       const { models: _, ...rest } = status ?? { models: [] };
       return { index, name, url, reachable, problem, ...(reachable ? { status: rest } : {}) };
     }),
-    models: modelRows(views).map(([name, version, digest, states, served, limit]) => {
-      return { name, version, digest, states, served, requestLimit: limit };
+    models: modelRows(views).map(([name, version, digest, states, protocol, served, limit]) => {
+      return { name, version, digest, states, protocol, served, requestLimit: limit };
     }),
   };
 }
@@ -38,19 +38,21 @@ export function statusText(views: Triple<WorkerView>): string {
     }),
   );
   const problems = views.flatMap((view) => (view.problem === null ? [] : [view.problem]));
-  const rows = modelRows(views).map(([name, version, digest, states, served, limit]) => {
+  const rows = modelRows(views).map(([name, version, digest, states, protocol, served, limit]) => {
     const state = new Set(states).size === 1 && states.length === 3 ? states[0]! : states.join('/');
     return [
       name,
       version,
       digest.slice(0, 12),
       state,
+      protocol,
       limit === null ? `${served}` : `${served} of ${limit}`,
     ];
   });
   const sections = [workers];
   if (problems.length > 0) sections.push(problems.join('\n'));
-  if (rows.length > 0) sections.push(formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'SERVED'], rows));
+  if (rows.length > 0)
+    sections.push(formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'PROTOCOL', 'SERVED'], rows));
   else if (problems.length === 0) sections.push('No model is shared. `trivet share` shares one.');
   return sections.join('\n\n');
 }
@@ -64,6 +66,7 @@ type ModelRow = [
   version: number,
   digest: string,
   states: string[],
+  protocol: string,
   served: number,
   limit: number | null,
 ];
@@ -79,7 +82,15 @@ function modelRows(views: Triple<WorkerView>): ModelRow[] {
       const states = same.map((model) => model.state);
       const served = Math.max(...same.map((model) => model.served));
       return [
-        [manifest.name, manifest.version, digest, states, served, same[0].requestLimit] satisfies ModelRow,
+        [
+          manifest.name,
+          manifest.version,
+          digest,
+          states,
+          same[0].protocol,
+          served,
+          same[0].requestLimit,
+        ] satisfies ModelRow,
       ];
     } catch {
       return [];

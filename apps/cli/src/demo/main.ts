@@ -59,7 +59,6 @@ async function shareModel(cluster: LocalCluster, signal: AbortSignal): Promise<v
           preprocessing: MNIST_PREPROCESSING,
           inputRange: MNIST_INPUT_RANGE,
           labels: [...MNIST_CLASSES],
-          protocol: 'replicated',
         },
         { signal },
       );

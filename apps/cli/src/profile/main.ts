@@ -11,13 +11,13 @@ import { Command } from 'commander';
 import { MODEL_NAME, type ServingCluster, startServing } from '../bench/cluster.js';
 import { defaultModel } from '../bench/default-model.js';
 import { runLoad } from '../bench/load/start-load.js';
-import { wholeNumber } from '../commands/options.js';
+import { addProtocolOption, type ProtocolOption, wholeNumber } from '../commands/options.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
 import { formatTable } from '../terminal/table.js';
 import { analyseProfile, type ProfileTimes } from './categories.js';
 
-interface Options {
+interface Options extends ProtocolOption {
   readonly model: string;
   readonly clients: number;
   readonly requestSize: number;
@@ -130,36 +130,37 @@ const program = new Command('profile')
   .option('--seconds <number>', 'length of the recording', wholeNumber(1, 120), 8)
   .option('--functions <number>', 'functions to print for each process', wholeNumber(0, 200), 15)
   .option('--out <directory>', 'keep the .cpuprofile files there, for the developer tools of a browser')
-  .exitOverride()
-  .action((options: Options) =>
-    interruptible(async (signal) => {
-      const kept = options.out === undefined ? undefined : resolve(options.out);
-      if (kept !== undefined) await mkdir(kept, { recursive: true });
-      const directory = kept ?? (await mkdtemp(join(tmpdir(), 'trivet-profile-')));
-      process.env.TRIVET_PROFILE_DIRECTORY = directory;
-      process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${pathToFileURL(HOOK.pathname)}`;
-      const { compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE);
-      const serving = await startServing({
-        compiled,
-        protocol: 'replicated',
-        rttMs: 0,
-        signal,
-        onCrash: ({ name, lastWords }) => console.error(`Worker ${name} ended: ${lastWords}`),
-      });
-      try {
-        console.error(`profile: ${options.clients} clients, ${options.requestSize} digits a request …`);
-        const { profiles, digits, perSecond } = await record(options, serving, directory, signal);
-        console.log(
-          `${digits} digits, ${perSecond.toFixed(0)} a second while profiling (the profiler slows them).\n`,
-        );
-        const names = [...serving.cluster.workers.map(({ name }) => name), 'clients'];
-        printProfiles(names, profiles, digits, options.functions);
-        if (kept !== undefined) console.log(`\nThe profiles are in ${kept}.`);
-      } finally {
-        await serving.stop();
-        if (kept === undefined) await rm(directory, { recursive: true, force: true });
-      }
-    }),
-  );
+  .exitOverride();
+
+addProtocolOption(program, 'how the workers compute; replicated unless told').action((options: Options) =>
+  interruptible(async (signal) => {
+    const kept = options.out === undefined ? undefined : resolve(options.out);
+    if (kept !== undefined) await mkdir(kept, { recursive: true });
+    const directory = kept ?? (await mkdtemp(join(tmpdir(), 'trivet-profile-')));
+    process.env.TRIVET_PROFILE_DIRECTORY = directory;
+    process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${pathToFileURL(HOOK.pathname)}`;
+    const { compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE);
+    const serving = await startServing({
+      compiled,
+      rttMs: 0,
+      signal,
+      onCrash: ({ name, lastWords }) => console.error(`Worker ${name} ended: ${lastWords}`),
+    });
+    try {
+      if (options.protocol !== undefined) await serving.serve(options.protocol);
+      console.error(`profile: ${options.clients} clients, ${options.requestSize} digits a request …`);
+      const { profiles, digits, perSecond } = await record(options, serving, directory, signal);
+      console.log(
+        `${digits} digits, ${perSecond.toFixed(0)} a second while profiling (the profiler slows them).\n`,
+      );
+      const names = [...serving.cluster.workers.map(({ name }) => name), 'clients'];
+      printProfiles(names, profiles, digits, options.functions);
+      if (kept !== undefined) console.log(`\nThe profiles are in ${kept}.`);
+    } finally {
+      await serving.stop();
+      if (kept === undefined) await rm(directory, { recursive: true, force: true });
+    }
+  }),
+);
 
 process.exitCode = await runProgram(program, process.argv.slice(2));

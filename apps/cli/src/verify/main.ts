@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { TEST_IMAGES } from '@trivet/node';
 /** Entry point of `pnpm verify`. */
+import { PROTOCOL_NAMES, type ProtocolName } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
@@ -14,7 +15,7 @@ interface Options {
   readonly model: string;
   readonly count: number;
   readonly batch: number;
-  readonly protocol: 'replicated';
+  readonly protocol: ProtocolName;
   readonly json?: true;
 }
 
@@ -27,7 +28,7 @@ const program = new Command('verify')
   .option('--count <number>', 'the first so many test images', wholeNumber(1, TEST_IMAGES), TEST_IMAGES)
   .option('--batch <number>', 'images per request', wholeNumber(1, 1000), 100)
   .addOption(
-    new Option('--protocol <name>', 'how the workers compute').choices(['replicated']).default('replicated'),
+    new Option('--protocol <name>', 'how the workers compute').choices(PROTOCOL_NAMES).default('replicated'),
   )
   .option('--json', 'print nothing but the JSON line on standard output')
   .addHelpText(

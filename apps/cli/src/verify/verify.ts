@@ -14,14 +14,14 @@ import {
   TEST_IMAGES,
   toModelInputs,
 } from '@trivet/node';
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { compareLogits, type VerifyReport } from './report.js';
 
 export interface VerifyOptions {
   readonly model: string;
   /** The first so many test images. */
   readonly count: number;
-  readonly protocol: 'replicated';
+  readonly protocol: ProtocolName;
   /** Images per request. */
   readonly batch: number;
   readonly signal: AbortSignal;
@@ -72,11 +72,10 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
           preprocessing: MNIST_PREPROCESSING,
           inputRange: MNIST_INPUT_RANGE,
           labels: classes === MNIST_CLASSES.length ? [...MNIST_CLASSES] : null,
-          protocol: options.protocol,
         },
         { signal },
       );
-      await owner.startServing(MODEL_NAME, { signal });
+      await owner.startServing(MODEL_NAME, { protocol: options.protocol, signal });
     } finally {
       owner.close();
     }

@@ -31,21 +31,22 @@ beforeAll(async () => {
   const stages: string[] = [];
   report = await bench({
     model,
-    protocol: 'replicated',
+    protocols: ['replicated'],
     rttMs: RTT_MS,
     quick: true,
     settings: SETTINGS,
+    furtherSettings: SETTINGS,
     signal: AbortSignal.timeout(100_000),
     onStage: (what) => stages.push(what),
   });
-  expect(stages).toContain('one digit at a time');
+  expect(stages).toContain('replicated: one digit at a time');
 }, 120_000);
 
 afterAll(() => directory.remove());
 
 describe('bench', () => {
   it('times real requests: none is faster than its round trip', () => {
-    const { replicated } = report.protocols;
+    const replicated = report.protocols.replicated!;
     expect(report.relayRoundTripMs).toBeGreaterThanOrEqual(RTT_MS);
     expect(replicated.single.request.samples).toBe(3);
     expect(replicated.single.request.min).toBeGreaterThan(RTT_MS);
@@ -56,7 +57,7 @@ describe('bench', () => {
   });
 
   it('counts what the workers and the client count', () => {
-    const { replicated } = report.protocols;
+    const replicated = report.protocols.replicated!;
     // One dense layer: no rounds, and the reply is added up by the client.
     expect(replicated.rounds).toBe(0);
     expect(replicated.bytesSent).toEqual([0, 0, 0]);
@@ -78,7 +79,7 @@ describe('bench', () => {
   });
 
   it('makes the quick line', () => {
-    const { replicated } = report.protocols;
+    const replicated = report.protocols.replicated!;
     expect(quickReport(report)).toEqual({
       plaintext: { p50_ms: expect.closeTo(report.plaintext.single.p50, 2) },
       protocols: {

@@ -73,6 +73,8 @@ describe('the model to ask', () => {
     takesDigits: true,
     served: 0,
     requestLimit: null,
+    protocol: 'replicated',
+    protocols: ['replicated'],
     ...more,
   });
 

@@ -124,9 +124,10 @@ export class ClientConnection {
       [
         EVENTS.serve,
         owner(async (payload) => {
-          const { model, requestLimit } = parseStrict(serveSchema, payload, 'The request to serve');
+          const request = parseStrict(serveSchema, payload, 'The request to serve');
+          const { model, requestLimit, protocol } = request;
           this.#served.add(models.byName(model).digest);
-          await serving.serve(model, requestLimit);
+          await serving.serve(model, requestLimit, protocol);
           return {};
         }),
       ],

@@ -4,10 +4,10 @@
  *
  * | payload  | fields                                                                       |
  * | -------- | ---------------------------------------------------------------------------- |
- * | arrived  | request id 16, manifest digest 32, count u32, deadline in ms u32             |
+ * | arrived  | request id 16, manifest digest 32, count u32, deadline in ms u32, protocol u8 |
  * | reject   | request id 16, error                                                         |
  * | withdraw | request id 16, error                                                         |
- * | propose  | id of the followers' link 8, manifest digest 32, request ids 16 each         |
+ * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, request ids 16 each |
  * | served   | manifest digest 32, served u48                                               |
  * | abort    | error: u8 code, UTF-8 sentence                                               |
  */
@@ -15,7 +15,10 @@ import {
   clusterIdSchema,
   ERROR_CODES,
   hexSchema,
+  type ProtocolName,
   parseJson,
+  protocolFromByte,
+  protocolToByte,
   TrivetError,
   workerNameSchema,
 } from '@trivet/shared-types';
@@ -61,25 +64,31 @@ export interface Arrived {
   readonly requestId: string;
   readonly digest: string;
   readonly count: number;
+  /** The one that the client named; null: none. */
+  readonly protocol: ProtocolName | null;
   readonly deadlineMs: number;
 }
 
+const ARRIVED_BYTES = ID_BYTES + DIGEST_BYTES + 9;
+
 export function encodeArrived(message: Arrived): Uint8Array {
-  const payload = Buffer.allocUnsafe(ID_BYTES + DIGEST_BYTES + 8);
+  const payload = Buffer.allocUnsafe(ARRIVED_BYTES);
   payload.write(message.requestId, 0, 'hex');
   payload.write(message.digest, ID_BYTES, 'hex');
   payload.writeUInt32LE(message.count, ID_BYTES + DIGEST_BYTES);
   payload.writeUInt32LE(message.deadlineMs, ID_BYTES + DIGEST_BYTES + 4);
+  payload[ARRIVED_BYTES - 1] = protocolToByte(message.protocol);
   return payload;
 }
 
 export function decodeArrived(payload: Uint8Array): Arrived {
-  const buffer = exactly(payload, ID_BYTES + DIGEST_BYTES + 8);
+  const buffer = exactly(payload, ARRIVED_BYTES);
   return {
     requestId: buffer.toString('hex', 0, ID_BYTES),
     digest: buffer.toString('hex', ID_BYTES, ID_BYTES + DIGEST_BYTES),
     count: buffer.readUInt32LE(ID_BYTES + DIGEST_BYTES),
     deadlineMs: buffer.readUInt32LE(ID_BYTES + DIGEST_BYTES + 4),
+    protocol: protocolFromByte(buffer[ARRIVED_BYTES - 1]!),
   };
 }
 
@@ -99,25 +108,32 @@ export function decodeRefusal(payload: Uint8Array, from: string): { requestId: s
 export interface Proposal {
   readonly link: string;
   readonly digest: string;
+  readonly protocol: ProtocolName;
   readonly requestIds: readonly string[];
 }
 
 export function encodeProposal(proposal: Proposal): Uint8Array {
-  return Buffer.from(proposal.link + proposal.digest + proposal.requestIds.join(''), 'hex');
+  const { link, digest, protocol, requestIds } = proposal;
+  const byte = protocolToByte(protocol).toString(16).padStart(2, '0');
+  return Buffer.from(link + digest + byte + requestIds.join(''), 'hex');
 }
 
 export function decodeProposal(payload: Uint8Array): Proposal {
-  const start = LINK_ID_BYTES + DIGEST_BYTES;
+  const digestEnd = LINK_ID_BYTES + DIGEST_BYTES;
+  const start = digestEnd + 1;
   const count = (payload.length - start) / ID_BYTES;
   if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
   const buffer = asBuffer(payload);
+  const protocol = protocolFromByte(buffer[digestEnd]!);
+  if (protocol === null) throw malformed();
   const requestIds: string[] = [];
   for (let at = start; at < buffer.length; at += ID_BYTES)
     requestIds.push(buffer.toString('hex', at, at + ID_BYTES));
   if (new Set(requestIds).size !== count) throw malformed();
   return {
     link: buffer.toString('hex', 0, LINK_ID_BYTES),
-    digest: buffer.toString('hex', LINK_ID_BYTES, start),
+    digest: buffer.toString('hex', LINK_ID_BYTES, digestEnd),
+    protocol,
     requestIds,
   };
 }

@@ -1,8 +1,8 @@
 /**
  * The leader's queue of batches, after TensorFlow Serving's BasicBatchScheduler: requests fill the newest batch of
- * their model until it is full, then open another one.
+ * their model and protocol until it is full, then open another one.
  */
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 
 export interface BatchLimits {
   readonly maxBatchSize: number;
@@ -11,14 +11,16 @@ export interface BatchLimits {
 }
 
 export interface Batchable {
-  /** Requests of different models never share a batch. */
+  /** Requests of different models, or protocols, never share a batch. */
   readonly digest: string;
+  readonly protocol: ProtocolName;
   /** Images. */
   readonly count: number;
 }
 
 export interface Batch<Item extends Batchable> {
   readonly digest: string;
+  readonly protocol: ProtocolName;
   readonly items: Item[];
   images: number;
   /** When its first request came, by the caller's clock in milliseconds. */
@@ -44,7 +46,9 @@ export class BatchQueue<Item extends Batchable> {
   /** @throws TrivetError RESOURCE_EXHAUSTED when a further batch would be one too many */
   add(item: Item, now: number): void {
     const { maxBatchSize, maxEnqueuedBatches } = this.limits;
-    const open = this.#batches.findLast((batch) => batch.digest === item.digest);
+    const open = this.#batches.findLast(
+      (batch) => batch.digest === item.digest && batch.protocol === item.protocol,
+    );
     if (open !== undefined && open.images + item.count <= maxBatchSize) {
       open.items.push(item);
       open.images += item.count;
@@ -57,7 +61,8 @@ export class BatchQueue<Item extends Batchable> {
         this.worker,
       );
     }
-    this.#batches.push({ digest: item.digest, items: [item], images: item.count, openedAt: now });
+    const { digest, protocol, count } = item;
+    this.#batches.push({ digest, protocol, items: [item], images: count, openedAt: now });
   }
 
   /** Takes a request out; whether it was there. */

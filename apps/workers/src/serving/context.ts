@@ -8,11 +8,13 @@ import type { Logger } from '../observe/logger.js';
 import type { Metrics } from '../observe/metrics.js';
 import type { Model, Models } from './models.js';
 import type { Peers } from './peers.js';
+import type { ProtocolTable } from './protocols.js';
 import type { OpenRequest, RequestTable } from './request-table.js';
 
 export interface ServingContext {
   readonly self: Peer;
   readonly party: Party;
+  readonly protocols: ProtocolTable;
   readonly models: Models;
   readonly table: RequestTable;
   readonly sessions: Sessions;

@@ -5,7 +5,7 @@
  * has it: a batch that crosses the news on its way still runs, for the sake of the others in it.
  */
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { encodeFrame, FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import {
@@ -42,8 +42,8 @@ export class Follower implements Role {
   }
 
   admitted(request: OpenRequest): void {
-    const { id, model, count, deadlineMs } = request;
-    const payload = encodeArrived({ requestId: id, digest: model.digest, count, deadlineMs });
+    const { id, model, count, protocol, deadlineMs } = request;
+    const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });
     this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
   }
 
@@ -112,7 +112,10 @@ export class Follower implements Role {
       const fits =
         model !== undefined &&
         held.length === proposal.requestIds.length &&
-        held.every((request) => request.model === model);
+        held.every(
+          (request) =>
+            request.model === model && (request.protocol ?? proposal.protocol) === proposal.protocol,
+        );
       if (!fits) {
         throw new TrivetError('ABORTED', `${self.name} does not hold every request of the batch.`, self.name);
       }
@@ -120,12 +123,17 @@ export class Follower implements Role {
       this.#decline([leader, third], key, session, held, error as TrivetError);
       return;
     }
-    void this.#finish(leader, session, held);
+    void this.#finish(leader, session, held, proposal.protocol);
   }
 
-  async #finish(leader: Link, session: Session, requests: readonly OpenRequest[]): Promise<void> {
+  async #finish(
+    leader: Link,
+    session: Session,
+    requests: readonly OpenRequest[],
+    protocol: ProtocolName,
+  ): Promise<void> {
     const model = requests[0]!.model;
-    const done = await runBatch(this.context, { session, model, requests });
+    const done = await runBatch(this.context, { session, model, protocol, requests });
     this.context.sessions.end(session);
     if (done) leader.send(FRAME_KINDS.done, undefined, session.key);
   }

@@ -4,7 +4,7 @@
  * model, number of images and timing: what any worker sees of its own requests.
  */
 import { randomBytes } from 'node:crypto';
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
@@ -17,13 +17,13 @@ import {
   encodeServed,
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
-import { type Batch, BatchQueue } from './batch-queue.js';
+import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
 import type { Model } from './models.js';
 import { LEADER, type Links } from './peers.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
-import { runBatch } from './run-batch.js';
+import { type BatchRun, runBatch } from './run-batch.js';
 import type { Reservation } from './serve-records.js';
 
 /** Bits of the three workers that hold a request. */
@@ -36,10 +36,18 @@ interface Gathering {
   readonly id: string;
   readonly digest: string;
   readonly count: number;
+  /** The one that the client named; null: none. */
+  readonly asked: ProtocolName | null;
   readonly expiresAt: number;
   holders: number;
   request: OpenRequest | null;
+  queued: Queued | null;
   running: boolean;
+}
+
+/** A request that all three hold, waiting for its batch. */
+interface Queued extends Batchable {
+  readonly gathering: Gathering;
 }
 
 interface RunningBatch {
@@ -57,7 +65,7 @@ export interface LeaderOptions {
 export class Leader implements Role {
   readonly #gatherings = new Map<string, Gathering>();
   readonly #refusals = new RecentRefusals();
-  readonly #queue: BatchQueue<Gathering>;
+  readonly #queue: BatchQueue<Queued>;
   readonly #running = new Map<SessionKey, RunningBatch>();
   readonly #bootNonce = randomBytes(8).toString('latin1');
   readonly #sweep: NodeJS.Timeout;
@@ -82,11 +90,13 @@ export class Leader implements Role {
   }
 
   admitted(request: OpenRequest): void {
-    const gathering = this.#gather(request.id, request.model.digest, request.count, request.deadlineMs);
+    const { id: requestId, model, count, protocol, deadlineMs } = request;
+    const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
+    const gathering = this.#gather(message);
     gathering.request = request;
     const refusal = this.#refusals.get(request.id);
     if (refusal !== undefined) this.#reject(gathering, refusal);
-    else this.#hold(gathering, LEADER, request.model.digest, request.count);
+    else this.#hold(gathering, LEADER, message);
   }
 
   refused(requestId: string, error: TrivetError): void {
@@ -137,7 +147,7 @@ export class Leader implements Role {
   }
 
   #arrived(link: Link, message: Arrived): void {
-    const { requestId, digest, count, deadlineMs } = message;
+    const { requestId } = message;
     const { self, table } = this.context;
     const refuse = (error: TrivetError) => link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
     const refusal = this.#refusals.get(requestId);
@@ -149,25 +159,26 @@ export class Leader implements Role {
       const message = `${self.name} holds as many requests as it may; try again later.`;
       refuse(new TrivetError('RESOURCE_EXHAUSTED', message, self.name));
     } else {
-      this.#hold(this.#gather(requestId, digest, count, deadlineMs), link.peer.index, digest, count);
+      this.#hold(this.#gather(message), link.peer.index, message);
     }
   }
 
-  #gather(id: string, digest: string, count: number, deadlineMs: number): Gathering {
+  #gather({ requestId: id, digest, count, protocol: asked, deadlineMs }: Arrived): Gathering {
     let gathering = this.#gatherings.get(id);
     if (gathering === undefined) {
       const expiresAt = performance.now() + deadlineMs + GRACE_MS;
-      gathering = { id, digest, count, expiresAt, holders: 0, request: null, running: false };
+      const empty = { holders: 0, request: null, queued: null, running: false };
+      gathering = { id, digest, count, asked, expiresAt, ...empty };
       this.#gatherings.set(id, gathering);
     }
     return gathering;
   }
 
   /** One more worker holds the request: what it holds must be what the others hold. */
-  #hold(gathering: Gathering, holder: number, digest: string, count: number): void {
+  #hold(gathering: Gathering, holder: number, { digest, count, protocol }: Arrived): void {
     gathering.holders |= 1 << holder;
     if (gathering.running) return;
-    if (gathering.digest !== digest || gathering.count !== count) {
+    if (gathering.digest !== digest || gathering.count !== count || gathering.asked !== protocol) {
       const message = 'The three workers were sent different requests under one id.';
       this.#reject(gathering, new TrivetError('INVALID_ARGUMENT', message, this.context.self.name));
       return;
@@ -176,8 +187,11 @@ export class Leader implements Role {
     try {
       const obstacle = this.context.peers.obstacle();
       if (obstacle !== null) throw obstacle;
-      gathering.request!.model.records.checkRoom(count, 0, this.context.self.name);
-      this.#queue.add(gathering, performance.now());
+      const { records } = gathering.request!.model;
+      records.checkRoom(count, 0, this.context.self.name);
+      // From here on it keeps its protocol, even if the model is served with another one meanwhile.
+      gathering.queued = { gathering, digest, count, protocol: protocol ?? records.protocol };
+      this.#queue.add(gathering.queued, performance.now());
     } catch (error) {
       this.#reject(gathering, error as TrivetError);
       return;
@@ -187,7 +201,7 @@ export class Leader implements Role {
 
   /** Ends a request that is in no batch, on all three workers. */
   #reject(gathering: Gathering, error: TrivetError): void {
-    this.#queue.remove(gathering);
+    if (gathering.queued !== null) this.#queue.remove(gathering.queued);
     this.#gatherings.delete(gathering.id);
     this.#refusals.add(gathering.id, error);
     const payload = encodeRefusal(gathering.id, error);
@@ -222,7 +236,7 @@ export class Leader implements Role {
     }
   }
 
-  #start(batch: Batch<Gathering>): void {
+  #start(batch: Batch<Queued>): void {
     const { peers, models, sessions, self } = this.context;
     const links = peers.both();
     const followersLink = peers.oppositeLink();
@@ -230,7 +244,7 @@ export class Leader implements Role {
     if (links === undefined || followersLink === undefined || model === undefined) {
       const error =
         peers.obstacle() ?? new TrivetError('NOT_FOUND', 'The model was replaced by a newer one.', self.name);
-      for (const gathering of batch.items) this.#reject(gathering, error);
+      for (const { gathering } of batch.items) this.#reject(gathering, error);
       return;
     }
     const { gatherings, images } = this.#withRoom(batch, model);
@@ -242,16 +256,17 @@ export class Leader implements Role {
     const running: RunningBatch = { session, done: 1 << LEADER, onDone: null };
     this.#running.set(key, running);
     const requestIds = gatherings.map((gathering) => gathering.id);
-    const proposal = encodeProposal({ link: followersLink, digest: batch.digest, requestIds });
+    const { digest, protocol } = batch;
+    const proposal = encodeProposal({ link: followersLink, digest, protocol, requestIds });
     for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
-    void this.#finish(running, model, requests, model.records.reserve(images));
+    void this.#finish(running, { session, model, protocol, requests }, model.records.reserve(images));
   }
 
   /** Those of a batch that the owner's limit leaves room for; the others are refused. */
-  #withRoom(batch: Batch<Gathering>, model: Model): { gatherings: Gathering[]; images: number } {
+  #withRoom(batch: Batch<Queued>, model: Model): { gatherings: Gathering[]; images: number } {
     const gatherings: Gathering[] = [];
     let images = 0;
-    for (const gathering of batch.items) {
+    for (const { gathering } of batch.items) {
       try {
         model.records.checkRoom(gathering.count, images, this.context.self.name);
         gatherings.push(gathering);
@@ -263,13 +278,8 @@ export class Leader implements Role {
     return { gatherings, images };
   }
 
-  async #finish(
-    running: RunningBatch,
-    model: Model,
-    requests: readonly OpenRequest[],
-    reservation: Reservation,
-  ): Promise<void> {
-    const { session } = running;
+  async #finish(running: RunningBatch, run: BatchRun, reservation: Reservation): Promise<void> {
+    const { session, model, requests } = run;
     const { sessions, self, onServed, peers } = this.context;
     const lastDeadline = Math.max(...requests.map((request) => request.deadlineAt));
     const timer = setTimeout(
@@ -282,7 +292,7 @@ export class Leader implements Role {
       lastDeadline - performance.now() + GRACE_MS,
     );
     const { durable } = reservation;
-    const answered = await runBatch(this.context, { session, model, requests, durable });
+    const answered = await runBatch(this.context, { ...run, durable });
     if (answered) await this.#everybodyDone(running);
     clearTimeout(timer);
     sessions.end(session);

@@ -176,7 +176,7 @@ export class Models {
       loaded,
       inputSize: sizeOf(plan.inputShape),
       outputSize: sizeOf(plan.outputShape),
-      records: new ServeRecords(manifest.name, digest, store, onChange),
+      records: new ServeRecords(manifest.name, digest, store, onChange, manifest.protocols[0]!),
     };
   }
 

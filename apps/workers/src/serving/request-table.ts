@@ -3,7 +3,7 @@
  * repetition is refused while the request is open and long after, for a request that ran twice would be answered twice.
  */
 import type { InputShare } from '@trivet/mpc-core';
-import { type PredictRequest, TrivetError } from '@trivet/shared-types';
+import { type PredictRequest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { Model } from './models.js';
 
 /** Longer than any deadline. */
@@ -14,6 +14,8 @@ export interface OpenRequest {
   readonly id: string;
   readonly model: Model;
   readonly count: number;
+  /** The one that the client named; null: none. */
+  readonly protocol: ProtocolName | null;
   readonly share: InputShare;
   readonly deadlineMs: number;
   /** By `performance.now()`. */
@@ -129,6 +131,7 @@ export class RequestTable {
 class Entry implements OpenRequest {
   readonly id: string;
   readonly count: number;
+  readonly protocol: ProtocolName | null;
   readonly share: InputShare;
   readonly deadlineMs: number;
   readonly bytes: number;
@@ -144,9 +147,10 @@ class Entry implements OpenRequest {
     readonly model: Model,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ) {
-    const { requestId, count, deadlineMs, first, second } = request;
+    const { requestId, count, protocol, deadlineMs, first, second } = request;
     this.id = requestId;
     this.count = count;
+    this.protocol = protocol;
     this.share = { count, first, second };
     this.bytes = partBytes(first) + partBytes(second);
     this.deadlineMs = deadlineMs;

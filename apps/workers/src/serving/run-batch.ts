@@ -1,14 +1,16 @@
 /** Runs one batch on this worker, from its start to the answers. */
 import { nextParty, previousParty } from '@trivet/mpc-core';
-import { encodePredictReply, TrivetError } from '@trivet/shared-types';
+import { encodePredictReply, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { Session } from '../mesh/session.js';
 import type { ServingContext } from './context.js';
 import type { Model } from './models.js';
+import { allowedProtocol } from './protocols.js';
 import type { OpenRequest } from './request-table.js';
 
 export interface BatchRun {
   readonly session: Session;
   readonly model: Model;
+  readonly protocol: ProtocolName;
   readonly requests: readonly OpenRequest[];
   /** No answer leaves before it has resolved. */
   readonly durable?: Promise<void>;
@@ -56,16 +58,21 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
 }
 
 async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
-  const { session, model, requests, durable } = run;
-  const { party, self, metrics } = context;
+  const { session, model, protocol, requests, durable } = run;
+  const { party, protocols, self, metrics } = context;
   const sessionId = Uint8Array.from(Buffer.from(session.key, 'latin1'));
   const keys = {
     sessionId,
     next: session.links[nextParty(self.index)]!.key,
     previous: session.links[previousParty(self.index)]!.key,
   };
-  const shares = requests.map((request) => request.share);
-  const result = await party.run(model.loaded, keys, session, shares, session.signal);
+  const result = await party.run(model.loaded, {
+    protocol: allowedProtocol(protocols, model.manifest, protocol, self.name),
+    keys,
+    channel: session,
+    inputs: requests.map((request) => request.share),
+    signal: session.signal,
+  });
   await durable;
   const computeMs = performance.now() - startedAt;
   const images = requests.reduce((sum, request) => sum + request.count, 0);
@@ -84,6 +91,7 @@ async function compute(context: ServingContext, run: BatchRun, startedAt: number
         manifestDigest: model.digest,
         count: request.count,
         outputSize: model.outputSize,
+        protocol,
         statistics: {
           rounds,
           bytesSent,

@@ -5,7 +5,7 @@
  * three workers; a batch given up by a worker gives its reservation back. On disk goes served plus reserved, before any
  * reply leaves: a worker that is killed may count an image that nobody got, but never serves one too many.
  */
-import { TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { ModelStore } from '../store/model-store.js';
 
 /** Without a limit the count matters to nobody's consent, so it is written a little later. */
@@ -16,6 +16,7 @@ export class ServeRecords {
   #served = 0;
   #reserved = 0;
   #requestLimit: number | null = null;
+  #protocol: ProtocolName;
   #writing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #lazy: NodeJS.Timeout | undefined;
@@ -29,7 +30,10 @@ export class ServeRecords {
     private readonly digest: string,
     private readonly store: ModelStore,
     private readonly onChange: () => void,
-  ) {}
+    protocol: ProtocolName,
+  ) {
+    this.#protocol = protocol;
+  }
 
   /** Whether the owner has it served, and the limit, if any, has not been reached. */
   get serving(): boolean {
@@ -44,6 +48,11 @@ export class ServeRecords {
     return this.#requestLimit;
   }
 
+  /** What runs requests that name none. */
+  get protocol(): ProtocolName {
+    return this.#protocol;
+  }
+
   get #limitReached(): boolean {
     return this.#requestLimit !== null && this.#served >= this.#requestLimit;
   }
@@ -54,14 +63,16 @@ export class ServeRecords {
     this.#serving = record.serving;
     this.#served = record.served;
     this.#requestLimit = record.requestLimit;
+    this.#protocol = record.protocol;
   }
 
-  async serve(requestLimit: number | null): Promise<void> {
+  async serve(requestLimit: number | null, protocol: ProtocolName): Promise<void> {
     this.#generation += 1;
     this.#serving = true;
     this.#served = 0;
     this.#reserved = 0;
     this.#requestLimit = requestLimit;
+    this.#protocol = protocol;
     this.onChange();
     await this.#write();
   }
@@ -183,6 +194,7 @@ export class ServeRecords {
       serving: this.#serving,
       served: this.#served + this.#reserved,
       requestLimit: this.#requestLimit,
+      protocol: this.#protocol,
     });
   }
 }

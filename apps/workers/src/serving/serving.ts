@@ -8,6 +8,7 @@ import {
   decodePredictRequest,
   type ModelStatus,
   type PredictRequest,
+  type ProtocolName,
   TrivetError,
 } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
@@ -23,6 +24,7 @@ import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import type { Model, Models } from './models.js';
 import { LEADER, type Links, Peers } from './peers.js';
+import { allowedProtocol, type ProtocolTable } from './protocols.js';
 import { type OpenRequest, RequestTable } from './request-table.js';
 
 /** Forms of the two shares that a client sends to worker 0, 1 and 2 (see mpc-core's input-sharer.ts). */
@@ -38,6 +40,7 @@ const HELD_POLL_MS = 10;
 export interface ServingOptions {
   readonly config: WorkerConfig;
   readonly party: Party;
+  readonly protocols: ProtocolTable;
   readonly models: Models;
   readonly links: Links;
   readonly metrics: Metrics;
@@ -57,7 +60,7 @@ export class Serving implements MeshHandler {
   #stopping = false;
 
   constructor(private readonly options: ServingOptions) {
-    const { config, party, models, links, metrics, log, onServed } = options;
+    const { config, party, protocols, models, links, metrics, log, onServed } = options;
     this.#self = { index: config.index, name: config.name };
     const others = config.mesh.peers.map(({ index, name }) => ({ index, name }) as Peer);
     this.#sessions = new Sessions(this.#self);
@@ -74,6 +77,7 @@ export class Serving implements MeshHandler {
     const context: ServingContext = {
       self: this.#self,
       party,
+      protocols,
       models,
       table: this.table,
       sessions: this.#sessions,
@@ -138,10 +142,17 @@ export class Serving implements MeshHandler {
     this.table.giveUp(request, this.#error('CANCELLED', 'The prediction was cancelled.'));
   }
 
-  /** The owner has a model served, on this worker. @throws TrivetError NOT_FOUND, FAILED_PRECONDITION */
-  async serve(name: string, requestLimit: number | null): Promise<void> {
-    const { models, log } = this.options;
+  /**
+   * The owner has a model served, on this worker. Served again, it begins anew with this limit and protocol; requests
+   * that are under way end as they began.
+   * @param chosen the protocol of requests that name none; null: the manifest's first
+   * @throws TrivetError NOT_FOUND, FAILED_PRECONDITION
+   */
+  async serve(name: string, requestLimit: number | null, chosen: ProtocolName | null): Promise<void> {
+    const { models, log, protocols } = this.options;
     const model = models.byName(name);
+    const protocol = chosen ?? model.manifest.protocols[0]!;
+    allowedProtocol(protocols, model.manifest, protocol, this.#self.name);
     const until = performance.now() + HELD_TIMEOUT_MS;
     for (;;) {
       const lacking = this.peers.lacking(model.digest);
@@ -155,8 +166,8 @@ export class Serving implements MeshHandler {
       }
       await sleep(HELD_POLL_MS);
     }
-    await model.records.serve(requestLimit);
-    log.info({ model: name, requestLimit }, 'model is being served');
+    await model.records.serve(requestLimit, protocol);
+    log.info({ model: name, requestLimit, protocol }, 'model is being served');
   }
 
   /** The owner stops it; requests that have not begun are refused. @throws TrivetError NOT_FOUND */
@@ -179,6 +190,7 @@ export class Serving implements MeshHandler {
       state: !available ? 'LOADING' : records.serving ? 'SERVING' : 'AVAILABLE',
       served: records.served,
       requestLimit: records.requestLimit,
+      protocol: records.protocol,
     };
   }
 
@@ -249,7 +261,8 @@ export class Serving implements MeshHandler {
         `"${model.name}" is not shared with ${lacking.join(' and ')}.`,
       );
     }
-    const { metrics } = this.options;
+    const { metrics, protocols } = this.options;
+    if (request.protocol !== null) allowedProtocol(protocols, model.manifest, request.protocol, name);
     return this.table.admit(request, model, (outcome) => {
       metrics.requests.inc({ code: outcome instanceof TrivetError ? outcome.code : 'OK' });
       answer(outcome);

@@ -8,6 +8,7 @@ import {
   hexSchema,
   modelNameSchema,
   parseJson,
+  protocolNameSchema,
   type SignedManifest,
   signedManifestSchema,
   TrivetError,
@@ -27,6 +28,7 @@ export const serveRecordSchema = z.strictObject({
   serving: z.boolean(),
   served: z.int().min(0),
   requestLimit: z.int().min(1).nullable(),
+  protocol: protocolNameSchema,
 });
 export type ServeRecord = z.infer<typeof serveRecordSchema>;
 

@@ -26,6 +26,8 @@ import {
   type Manifest,
   manifestDigest,
   type Outcome,
+  PROTOCOL_NAMES,
+  type ProtocolName,
   sha256Hex,
   signManifest,
   signOwnerChallenge,
@@ -192,6 +194,7 @@ export class TestClient {
     name = 'small',
     version = 1,
     tamper = (file: Buffer): Buffer => file,
+    protocols: readonly ProtocolName[] = PROTOCOL_NAMES,
   ): Promise<SharedTestModel> {
     const kernels = await createKernels();
     const compiled = compile(SMALL_MODEL, { inputRange: { min: -1, max: 1 } });
@@ -205,7 +208,7 @@ export class TestClient {
       inputRange: { min: -1, max: 1 },
       preprocessing: null,
       labels: null,
-      protocol: 'replicated',
+      protocols: [...protocols],
       shareDigests: files.map((file) => sha256Hex(file)) as Triple<string>,
     };
     const secretKey = (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
@@ -222,8 +225,12 @@ export class TestClient {
     return { name, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
   }
 
-  async serve(model: string, requestLimit: number | null = null): Promise<void> {
-    await this.all((worker) => this.call(worker, EVENTS.serve, { model, requestLimit }));
+  async serve(
+    model: string,
+    requestLimit: number | null = null,
+    protocol: ProtocolName | null = null,
+  ): Promise<void> {
+    await this.all((worker) => this.call(worker, EVENTS.serve, { model, requestLimit, protocol }));
   }
 
   /** The three messages of one prediction. */
@@ -232,13 +239,22 @@ export class TestClient {
     inputs: Float32Array,
     deadlineMs = 10_000,
     requestId = randomBytes(16).toString('hex'),
+    protocol: ProtocolName | null = null,
   ): Promise<{ requestId: string; count: number; parts: Triple<Buffer> }> {
     const count = inputs.length / INPUTS;
     const seeds = [randomSeed(), randomSeed()] as const;
     const explicit = await createCpuSharer(await createKernels()).share(inputs, 16, seeds);
     const parts = inputSharesFor(seeds, explicit, count).map(({ first, second }) =>
       Buffer.from(
-        encodePredictRequest({ requestId, manifestDigest: model.digest, deadlineMs, count, first, second }),
+        encodePredictRequest({
+          requestId,
+          manifestDigest: model.digest,
+          deadlineMs,
+          count,
+          protocol,
+          first,
+          second,
+        }),
       ),
     ) as Triple<Buffer>;
     return { requestId, count, parts };
@@ -246,11 +262,23 @@ export class TestClient {
 
   /** Predicts; gives the logits. @throws the first worker's error */
   async predict(model: SharedTestModel, inputs: Float32Array, deadlineMs?: number): Promise<number[]> {
-    const { requestId, count, parts } = await this.messages(model, inputs, deadlineMs);
+    return (await this.predictUnder(null, model, inputs, deadlineMs)).logits;
+  }
+
+  /** As `predict`, with a protocol or, for null, the one that is served; tells which protocol each worker ran. */
+  async predictUnder(
+    protocol: ProtocolName | null,
+    model: SharedTestModel,
+    inputs: Float32Array,
+    deadlineMs?: number,
+  ): Promise<{ logits: number[]; protocols: ProtocolName[] }> {
+    const { requestId, count, parts } = await this.messages(model, inputs, deadlineMs, undefined, protocol);
     const replies = await this.all((worker) => this.call<Uint8Array>(worker, EVENTS.predict, parts[worker]));
-    const expected = { requestId, manifestDigest: model.digest, count, outputSize: OUTPUTS };
-    const words = replies.map((reply) => decodePredictReply(reply, expected).words) as Triple<Uint8Array>;
-    return [...reconstructOutputs(words, model.plan)];
+    const expected = { requestId, manifestDigest: model.digest, count, outputSize: OUTPUTS, protocol };
+    const decoded = replies.map((reply) => decodePredictReply(reply, expected));
+    const words = decoded.map((reply) => reply.words) as Triple<Uint8Array>;
+    const logits = [...reconstructOutputs(words, model.plan)];
+    return { logits, protocols: decoded.map((reply) => reply.protocol) };
   }
 }
 

@@ -56,20 +56,24 @@ export interface LoadedModel {
   readonly weightBytes: number;
 }
 
+export interface RunOptions {
+  /** The same at all three parties. Any will do: a model's shares are the same for all. */
+  readonly protocol: Protocol;
+  readonly keys: SessionKeys;
+  readonly channel: Channel;
+  /** Their samples together are the batch. */
+  readonly inputs: readonly InputShare[];
+  readonly signal?: AbortSignal;
+}
+
 /** The engine of one party. Safe to run several sessions at once; all methods are for one thread. */
 export interface Party {
   readonly index: PartyIndex;
   /** @throws InvalidModelError when the share file does not fit the plan. */
   load(plan: Plan, shareFile: Uint8Array): LoadedModel;
   unload(model: LoadedModel): void;
-  /** Runs one batch. Rejects when the channel does, or when `signal` aborts. */
-  run(
-    model: LoadedModel,
-    keys: SessionKeys,
-    channel: Channel,
-    inputs: readonly InputShare[],
-    signal?: AbortSignal,
-  ): Promise<RunResult>;
+  /** Runs one batch. Rejects when the channel does, or when the signal aborts. */
+  run(model: LoadedModel, options: RunOptions): Promise<RunResult>;
 }
 
 class EngineParty implements Party {
@@ -78,7 +82,6 @@ class EngineParty implements Party {
   constructor(
     readonly index: PartyIndex,
     private readonly kernels: Kernels,
-    private readonly protocol: Protocol,
   ) {
     this.allocator = new Allocator(kernels.memory);
   }
@@ -91,13 +94,7 @@ class EngineParty implements Party {
     if (model instanceof ModelMemory) model.release();
   }
 
-  async run(
-    model: LoadedModel,
-    keys: SessionKeys,
-    channel: Channel,
-    inputs: readonly InputShare[],
-    signal?: AbortSignal,
-  ): Promise<RunResult> {
+  async run(model: LoadedModel, { protocol, keys, channel, inputs, signal }: RunOptions): Promise<RunResult> {
     if (!(model instanceof ModelMemory))
       throw new InvalidModelError('The model was not loaded by this party.');
     const { plan } = model;
@@ -106,7 +103,7 @@ class EngineParty implements Party {
     const streams = new SessionStreams(keys.sessionId, keys.next, keys.previous);
     const arena = new Arena(this.allocator);
     try {
-      const session = this.protocol.open({
+      const session = protocol.open({
         party: this.index,
         kernels: this.kernels,
         arena,
@@ -176,10 +173,7 @@ function stepObserver(traffic: Traffic, steps: StepStatistics[]): Parameters<typ
   };
 }
 
-/**
- * @param kernels of this party alone: the engine manages their whole memory
- * @param protocol the same at all three parties
- */
-export function createParty(index: PartyIndex, kernels: Kernels, protocol: Protocol): Party {
-  return new EngineParty(index, kernels, protocol);
+/** @param kernels of this party alone: the engine manages their whole memory */
+export function createParty(index: PartyIndex, kernels: Kernels): Party {
+  return new EngineParty(index, kernels);
 }

@@ -31,7 +31,7 @@ export async function preparePrediction(
   const parties = [];
   for (const index of [0, 1, 2] as const) {
     const kernels = await createKernels(kind);
-    const party = createParty(index, kernels, protocol);
+    const party = createParty(index, kernels);
     parties.push({ party, kernels, loaded: party.load(model.plan, files[index]) });
   }
   const sharer = createCpuSharer(client);
@@ -44,9 +44,12 @@ export async function preparePrediction(
       const keys = pairwiseKeys();
       const sessionId = randomBytes(16);
       const run = await simulate((channel, index) =>
-        parties[index].party.run(parties[index].loaded, { sessionId, ...keys(index) }, channel, [
-          shares[index],
-        ]),
+        parties[index].party.run(parties[index].loaded, {
+          protocol,
+          keys: { sessionId, ...keys(index) },
+          channel,
+          inputs: [shares[index]],
+        }),
       );
       const replies = run.results.map((result) => result.outputs[0]) as [Uint8Array, Uint8Array, Uint8Array];
       return { ...run, logits: reconstructOutputs(replies, model.plan) };

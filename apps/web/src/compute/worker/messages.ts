@@ -1,6 +1,6 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
 import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/client';
-import type { ErrorBody } from '@trivet/shared-types';
+import type { ErrorBody, ProtocolName } from '@trivet/shared-types';
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
 import type { SelfTestReport } from './self-test.js';
 
@@ -55,6 +55,9 @@ export interface ModelSummary {
   readonly takesDigits: boolean;
   readonly served: number;
   readonly requestLimit: number | null;
+  /** What runs predictions that name none, and those that may be named. */
+  readonly protocol: ProtocolName;
+  readonly protocols: readonly ProtocolName[];
 }
 
 /** Calls that are answered, by name: what they take and what they give. */
@@ -67,6 +70,8 @@ export interface Calls {
       /** 784 grey values, as `prepare` gives them. */
       readonly pixels: Uint8Array;
       readonly timeoutMs: number;
+      /** The one that the model is served with unless told. */
+      readonly protocol?: ProtocolName;
     };
     readonly gives: PredictionView;
   };

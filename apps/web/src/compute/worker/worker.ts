@@ -116,12 +116,14 @@ function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
       takesDigits: manifest.preprocessing?.kind === 'mnist',
       served: model.served,
       requestLimit: model.requestLimit,
+      protocol: model.protocol,
+      protocols: manifest.protocols,
     };
   });
 }
 
 async function predict(
-  { model, pixels, timeoutMs }: Calls['predict']['takes'],
+  { model, pixels, timeoutMs, protocol }: Calls['predict']['takes'],
   signal: AbortSignal,
 ): Promise<PredictionView> {
   const connected = await openClient();
@@ -136,6 +138,7 @@ async function predict(
   const { transcript, ...prediction } = await connected.predict(model, inputs, {
     signal,
     timeoutMs,
+    protocol: protocol ?? null,
     keepTranscript: true,
   });
   if (transcript === undefined) throw new TrivetError('INTERNAL', 'The prediction kept no transcript.');

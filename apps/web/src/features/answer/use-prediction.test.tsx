@@ -18,6 +18,8 @@ const MODEL: ModelSummary = {
   takesDigits: true,
   served: 0,
   requestLimit: null,
+  protocol: 'replicated',
+  protocols: ['replicated'],
 };
 const view = (name: string, reachable: boolean) =>
   ({

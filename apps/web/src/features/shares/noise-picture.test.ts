@@ -39,6 +39,7 @@ describe('viewOfMessage', () => {
         requestId: '00'.repeat(16),
         manifestDigest: '11'.repeat(32),
         deadlineMs: 1000,
+        protocol: null,
         ...input,
       });
       return { bytes: message.length, view: viewOfMessage(kernels, `w${index}`, message, 1, 784) };

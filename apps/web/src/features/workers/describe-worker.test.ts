@@ -55,7 +55,14 @@ describe('describeWorker', () => {
 });
 
 describe('describeModel', () => {
-  const model = { name: 'mnist', version: 2, takesDigits: true, served: 1234 } as const;
+  const model = {
+    name: 'mnist',
+    version: 2,
+    takesDigits: true,
+    served: 1234,
+    protocol: 'replicated',
+    protocols: ['replicated'],
+  } as const;
 
   it('counts what is served, against the limit if there is one', () => {
     expect(describeModel({ ...model, state: 'SERVING', requestLimit: null })).toBe('mnist v2, 1,234 served');
