@@ -1,13 +1,21 @@
 /** Tells what kind of model a file holds, from its first bytes or its JSON. */
 import { HDF5_SIGNATURE } from './keras-hdf5.js';
+import { isSavedModel } from './saved-model.js';
 
 /**
  * - `keras-hdf5`: HDF5, for `importKerasHdf5`
  * - `tfjs-layers`: the model.json of a layers model, for `importTfjsLayers`
  * - `tfjs-graph`: the model.json of a graph model, which is not supported
  * - `keras-zip`: Keras 3's `.keras`, which is not supported
+ * - `saved-model`: saved_model.pb of a TensorFlow SavedModel, for `importSavedModel`
  */
-export type ModelFormat = 'keras-hdf5' | 'tfjs-layers' | 'tfjs-graph' | 'keras-zip' | 'unknown';
+export type ModelFormat =
+  | 'keras-hdf5'
+  | 'tfjs-layers'
+  | 'tfjs-graph'
+  | 'keras-zip'
+  | 'saved-model'
+  | 'unknown';
 
 const ZIP_SIGNATURE = Uint8Array.of(0x50, 0x4b, 0x03, 0x04);
 
@@ -20,7 +28,7 @@ export function detectFormat(bytes: ArrayBuffer | Uint8Array): ModelFormat {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
   } catch {
-    return 'unknown';
+    return isSavedModel(data) ? 'saved-model' : 'unknown';
   }
   if (typeof json !== 'object' || json === null || !('modelTopology' in json)) return 'unknown';
   return 'format' in json && json.format === 'graph-model' ? 'tfjs-graph' : 'tfjs-layers';

@@ -7,15 +7,11 @@
  */
 import type { ActivationName, Layer, Padding, UnsupportedLayer } from '@trivet/mpc-core';
 import type { LayerConfig } from './config.js';
+import { Unsupported } from './unsupported.js';
 import { requireWeight, type WeightSource } from './weights.js';
 
 /** A layer that reads one tensor whose rank, with the batch axis, is `rank`. */
 type Translator = (config: LayerConfig, weights: WeightSource, rank: number) => Layer;
-
-/** Thrown inside this module only, to leave a translator with a reason. */
-class Unsupported {
-  constructor(readonly reason: string) {}
-}
 
 const dropped: Translator = () => ({ type: 'Dropout' });
 

@@ -8,10 +8,12 @@ export * from './local-cluster/local-cluster.js';
 export type { WorkerExit, WorkerProcess } from './local-cluster/worker-process.js';
 export {
   loadTestImages,
+  looksLikeMnist,
   MNIST_CLASSES,
   MNIST_INPUT_RANGE,
   MNIST_PREPROCESSING,
+  PLAIN_INPUT_RANGE,
   TEST_IMAGES,
   toModelInputs,
 } from './mnist-inputs.js';
-export { type CompiledModelFile, compileModelFile } from './model-file.js';
+export { type CompiledModelFile, compileModel, compileModelFile, openModelFile } from './model-file.js';

@@ -10,6 +10,14 @@ export const MNIST_PREPROCESSING = { kind: 'mnist', height: 28, width: 28, divid
 export const MNIST_INPUT_RANGE = { min: 0, max: 1 } as const;
 export const MNIST_CLASSES = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
 
+/** The inputs of a model that says nothing about them, unless its owner does. */
+export const PLAIN_INPUT_RANGE = { min: -256, max: 256 } as const;
+
+/** Whether a model takes as many numbers as an MNIST image has pixels. */
+export function looksLikeMnist(inputShape: readonly number[]): boolean {
+  return inputShape.reduce((product, extent) => product * extent, 1) === IMAGE_SIZE;
+}
+
 /** @returns `count * 784` model inputs, of the images with these indices */
 export function toModelInputs(mnist: Mnist, indices: readonly number[], divideBy: number): Float32Array {
   const inputs = new Float32Array(indices.length * IMAGE_SIZE);

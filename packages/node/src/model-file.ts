@@ -1,12 +1,12 @@
-/** Model files on disk: read, recognised, imported, compiled. Every refusal is a TrivetError that names the file. */
-import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** Models on disk: found, recognised, imported, compiled. Every refusal is a TrivetError that names the file. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import {
-  detectFormat,
-  importKerasHdf5,
-  importTfjsLayers,
+  type ImportedModel,
+  type ImportOptions,
+  importModel,
   ModelFormatError,
-  tfjsWeightPaths,
+  type ModelSource,
 } from '@trivet/model-import';
 import {
   type CompilationResult,
@@ -16,27 +16,51 @@ import {
   ModelRangeError,
   UnsupportedLayersError,
 } from '@trivet/mpc-core';
-import { type Manifest, TrivetError } from '@trivet/shared-types';
+import { type Manifest, type ModelSignature, TrivetError } from '@trivet/shared-types';
 
 export interface CompiledModelFile {
   /** The layers as they were trained, nothing folded. */
   readonly graph: LayerGraph;
   readonly compiled: CompilationResult;
+  /** How the model was called before it was imported. */
+  readonly signature: ModelSignature;
 }
 
 /**
- * Reads a Keras HDF5 file, or the model.json of a TensorFlow.js layers model with the weight files beside it, and
- * compiles it.
- * @throws TrivetError INVALID_ARGUMENT when it cannot be read, is no model, or is one that cannot be evaluated
+ * Reads a model and compiles it.
+ * @throws TrivetError as `openModelFile` and `compileModel`
  */
 export async function compileModelFile(
   file: string,
   inputRange: Manifest['inputRange'],
 ): Promise<CompiledModelFile> {
-  const bytes = await read(file);
+  return compileModel(file, await openModelFile(file), inputRange);
+}
+
+/**
+ * Reads a model: a Keras HDF5 file, the model.json of a TensorFlow.js layers model with the weights beside it, or the folder
+ * of a SavedModel, its versions or its saved_model.pb.
+ * @throws TrivetError INVALID_ARGUMENT when it cannot be read, or is no model
+ */
+export async function openModelFile(path: string, options: ImportOptions = {}): Promise<ImportedModel> {
+  const source = await sourceOf(path);
+  return refusing(path, () => importModel(source, options));
+}
+
+/** @throws TrivetError INVALID_ARGUMENT when it is a model that cannot be evaluated */
+export async function compileModel(
+  path: string,
+  { graph, signature }: ImportedModel,
+  inputRange: Manifest['inputRange'],
+): Promise<CompiledModelFile> {
+  const compiled = await refusing(path, async () => compile(graph, { inputRange }));
+  const shape = signature.output.shape ?? [-1, ...compiled.plan.outputShape];
+  return { graph, compiled, signature: { ...signature, output: { ...signature.output, shape } } };
+}
+
+async function refusing<T>(path: string, run: () => Promise<T>): Promise<T> {
   try {
-    const graph = await importModel(file, bytes);
-    return { graph, compiled: compile(graph, { inputRange }) };
+    return await run();
   } catch (error) {
     if (
       error instanceof ModelFormatError ||
@@ -44,31 +68,20 @@ export async function compileModelFile(
       error instanceof InvalidModelError ||
       error instanceof ModelRangeError
     ) {
-      throw new TrivetError('INVALID_ARGUMENT', `${file}: ${error.message}`, null, { cause: error });
+      throw new TrivetError('INVALID_ARGUMENT', `${path}: ${error.message}`, null, { cause: error });
     }
     throw error;
   }
 }
 
-async function importModel(file: string, bytes: Uint8Array): Promise<LayerGraph> {
-  switch (detectFormat(bytes)) {
-    case 'keras-hdf5':
-      return importKerasHdf5(bytes);
-    case 'tfjs-layers': {
-      const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
-      const shards: Uint8Array[] = [];
-      for (const path of tfjsWeightPaths(json)) shards.push(await read(join(dirname(file), path)));
-      return importTfjsLayers(json, Buffer.concat(shards));
-    }
-    case 'tfjs-graph':
-      throw new ModelFormatError('this is a TensorFlow.js graph model; convert it as a layers model.');
-    case 'keras-zip':
-      throw new ModelFormatError('this is a Keras 3 archive; save it as HDF5: model.save("model.h5").');
-    default:
-      throw new ModelFormatError(
-        'this is neither a Keras HDF5 file nor the model.json of a TensorFlow.js model.',
-      );
-  }
+async function sourceOf(path: string): Promise<ModelSource> {
+  const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
+  const folder = isFolder ? path : dirname(path);
+  return {
+    file: isFolder ? null : basename(path),
+    list: (inside) => readdir(join(folder, inside)),
+    read: (inside) => read(join(folder, inside)),
+  };
 }
 
 async function read(file: string): Promise<Uint8Array> {

@@ -21,6 +21,42 @@ export interface TimeoutOption {
   readonly timeout: number;
 }
 
+/** What can be imported, for the help of commands that take a model. */
+export const MODEL_ARGUMENT =
+  'Keras HDF5 (.h5), model.json of a TensorFlow.js layers model, or the folder of a TensorFlow SavedModel or of its versions';
+
+export interface ModelOptions {
+  readonly signature?: string;
+  readonly inputRange?: { readonly min: number; readonly max: number };
+}
+
+/** How a command reads the model that it is given. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .option('--signature <name>', 'which signature of a SavedModel; serving_default unless told')
+    .option(
+      '--input-range <min:max>',
+      'every input lies in it; 0:1 for pictures and -256:256 for other models unless told',
+      range,
+    );
+}
+
+/** Inputs travel as 32-bit integers, of which 16 are fractional bits. */
+const MAX_INPUT = 32_768;
+
+/** Two numbers with a colon in between, the smaller one first. */
+export function range(text: string): { readonly min: number; readonly max: number } {
+  const [min, max, ...rest] = text.split(':').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  const valid = (value: number | undefined): value is number =>
+    value !== undefined && Math.abs(value) < MAX_INPUT;
+  if (!valid(min) || !valid(max) || rest.length > 0 || min >= max) {
+    throw new InvalidArgumentError(
+      `It must be two numbers below ${MAX_INPUT}, the smaller one first, for example -1:1.`,
+    );
+  }
+  return { min, max };
+}
+
 export function addClusterOption(command: Command): Command {
   return command.addOption(
     new Option('--cluster <directory>', 'the cluster directory')

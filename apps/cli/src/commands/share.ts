@@ -1,6 +1,14 @@
 /** `trivet share`: compiles a trained model and shares it among the three workers. */
 
-import { compileModelFile, MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '@trivet/node';
+import {
+  compileModel,
+  looksLikeMnist,
+  MNIST_CLASSES,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  openModelFile,
+  PLAIN_INPUT_RANGE,
+} from '@trivet/node';
 import { PROTOCOL_NAMES, type ProtocolName } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
@@ -8,10 +16,13 @@ import { createProgress } from '../terminal/progress.js';
 import {
   addClusterOption,
   addJsonOption,
+  addModelOptions,
   addTimeoutOption,
   type ClusterOption,
   examples,
   type JsonOption,
+  MODEL_ARGUMENT,
+  type ModelOptions,
   protocolNames,
   type TimeoutOption,
   wholeNumber,
@@ -19,26 +30,24 @@ import {
 import { withOwner } from './owner.js';
 import { layerTable } from './share-view.js';
 
-interface ShareCommandOptions extends ClusterOption, JsonOption, TimeoutOption {
+interface ShareCommandOptions extends ClusterOption, JsonOption, ModelOptions, TimeoutOption {
   readonly name: string;
   readonly modelVersion?: number;
-  readonly preprocess: 'mnist' | 'none';
+  readonly preprocess?: 'mnist' | 'none';
   readonly protocol: readonly ProtocolName[];
 }
 
 export function shareCommand(): Command {
   const command = new Command('share')
     .description('split a trained model into shares, one for each worker; none of them learns the weights')
-    .argument('<file>', 'Keras HDF5 (.h5), or model.json of a TensorFlow.js layers model')
+    .argument('<model>', MODEL_ARGUMENT)
     .requiredOption('--name <name>', 'name of the model')
     .option('--model-version <number>', 'version; one more than the last unless told', wholeNumber(1))
     .addOption(
       new Option(
         '--preprocess <kind>',
-        'what pictures go through: as MNIST was made, divided by 255, or nothing',
-      )
-        .choices(['mnist', 'none'])
-        .default('mnist'),
+        'what pictures go through: as MNIST was made, divided by 255, or nothing; mnist for 784 inputs unless told',
+      ).choices(['mnist', 'none']),
     )
     .option(
       '--protocol <names>',
@@ -48,17 +57,27 @@ export function shareCommand(): Command {
     )
     .addHelpText(
       'after',
-      examples('trivet share model.h5 --name mnist', 'trivet share tfjs/model.json --name mnist'),
+      examples(
+        'trivet share model.h5 --name mnist',
+        'trivet share tfjs/model.json --name mnist',
+        'trivet share saved_models/half_plus_two --name half --input-range -100:100',
+      ),
     );
-  addTimeoutOption(addJsonOption(addClusterOption(command)), 120);
+  addTimeoutOption(addJsonOption(addClusterOption(addModelOptions(command))), 120);
   return command.action((file: string, options: ShareCommandOptions) =>
     interruptible((signal) => share(file, options, signal)),
   );
 }
 
 async function share(file: string, options: ShareCommandOptions, signal: AbortSignal): Promise<void> {
-  const isMnist = options.preprocess === 'mnist';
-  const { compiled } = await compileModelFile(file, MNIST_INPUT_RANGE);
+  const imported = await openModelFile(file, options);
+  const isMnist =
+    options.preprocess === undefined
+      ? looksLikeMnist(imported.graph.inputShape)
+      : options.preprocess === 'mnist';
+  const inputRange = options.inputRange ?? (isMnist ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE);
+  const { compiled, signature } = await compileModel(file, imported, inputRange);
+  const [outputs] = compiled.plan.outputShape;
   if (!options.json) console.log(`${layerTable(compiled)}\n`);
   const progress = createProgress('Uploading', 'bytes');
   const timeoutMs = options.timeout * 1000;
@@ -69,8 +88,9 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
         ...(options.modelVersion === undefined ? {} : { version: options.modelVersion }),
         compiled,
         preprocessing: isMnist ? MNIST_PREPROCESSING : null,
-        inputRange: MNIST_INPUT_RANGE,
-        labels: isMnist ? [...MNIST_CLASSES] : null,
+        signature,
+        inputRange,
+        labels: isMnist && outputs === MNIST_CLASSES.length ? [...MNIST_CLASSES] : null,
         protocols: options.protocol,
       },
       { signal, timeoutMs, onProgress: (done, total) => progress.update(done, total) },

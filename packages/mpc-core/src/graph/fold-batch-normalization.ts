@@ -11,6 +11,25 @@ import {
 import { type Conv2DGeometry, sizeOf } from './plan.js';
 import { pointwise } from './shapes.js';
 
+/** Two in a row are one. Null when it is not that. */
+export function foldScales(left: ChainNode, right: ChainNode): ChainNode | null {
+  if (left.operation.kind !== 'scale' || right.operation.kind !== 'scale') return null;
+  const [first, second] = [left.operation, right.operation];
+  const length = Math.max(first.scale.length, second.scale.length);
+  if (length % first.scale.length !== 0 || length % second.scale.length !== 0) return null;
+  const at = (values: Float64Array, index: number) => values[index % values.length]!;
+  const scale = Float64Array.from({ length }, (_, index) => at(first.scale, index) * at(second.scale, index));
+  const shift = Float64Array.from(
+    { length },
+    (_, index) => at(first.shift, index) * at(second.scale, index) + at(second.shift, index),
+  );
+  return {
+    name: `${left.name}+${right.name}`,
+    operation: { kind: 'scale', scale, shift },
+    outputShape: right.outputShape,
+  };
+}
+
 /** Linear, then batch normalization: scales the outputs. Exact whatever the padding. Null when it is not that. */
 export function foldScaleIntoPrevious(left: ChainNode, right: ChainNode): ChainNode | null {
   if (left.operation.kind !== 'linear' || right.operation.kind !== 'scale') return null;

@@ -1,7 +1,12 @@
 /** Runs the folding passes until none applies: each joins two neighbours of the chain into one operation. */
 import type { ChainNode, ScaleOperation } from './chain.js';
 import { foldAveragePooling } from './fold-average-pooling.js';
-import { foldScaleIntoNext, foldScaleIntoPrevious, scaleAsLinear } from './fold-batch-normalization.js';
+import {
+  foldScaleIntoNext,
+  foldScaleIntoPrevious,
+  foldScales,
+  scaleAsLinear,
+} from './fold-batch-normalization.js';
 import { foldPadding } from './fold-padding.js';
 
 /** A layer that is gone because another does its work. */
@@ -14,7 +19,7 @@ type Fold = (left: ChainNode, right: ChainNode) => ChainNode | null;
 
 /** Batch normalization prefers the layer before it; only what that leaves goes into the layer after it. */
 const PASSES: readonly (readonly Fold[])[] = [
-  [foldScaleIntoPrevious, foldAveragePooling, foldPadding],
+  [foldScales, foldScaleIntoPrevious, foldAveragePooling, foldPadding],
   [foldScaleIntoNext],
 ];
 

@@ -55,6 +55,16 @@ export interface BatchNormalizationLayer {
   readonly epsilon: number;
 }
 
+/**
+ * x * scale + shift: constants that a model multiplies with or adds to its values, outside of any layer of Keras. Each
+ * is a vector that repeats along the sample, so that its length divides the sample's size.
+ */
+export interface ScaleLayer {
+  readonly type: 'Scale';
+  readonly scale?: FloatTensor;
+  readonly shift?: FloatTensor;
+}
+
 export interface FlattenLayer {
   readonly type: 'Flatten';
 }
@@ -97,6 +107,7 @@ export type Layer =
   | DenseLayer
   | Pooling2DLayer
   | BatchNormalizationLayer
+  | ScaleLayer
   | FlattenLayer
   | ReshapeLayer
   | DropoutLayer

@@ -12,6 +12,7 @@ import type {
   Pair,
   Pooling2DLayer,
   ReshapeLayer,
+  ScaleLayer,
   ZeroPadding2DLayer,
 } from './layers.js';
 import type { NormalNode } from './normalise.js';
@@ -57,6 +58,8 @@ function inferLayer({ name, layer }: NormalNode, input: Shape): Inferred {
       return inferZeroPadding(name, layer, input);
     case 'BatchNormalization':
       return { operation: batchNormalization(name, layer, input), outputShape: input };
+    case 'Scale':
+      return { operation: scaleAndShift(name, layer, input), outputShape: input };
     case 'Flatten':
       return { operation: null, outputShape: [sizeOf(input)] };
     case 'Reshape':
@@ -201,6 +204,17 @@ function batchNormalization(name: string, layer: BatchNormalizationLayer, input:
     (mean, channel) => (layer.beta?.values[channel] ?? 0) - mean * scale[channel]!,
   );
   return { kind: 'scale', scale, shift };
+}
+
+function scaleAndShift(name: string, layer: ScaleLayer, input: Shape): Operation {
+  const lengths = [layer.scale, layer.shift].flatMap((vector) => (vector ? [vector.values.length] : []));
+  const length = Math.max(1, ...lengths);
+  if (sizeOf(input) % length !== 0 || lengths.some((other) => length % other !== 0)) {
+    throw invalid(name, `constants of ${lengths.join(' and ')} values do not fit [${input.join(', ')}]`);
+  }
+  const vector = (values: Float64Array | undefined, absent: number) =>
+    Float64Array.from({ length }, (_, index) => values?.[index % values.length] ?? absent);
+  return { kind: 'scale', scale: vector(layer.scale?.values, 1), shift: vector(layer.shift?.values, 0) };
 }
 
 function reshaped(name: string, layer: ReshapeLayer, input: Shape): Shape {
