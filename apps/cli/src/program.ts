@@ -1,6 +1,7 @@
 /** The command line: its commands, and what happens when one fails. */
 import { TrivetError } from '@trivet/shared-types';
 import { Command, CommanderError } from 'commander';
+import { gatewayCommand } from './commands/gateway.js';
 import { initCommand } from './commands/init.js';
 import { examples } from './commands/options.js';
 import { predictCommand } from './commands/predict.js';
@@ -19,6 +20,7 @@ const COMMANDS = [
   stopCommand,
   predictCommand,
   statusCommand,
+  gatewayCommand,
 ];
 
 /** @param version of the software, for `--version` */

@@ -1,5 +1,5 @@
 /** The cluster directory that `trivet init` writes: where the workers are, and the owner's key. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   type Cluster,
@@ -12,10 +12,18 @@ import {
 
 export const DEFAULT_CLUSTER_DIRECTORY = '.trivet';
 
-/** @throws TrivetError FAILED_PRECONDITION when there is none, INVALID_ARGUMENT when it is malformed */
-export async function readCluster(directory: string): Promise<Cluster> {
-  const file = join(directory, 'cluster.json');
-  return parseJson(clusterSchema, await readOr(file, advice(directory)), `The cluster file ${file}`);
+/**
+ * The public cluster file.
+ * @param path a cluster directory, or the file itself: all that a client needs to have
+ * @throws TrivetError FAILED_PRECONDITION when there is none, INVALID_ARGUMENT when it is malformed
+ */
+export async function readCluster(path: string): Promise<Cluster> {
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  const file = isFile ? path : join(path, 'cluster.json');
+  return parseJson(clusterSchema, await readOr(file, advice(path)), `The cluster file ${file}`);
 }
 
 /** The owner's secret key, hex. @throws TrivetError as {@link readCluster} */

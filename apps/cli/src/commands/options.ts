@@ -59,7 +59,7 @@ export function range(text: string): { readonly min: number; readonly max: numbe
 
 export function addClusterOption(command: Command): Command {
   return command.addOption(
-    new Option('--cluster <directory>', 'the cluster directory')
+    new Option('--cluster <path>', 'the cluster directory; for a client its cluster.json is enough')
       .default(DEFAULT_CLUSTER_DIRECTORY)
       .env('TRIVET_CLUSTER'),
   );

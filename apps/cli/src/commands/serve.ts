@@ -1,7 +1,7 @@
 /** `trivet serve`: serves a shared model until a limit, or until interrupted. */
-import type { StatusListener } from '@trivet/client';
 import { Command } from 'commander';
 import { interruptible } from '../interrupt.js';
+import { reportLosses } from '../losses.js';
 import {
   addClusterOption,
   addProtocolOption,
@@ -57,23 +57,10 @@ export function serveCommand(): Command {
           console.error(`Serving model "${name}": ${until}.`);
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
-        owner.onStatus(reportLosses());
+        owner.onStatus(reportLosses((sentence) => console.error(sentence)));
         await owner.serve(name, { requestLimit, protocol, onStarted, onServed, signal });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),
   );
-}
-
-/** Says on standard error when a worker is lost, and when it is back. */
-function reportLosses(): StatusListener {
-  const lost = new Set<string>();
-  return (views) => {
-    for (const { name, reachable, problem } of views) {
-      if (!reachable && problem !== null && !lost.has(name)) {
-        lost.add(name);
-        console.error(`${problem} Nobody is answered until it is back.`);
-      } else if (reachable && lost.delete(name)) console.error(`Worker "${name}" is back.`);
-    }
-  };
 }

@@ -1,0 +1,44 @@
+/**
+ * Errors as HTTP, as TensorFlow Serving's HTTP server maps the canonical codes (`ToHTTPStatusCode` in its
+ * `model_servers/http_server.cc`): a client that retries on 429 and 503 need not be told anything new.
+ */
+import { type ErrorCode, TrivetError } from '@trivet/shared-types';
+
+const HTTP_STATUS: Record<ErrorCode, number> = {
+  INVALID_ARGUMENT: 400,
+  FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  ABORTED: 409,
+  RESOURCE_EXHAUSTED: 429,
+  // nginx's "client closed request", which TensorFlow Serving uses too.
+  CANCELLED: 499,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+};
+
+/** An error that HTTP has a status of its own for, beside those of the canonical codes. */
+export class HttpError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface HttpFailure {
+  readonly status: number;
+  /** A sentence; it never repeats an input. */
+  readonly message: string;
+}
+
+export function toHttpFailure(error: unknown): HttpFailure {
+  if (error instanceof HttpError) return { status: error.status, message: error.message };
+  if (error instanceof TrivetError) return { status: HTTP_STATUS[error.code], message: error.message };
+  // What was not foreseen may carry anything in its message, an input too.
+  return { status: 500, message: 'The gateway failed; its own log says why.' };
+}
