@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { BufferPool } from '../src/mesh/buffers.js';
 import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KINDS, FrameReader } from '../src/mesh/frames.js';
 
+const pool = new BufferPool();
 const kinds = Object.values(FRAME_KINDS);
 const frames = fc.array(
   fc.record({
@@ -34,7 +36,7 @@ describe('mesh frames', () => {
     fc.assert(
       fc.property(frames, fc.array(fc.nat(), { maxLength: 40 }), (sent, cuts) => {
         const encoded = sent.map((f) => {
-          return encodeFrame(f.kind, Buffer.from(f.session).toString('latin1'), f.step, f.payload);
+          return encodeFrame(pool, f.kind, Buffer.from(f.session).toString('latin1'), f.step, f.payload);
         });
         const expected = sent.map((f) => {
           const session = Buffer.from(f.session).toString('latin1');
@@ -46,13 +48,13 @@ describe('mesh frames', () => {
   });
 
   it('come out when every chunk is one byte', () => {
-    const frame = encodeFrame(FRAME_KINDS.data, 's'.repeat(16), 7, Buffer.from('payload'));
+    const frame = encodeFrame(pool, FRAME_KINDS.data, 's'.repeat(16), 7, Buffer.from('payload'));
     const bytes = Buffer.concat([frame, frame]);
     expect(read(65_536, cut(bytes, [...bytes.keys()]))).toHaveLength(2);
   });
 
   it('are not handed out before they are whole', () => {
-    const frame = encodeFrame(FRAME_KINDS.data, 's'.repeat(16), 7, Buffer.from('payload'));
+    const frame = encodeFrame(pool, FRAME_KINDS.data, 's'.repeat(16), 7, Buffer.from('payload'));
     for (let length = 0; length < frame.length; length++) {
       expect(read(65_536, [frame.subarray(0, length)])).toEqual([]);
     }
@@ -68,7 +70,7 @@ describe('mesh frames', () => {
 
   it('refuses unknown kinds', () => {
     for (const kind of [0, kinds.length + 1, 255]) {
-      const frame = encodeFrame(FRAME_KINDS.data, 's'.repeat(16), 0);
+      const frame = encodeFrame(pool, FRAME_KINDS.data, 's'.repeat(16), 0);
       frame[4] = kind;
       expect(() => read(1000, [frame])).toThrow(/unknown kind/);
     }
@@ -90,7 +92,7 @@ describe('mesh frames', () => {
   });
 
   it('stops in the middle of a chunk when told to', () => {
-    const frame = encodeFrame(FRAME_KINDS.data, 's'.repeat(16), 0);
+    const frame = encodeFrame(pool, FRAME_KINDS.data, 's'.repeat(16), 0);
     let count = 0;
     const reader = new FrameReader(1000, () => {
       count += 1;

@@ -3,10 +3,11 @@
  *
  *     u32 length of what follows | u8 kind | 16 bytes session id | u32 step | payload
  *
- * Session id and step are zero in frames that belong to no session. The reader hands out views of the TLS chunks
- * that it is given; only a frame that spans chunks is copied, once.
+ * Session id and step are zero in frames that belong to no session. The reader copies each frame once, out of chunks
+ * that may be overwritten after that.
  */
 import { TrivetError } from '@trivet/shared-types';
+import { BufferPool } from './buffers.js';
 
 export const FRAME_KINDS = {
   hello: 1,
@@ -41,14 +42,15 @@ export function sessionKeyOf(sessionId: Uint8Array): SessionKey {
   return Buffer.from(sessionId.buffer, sessionId.byteOffset, sessionId.byteLength).toString('latin1');
 }
 
-/** Encodes one frame into a buffer of its own; the payload is copied. */
+/** Encodes one frame into a buffer from the pool, which takes it back when it is sent; the payload is copied. */
 export function encodeFrame(
+  pool: BufferPool,
   kind: FrameKind,
   session: SessionKey,
   step: number,
   payload: Uint8Array = NO_PAYLOAD,
 ): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
+  const frame = pool.take(FRAME_HEADER_BYTES + payload.length);
   frame.writeUInt32LE(frame.length - LENGTH_BYTES, 0);
   frame[LENGTH_BYTES] = kind;
   frame.write(session, LENGTH_BYTES + 1, SESSION_ID_BYTES, 'latin1');
@@ -57,20 +59,21 @@ export function encodeFrame(
   return frame;
 }
 
-/** Called for each frame, in order. `payload` is the receiver's to keep. */
+/** Called for each frame, in order. `payload` is the receiver's to keep, and to give back to the pool. */
 export type FrameHandler = (kind: FrameKind, session: SessionKey, step: number, payload: Uint8Array) => void;
 
 /** Cuts a stream of bytes into frames. After it has thrown, the stream is of no more use. */
 export class FrameReader {
-  /** The frame that the chunks so far hold only in part: its header, then all of it. */
-  #partial = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+  readonly #header = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES);
+  /** The frame that is being read: its header while its length is unknown, then all of it. */
+  #frame: Buffer = this.#header;
   #filled = 0;
   #stopped = false;
-  readonly #header = this.#partial;
 
   constructor(
     readonly maxFrameBytes: number,
     private readonly handler: FrameHandler,
+    private readonly pool = new BufferPool(),
   ) {}
 
   /** Ends reading, from within the handler too: what is left of the current chunk is ignored. */
@@ -79,57 +82,49 @@ export class FrameReader {
   }
 
   /** @throws TrivetError INVALID_ARGUMENT when the bytes are no frames, or a frame is too long */
-  push(chunk: Buffer): void {
+  push(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length && !this.#stopped) {
-      if (this.#filled === 0 && chunk.length - at >= FRAME_HEADER_BYTES) {
-        const end = at + LENGTH_BYTES + this.#frameLength(chunk, at);
-        if (end <= chunk.length) {
-          this.#emit(chunk, at, end);
-          at = end;
-          continue;
-        }
-      }
-      at += this.#collect(chunk, at);
+      const taken = Math.min(this.#frame.length - this.#filled, chunk.length - at);
+      this.#frame.set(chunk.subarray(at, at + taken), this.#filled);
+      this.#filled += taken;
+      at += taken;
+      if (this.#filled === this.#frame.length) this.#advance();
     }
   }
 
-  /** Copies into the partial frame what belongs to it; gives the number of bytes taken. */
-  #collect(chunk: Buffer, at: number): number {
-    const taken = Math.min(this.#partial.length - this.#filled, chunk.length - at);
-    chunk.copy(this.#partial, this.#filled, at, at + taken);
-    this.#filled += taken;
-    if (this.#filled < this.#partial.length) return taken;
-    if (this.#partial === this.#header) {
-      const total = LENGTH_BYTES + this.#frameLength(this.#header, 0);
+  /** The header, or the frame, is complete. */
+  #advance(): void {
+    let frame = this.#frame;
+    if (frame === this.#header) {
+      const total = LENGTH_BYTES + this.#frameLength(frame);
+      frame = this.pool.take(total);
+      frame.set(this.#header);
       if (total > FRAME_HEADER_BYTES) {
-        this.#partial = Buffer.allocUnsafeSlow(total);
-        this.#header.copy(this.#partial);
-        return taken;
+        this.#frame = frame;
+        return;
       }
     }
-    const frame = this.#partial;
-    this.#partial = this.#header;
+    this.#frame = this.#header;
     this.#filled = 0;
-    this.#emit(frame, 0, frame.length);
-    return taken;
+    this.#emit(frame);
   }
 
-  #frameLength(buffer: Buffer, at: number): number {
-    const length = buffer.readUInt32LE(at);
+  #frameLength(header: Buffer): number {
+    const length = header.readUInt32LE(0);
     if (length < FRAME_HEADER_BYTES - LENGTH_BYTES || length > this.maxFrameBytes) {
       throw new TrivetError('INVALID_ARGUMENT', `A frame of ${length} bytes is out of bounds.`);
     }
     return length;
   }
 
-  #emit(buffer: Buffer, at: number, end: number): void {
-    const kind = buffer[at + LENGTH_BYTES]!;
+  #emit(frame: Buffer): void {
+    const kind = frame[LENGTH_BYTES]!;
     if (kind < 1 || kind > LAST_KIND) {
       throw new TrivetError('INVALID_ARGUMENT', `A frame has the unknown kind ${kind}.`);
     }
-    const session = buffer.toString('latin1', at + LENGTH_BYTES + 1, at + STEP_OFFSET);
-    const step = buffer.readUInt32LE(at + STEP_OFFSET);
-    this.handler(kind as FrameKind, session, step, buffer.subarray(at + FRAME_HEADER_BYTES, end));
+    const session = frame.toString('latin1', LENGTH_BYTES + 1, STEP_OFFSET);
+    const step = frame.readUInt32LE(STEP_OFFSET);
+    this.handler(kind as FrameKind, session, step, frame.subarray(FRAME_HEADER_BYTES));
   }
 }

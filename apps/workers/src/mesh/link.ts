@@ -5,6 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
+import type { BufferPool } from './buffers.js';
 import { EarlyFrames } from './early-frames.js';
 import {
   encodeFrame,
@@ -23,6 +24,8 @@ const KEY_BYTES = 32;
 const ID_BYTES = 8;
 /** A peer that does not read is cut off when this much waits to be written. */
 const MAX_UNSENT_BYTES = 1024 * 1024 * 1024;
+/** Frames that wait are written together up to this size. */
+const MAX_MERGED_BYTES = 128 * 1024;
 
 export interface Peer {
   readonly index: PartyIndex;
@@ -32,9 +35,13 @@ export interface Peer {
 export interface LinkOptions {
   readonly self: string;
   readonly peer: Peer;
+  /** Where the buffers of large frames come from. */
+  readonly pool: BufferPool;
   readonly maxFrameBytes: number;
   readonly heartbeatMs: number;
   readonly peerTimeoutMs: number;
+  /** Where the socket's bytes are to go; a chunk is overwritten once it was taken. */
+  readonly incoming: (receive: (chunk: Uint8Array) => void) => void;
   /** Every frame but heartbeats. Throwing closes the link. */
   readonly onFrame: (
     link: Link,
@@ -61,6 +68,10 @@ export class Link {
   roundTripMs: number | null = null;
   closed = false;
   readonly #reader: FrameReader;
+  /** Frames that wait until the one before is written. */
+  #unsent: Buffer[] = [];
+  #unsentBytes = 0;
+  #writing = false;
   #silentBeats = 0;
   #heartbeat: NodeJS.Timeout | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
@@ -72,28 +83,68 @@ export class Link {
     this.peer = options.peer;
     this.key = new Uint8Array(socket.exportKeyingMaterial(KEY_BYTES, KEY_LABEL, Buffer.alloc(0)));
     this.id = socket.exportKeyingMaterial(ID_BYTES, ID_LABEL, Buffer.alloc(0)).toString('hex');
-    this.#reader = new FrameReader(options.maxFrameBytes, this.#onFrame);
+    this.#reader = new FrameReader(options.maxFrameBytes, this.#onFrame, options.pool);
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 10_000);
-    socket.on('data', this.#onData);
+    options.incoming(this.#onData);
     socket.on('error', (error) => this.#end(this.#lost((error as NodeJS.ErrnoException).code)));
     socket.on('end', () => this.#end(this.#lost()));
     socket.on('close', () => this.#end(this.#lost()));
   }
 
-  /** Sends one frame that belongs to no session. */
-  send(kind: FrameKind, payload?: Uint8Array, session: SessionKey = NO_SESSION): void {
-    this.write(encodeFrame(kind, session, 0, payload));
+  /**
+   * Sends one frame; the payload is copied. Does nothing once the link is closed.
+   * @returns bytes of the frame
+   */
+  send(kind: FrameKind, payload?: Uint8Array, session: SessionKey = NO_SESSION, step = 0): number {
+    if (this.closed) return 0;
+    const frame = encodeFrame(this.options.pool, kind, session, step, payload);
+    const { length } = frame;
+    this.bytesSent += length;
+    this.#unsent.push(frame);
+    this.#unsentBytes += length;
+    if (this.#unsentBytes > MAX_UNSENT_BYTES) {
+      this.close(new TrivetError('UNAVAILABLE', `${this.peer.name} does not read.`, this.options.self));
+    } else if (!this.#writing) {
+      this.#write();
+    }
+    return length;
   }
 
-  /** Writes an encoded frame, which must not change after that. Does nothing once the link is closed. */
-  write(frame: Buffer): void {
-    if (this.closed) return;
-    this.bytesSent += frame.length;
-    this.socket.write(frame);
-    if (this.socket.writableLength > MAX_UNSENT_BYTES) {
-      this.close(new TrivetError('UNAVAILABLE', `${this.peer.name} does not read.`, this.options.self));
+  /** The payload of a frame that came over this link is no longer needed. */
+  recycle(payload: Uint8Array): void {
+    this.options.pool.give(payload);
+  }
+
+  /**
+   * Writes what waits: small frames together, a large one alone, for Node copies what it writes together into a buffer of
+   * its own, and a large one of those is what the pool is there to avoid.
+   */
+  #write(): void {
+    const { pool } = this.options;
+    let count = 1;
+    let bytes = this.#unsent[0]!.length;
+    while (count < this.#unsent.length && bytes + this.#unsent[count]!.length <= MAX_MERGED_BYTES) {
+      bytes += this.#unsent[count++]!.length;
     }
+    let frame = this.#unsent[0]!;
+    if (count > 1) {
+      frame = pool.take(bytes);
+      let at = 0;
+      for (const small of this.#unsent.slice(0, count)) {
+        frame.set(small, at);
+        at += small.length;
+        pool.give(small);
+      }
+    }
+    this.#unsent.splice(0, count);
+    this.#writing = true;
+    this.socket.write(frame, () => {
+      pool.give(frame);
+      this.#unsentBytes -= bytes;
+      this.#writing = false;
+      if (this.#unsent.length > 0) this.#write();
+    });
   }
 
   /** Starts to watch whether the peer is alive. */
@@ -118,12 +169,14 @@ export class Link {
   /** Closes the connection; what was written is still sent. */
   close(error: TrivetError): void {
     if (this.closed) return;
+    for (const frame of this.#unsent) this.socket.write(frame);
+    this.#unsent = [];
     this.socket.end();
     this.#closeTimer = setTimeout(() => this.socket.destroy(), 500);
     this.#end(error);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onData = (chunk: Uint8Array): void => {
     this.bytesReceived += chunk.length;
     this.#silentBeats = 0;
     try {

@@ -7,12 +7,14 @@
  */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import type { OnReadOpts } from 'node:net';
 import { connect, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
+import { BufferPool } from './buffers.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from './frames.js';
 import { isCertificateOf, meshIdentity } from './identity.js';
-import { Link, type Peer } from './link.js';
+import { Link, type LinkOptions, type Peer } from './link.js';
 import { decodeJson, encodeJson, helloSchema, MESH_VERSION } from './messages.js';
 
 const ALPN = 'trivet-mesh/1';
@@ -20,6 +22,7 @@ const HELLO_TIMEOUT_MS = 5000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 500;
 const MAX_SOCKETS = 64;
+const READ_BYTES = 64 * 1024;
 
 export interface MeshPeer extends Peer {
   readonly host: string;
@@ -58,6 +61,7 @@ export class Mesh {
   #redial: NodeJS.Timeout | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
   #closed = false;
+  readonly #buffers = new BufferPool();
 
   constructor(private readonly options: MeshOptions) {
     const { ca, certificate, key } = options;
@@ -72,7 +76,7 @@ export class Mesh {
     });
     this.#server.maxConnections = MAX_SOCKETS;
     this.#server.on('secureConnection', (socket) =>
-      this.#greet(socket, this.#peer(previousParty(this.#self))),
+      this.#greet(socket, this.#peer(previousParty(this.#self)), (receive) => socket.on('data', receive)),
     );
     this.#server.on('tlsClientError', (error) => {
       this.options.handler.refused(
@@ -127,7 +131,19 @@ export class Mesh {
     const peer = this.#peer(nextParty(this.#self));
     const { clusterId } = this.options;
     const identity = meshIdentity(clusterId, peer.name);
+    let receive: ((chunk: Uint8Array) => void) | undefined;
+    // One buffer for all that comes, where Node would make one for each TLS record. Only who dials can ask for it.
+    const reading: { readonly onread: OnReadOpts } = {
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        callback: (bytes, chunk) => {
+          receive?.(chunk.subarray(0, bytes));
+          return true;
+        },
+      },
+    };
     const socket = connect({
+      ...reading,
       ...this.#credentials,
       host: peer.host,
       port: peer.port,
@@ -142,7 +158,9 @@ export class Mesh {
     const timer = setTimeout(() => socket.destroy(new Error('timed out')), HELLO_TIMEOUT_MS);
     socket.on('secureConnect', () => {
       clearTimeout(timer);
-      this.#greet(socket, peer);
+      this.#greet(socket, peer, (handler) => {
+        receive = handler;
+      });
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       // While a peer is away its port refuses connections, many times a second: no news.
@@ -163,7 +181,7 @@ export class Mesh {
   }
 
   /** The handshake is done: checks who it is, says hello, waits for theirs. */
-  #greet(socket: TLSSocket, peer: MeshPeer): void {
+  #greet(socket: TLSSocket, peer: MeshPeer, incoming: LinkOptions['incoming']): void {
     const { clusterId, self, handler } = this.options;
     if (
       this.#closed ||
@@ -186,6 +204,8 @@ export class Mesh {
     const link = new Link(socket, {
       self: self.name,
       peer: { index: peer.index, name: peer.name },
+      pool: this.#buffers,
+      incoming,
       maxFrameBytes: this.options.maxFrameBytes,
       heartbeatMs: this.options.heartbeatMs,
       peerTimeoutMs: this.options.peerTimeoutMs,

@@ -4,7 +4,7 @@
  */
 import type { Channel, PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
-import { encodeFrame, FRAME_KINDS, type SessionKey } from './frames.js';
+import { FRAME_KINDS, type SessionKey } from './frames.js';
 import type { Link } from './link.js';
 import { encodeError } from './messages.js';
 
@@ -24,6 +24,8 @@ class Inbox {
   readonly payloads: Uint8Array[] = [];
   queuedBytes = 0;
   waiting: Waiting | null = null;
+  /** What the last receive gave: its buffer is used again at the next one. */
+  taken: Uint8Array | null = null;
 }
 
 export class Session implements Channel {
@@ -55,17 +57,18 @@ export class Session implements Channel {
 
   send(peer: PartyIndex, step: number, payload: Uint8Array): void {
     if (this.#error !== null) throw this.#error;
-    const frame = encodeFrame(FRAME_KINDS.data, this.key, step, payload);
-    this.bytesSent += frame.length;
-    this.#link(peer).write(frame);
+    this.bytesSent += this.#link(peer).send(FRAME_KINDS.data, payload, this.key, step);
   }
 
   receive(peer: PartyIndex, step: number, bytes: number): Promise<Uint8Array> {
     if (this.#error !== null) return Promise.reject(this.#error);
     const inbox = this.#inboxes[peer];
+    if (inbox.taken !== null) this.#link(peer).recycle(inbox.taken);
+    inbox.taken = null;
     const payload = inbox.payloads.shift();
     if (payload !== undefined) {
       inbox.queuedBytes -= payload.length;
+      inbox.taken = payload;
       if (inbox.steps.shift() === step && payload.length === bytes) return Promise.resolve(payload);
       return Promise.reject(this.#unexpected(peer));
     }
@@ -86,6 +89,7 @@ export class Session implements Channel {
     if (waiting !== null) {
       if (waiting.step === step && waiting.bytes === payload.length) {
         inbox.waiting = null;
+        inbox.taken = payload;
         waiting.resolve(payload);
       } else {
         this.#unexpected(peer);
@@ -109,8 +113,8 @@ export class Session implements Channel {
     if (this.#error !== null) return;
     this.#error = error;
     if (tellPeers) {
-      const frame = encodeFrame(FRAME_KINDS.abort, this.key, 0, encodeError(error));
-      for (const link of this.links) link?.write(frame);
+      const payload = encodeError(error);
+      for (const link of this.links) link?.send(FRAME_KINDS.abort, payload, this.key);
     }
     for (const inbox of this.#inboxes) {
       const waiting = inbox.waiting;
@@ -120,6 +124,14 @@ export class Session implements Channel {
       waiting?.reject(error);
     }
     this.#abort.abort(error);
+  }
+
+  /** The run is over: nobody reads what was received any more. */
+  end(): void {
+    for (const [peer, inbox] of this.#inboxes.entries()) {
+      if (inbox.taken !== null) this.#link(peer as PartyIndex).recycle(inbox.taken);
+      inbox.taken = null;
+    }
   }
 
   #unexpected(peer: PartyIndex): TrivetError {

@@ -53,6 +53,7 @@ export class Sessions {
   /** Forgets a session; frames of it that still arrive are dropped. */
   end(session: Session): void {
     this.#running.delete(session.key);
+    session.end();
   }
 
   /** A data or abort frame has arrived. @throws TrivetError when it is malformed, or far too early */

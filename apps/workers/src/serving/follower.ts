@@ -6,7 +6,7 @@
  */
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
-import { encodeFrame, FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
+import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import {
   decodeProposal,
@@ -146,8 +146,8 @@ export class Follower implements Role {
     held: readonly OpenRequest[],
     error: TrivetError,
   ): void {
-    const frame = encodeFrame(FRAME_KINDS.abort, key, 0, encodeError(error));
-    for (const link of links) link?.write(frame);
+    const payload = encodeError(error);
+    for (const link of links) link?.send(FRAME_KINDS.abort, payload, key);
     if (session !== undefined) this.context.sessions.end(session);
     else this.context.sessions.refuse(key, links);
     for (const request of held) {

@@ -14,7 +14,7 @@ export interface Channel {
 
   /**
    * The next frame from `peer`. It must carry `step` and exactly `bytes` bytes. The returned view stays valid until
-   * the caller's next `receive`.
+   * the caller's next `receive` from the same peer.
    * @throws (rejects) when the peer is lost, the session is aborted, or the frame is another one.
    */
   receive(peer: PartyIndex, step: number, bytes: number): Promise<Uint8Array>;
