@@ -71,7 +71,7 @@ export function rectifyLayout(n: number, reduction: Reduction): RectifyLayout {
 
 function computeRectifyLayout(n: number, reduction: Reduction): RectifyLayout {
   const base = layout(n, reduction);
-  const tree = comparisonTree(reduction.activationBits - 1);
+  const tree = comparisonTree(reduction.activationBits - 1, n);
   const words = planeWords(n);
   const planeBytes = 8 * words;
   const dealtPlanes = tree.blockPlanes + 1 + tree.productPlanes;

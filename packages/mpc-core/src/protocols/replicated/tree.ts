@@ -2,11 +2,19 @@
  * The shape of the comparison: how the k - 1 low bits are cut into blocks, and how the blocks' results are combined.
  *
  * A block of m bits costs 2^m - 1 dealt planes and no round; a group of g blocks one round, at most 2^g products.
- * Five of each balances dealt bytes against rounds: 25 bits compare in one round, 125 in two.
+ * For few values a round is dear and blocks and groups of five are best: 25 bits compare in one round, 125 in two. For
+ * many the dealt bytes are dear and smaller ones are best: at k = 24 they cost one round more and 40 % fewer planes.
  */
 
-const MAX_BLOCK_BITS = 5;
-const MAX_GROUP = 5;
+interface Limits {
+  readonly blockBits: number;
+  readonly group: number;
+}
+
+const FOR_FEW: Limits = { blockBits: 5, group: 5 };
+const FOR_MANY: Limits = { blockBits: 4, group: 4 };
+/** At this number of values a round costs as much as the bytes that it saves (docs/decisions/0002). */
+export const MANY_VALUES = 1024;
 
 /** A group of `size` neighbouring results; `low` is 1 for the least significant group, whose equality nobody needs. */
 export interface Group {
@@ -46,16 +54,21 @@ function group(size: number, low: 0 | 1): Group {
   return { size, low, masks: epsilons + size - 1, products: pure + mixed };
 }
 
-const trees = new Map<number, ComparisonTree>();
+const trees = new Map<string, ComparisonTree>();
 
-/** @param bits number of bits compared, at least 6 */
-export function comparisonTree(bits: number): ComparisonTree {
-  const known = trees.get(bits);
+/**
+ * @param bits number of bits compared, at least 6
+ * @param n number of values compared at once
+ */
+export function comparisonTree(bits: number, n: number): ComparisonTree {
+  const limits = n >= MANY_VALUES ? FOR_MANY : FOR_FEW;
+  const key = `${bits},${limits.blockBits}`;
+  const known = trees.get(key);
   if (known) return known;
-  const blocks = split(bits, MAX_BLOCK_BITS);
+  const blocks = split(bits, limits.blockBits);
   const levels: Group[][] = [];
   for (let items = blocks.length; items > 1; items = levels[levels.length - 1].length) {
-    levels.push(split(items, MAX_GROUP).map((size, i) => group(size, i === 0 ? 1 : 0)));
+    levels.push(split(items, limits.group).map((size, i) => group(size, i === 0 ? 1 : 0)));
   }
   const groups = levels.flat();
   const tree: ComparisonTree = {
@@ -65,6 +78,6 @@ export function comparisonTree(bits: number): ComparisonTree {
     maskPlanes: groups.reduce((total, g) => total + g.masks, 0),
     productPlanes: groups.reduce((total, g) => total + g.products, 0),
   };
-  trees.set(bits, tree);
+  trees.set(key, tree);
   return tree;
 }
