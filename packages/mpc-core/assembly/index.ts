@@ -5,6 +5,7 @@ export { chacha20 } from './chacha20';
 export { averagePool2d, conv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';
 export { conv2dNarrow, prepareNarrow } from './narrow';
+export { choose, comparisonKeys, compareWithKeys } from './distributed';
 export { select, selectMaterial, truncate, truncateMaterial } from './selection';
 
 export function heapBase(): usize {

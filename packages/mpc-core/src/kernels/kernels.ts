@@ -131,6 +131,44 @@ export interface Kernels {
     k: number,
     holdsConstants: boolean,
   ): void;
+  /**
+   * Keys of n distributed comparisons with R = bits shift .. shift + k - 2 of r, `comparisonKeyBytes(k)` each, from the
+   * 16-byte root seeds of the left and the right evaluator. Tweaks are (gate, tag | level, salt0, salt1); tag's low 6
+   * bits are 0. See protocols/fss/comparison.ts.
+   */
+  comparisonKeys(
+    dst: Pointer,
+    r: Pointer,
+    leftSeeds: Pointer,
+    rightSeeds: Pointer,
+    n: number,
+    shift: number,
+    k: number,
+    tag: number,
+    salt0: number,
+    salt1: number,
+  ): void;
+  /**
+   * n words, 0 or 1: one evaluator's share of [C' < R'] xor bits, from public c, its own root seeds and the keys; the left
+   * one adds C's top bit. C = bits shift .. shift + k - 1 of c, C' its k - 1 low bits; `bits` is a plane.
+   */
+  compareWithKeys(
+    dst: Pointer,
+    c: Pointer,
+    keys: Pointer,
+    seeds: Pointer,
+    bits: Pointer,
+    n: number,
+    shift: number,
+    k: number,
+    tag: number,
+    salt0: number,
+    salt1: number,
+    isLeft: boolean,
+  ): void;
+  /** dst = bit of the plane ? b : a, n words. dst may be a or b. */
+  choose(dst: Pointer, a: Pointer, b: Pointer, plane: Pointer, n: number): void;
+
   /** Two columns of n words: R and its top bit. */
   truncateMaterial(dst: Pointer, r: Pointer, n: number, shift: number, k: number): void;
   /** Share of t from public c (which carries an offset of 2^(shift + k - 2)) and shares of truncateMaterial's columns. */
@@ -153,6 +191,18 @@ export function fitsNarrow(g: Conv2DGeometry): boolean {
   return (
     g.dilationWidth === 1 && g.padLeft === 0 && (g.outWidth - 1) * g.strideWidth + g.kernelWidth <= g.inWidth
   );
+}
+
+/** Bits of a comparison that one 128-bit leaf of its tree decides. */
+export const COMPARISON_LEAF_BITS = 7;
+
+/**
+ * Bytes of one key of `Kernels.comparisonKeys`: with L = k - 8 levels, L corrections of 16 bytes, the leaf's 16, and two
+ * control bits a level in words of 32 bits.
+ */
+export function comparisonKeyBytes(k: number): number {
+  const levels = k - 1 - COMPARISON_LEAF_BITS;
+  return 16 * (levels + 1) + 4 * Math.ceil(levels / 16);
 }
 
 /** Words of a plane of n values: whole 128-bit lanes, so that SIMD needs no tail. */

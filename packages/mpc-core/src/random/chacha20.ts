@@ -20,8 +20,8 @@ function quarterRound(x: Uint32Array, a: number, b: number, c: number, d: number
   x[b] = rotate(x[b] ^ x[c], 7);
 }
 
-function permute(x: Uint32Array): void {
-  for (let round = 0; round < 10; round++) {
+function permute(x: Uint32Array, rounds = 20): void {
+  for (let round = 0; round < rounds; round += 2) {
     quarterRound(x, 0, 4, 8, 12);
     quarterRound(x, 1, 5, 9, 13);
     quarterRound(x, 2, 6, 10, 14);
@@ -33,10 +33,13 @@ function permute(x: Uint32Array): void {
   }
 }
 
-/** One block: `out` = permutation(state) + state. Both are 16 words; `state` is constants, key, counter, nonce. */
-export function chacha20Block(state: Uint32Array, out: Uint32Array): void {
+/**
+ * One block: `out` = permutation(state) + state. Both are 16 words; `state` is constants, key, counter, nonce.
+ * @param rounds 20 for everything but the trees of distributed comparison keys
+ */
+export function chachaBlock(state: Uint32Array, out: Uint32Array, rounds = 20): void {
   out.set(state);
-  permute(out);
+  permute(out, rounds);
   for (let i = 0; i < 16; i++) out[i] += state[i];
 }
 

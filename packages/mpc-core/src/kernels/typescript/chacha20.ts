@@ -1,6 +1,6 @@
 /** ChaCha20 key stream in plain TypeScript (RFC 8439, sections 2.1 to 2.4). */
 
-import { chacha20Block } from '../../random/chacha20.js';
+import { chachaBlock } from '../../random/chacha20.js';
 import type { Pointer } from '../kernels.js';
 import type { Views } from './words.js';
 
@@ -25,7 +25,7 @@ export function chacha20(
   state[15] = n2;
   for (let done = 0, i = 0; done < bytes; done += 64, i++) {
     state[12] = counter + i;
-    chacha20Block(state, block);
+    chachaBlock(state, block);
     v.u8.set(blockBytes.subarray(0, Math.min(64, bytes - done)), dst + done);
   }
   state.fill(0);

@@ -3,6 +3,7 @@ import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
 import { averagePool2d, conv2d, conv2dNarrow, kernelBytes, prepareNarrow } from './convolution.js';
+import { choose, compareWithKeys, comparisonKeys } from './distributed.js';
 import { select, selectMaterial, truncate, truncateMaterial } from './selection.js';
 import { add, addBias, addConstant, gather, pack, subtract, unpack, type Views, xor } from './words.js';
 
@@ -62,6 +63,9 @@ export function createTypeScriptKernels(): Kernels {
     compareBlock: over(compareBlock),
     groupProducts: over(groupProducts),
     combineGroup: over(combineGroup),
+    comparisonKeys: over(comparisonKeys),
+    compareWithKeys: over(compareWithKeys),
+    choose: over(choose),
     selectMaterial: over(selectMaterial),
     select: over(select),
     truncateMaterial: over(truncateMaterial),

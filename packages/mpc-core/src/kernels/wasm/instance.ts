@@ -57,6 +57,8 @@ export async function createWasmKernels(): Promise<Kernels> {
     | 'bitPlanes'
     | 'subsetProducts'
     | 'groupProducts'
+    | 'comparisonKeys'
+    | 'choose'
     | 'selectMaterial'
     | 'truncateMaterial',
     Numeric
@@ -78,6 +80,8 @@ export async function createWasmKernels(): Promise<Kernels> {
     bitPlanes: direct.bitPlanes,
     subsetProducts: direct.subsetProducts,
     groupProducts: direct.groupProducts,
+    comparisonKeys: direct.comparisonKeys,
+    choose: direct.choose,
     selectMaterial: direct.selectMaterial,
     truncateMaterial: direct.truncateMaterial,
     conv2d: (dst, x, w, batch, g, accumulate) => {
@@ -158,6 +162,9 @@ export async function createWasmKernels(): Promise<Kernels> {
     combineGroup: (less, equal, opened, masks, products, lessTop, g, low, words, holdsConstants) => {
       const one = holdsConstants ? ALL_ONES : 0n;
       raw.combineGroup!(less, equal, opened, masks, products, lessTop, g, low, words, one);
+    },
+    compareWithKeys: (dst, c, keys, seeds, bits, n, shift, k, tag, salt0, salt1, isLeft) => {
+      raw.compareWithKeys!(dst, c, keys, seeds, bits, n, shift, k, tag, salt0, salt1, isLeft ? 1 : 0);
     },
     select: (dst, c, opened, material, n, shift, k, holdsConstants) => {
       raw.select!(dst, c, opened, material, n, shift, k, holdsConstants ? 1 : 0);
