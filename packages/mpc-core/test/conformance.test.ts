@@ -3,6 +3,7 @@
  * every role; and the declared costs against what the channels counted.
  */
 import { describe, expect, it } from 'vitest';
+import { fss } from '../src/protocols/fss/index.js';
 import type { Protocol } from '../src/protocols/protocol.js';
 import { replicated } from '../src/protocols/replicated/index.js';
 import { randomWords, reconstruct, runParties, split } from './support/parties.js';
@@ -11,6 +12,9 @@ const protocols: readonly (readonly [string, Protocol])[] = [
   ['replicated, helper 0', replicated(0)],
   ['replicated, helper 1', replicated(1)],
   ['replicated, helper 2', replicated(2)],
+  ['fss, helper 0', fss(0)],
+  ['fss, helper 1', fss(1)],
+  ['fss, helper 2', fss(2)],
 ];
 
 /** Random values below 2^bits in magnitude of every size, and the edges of the range and around zero. */

@@ -95,6 +95,11 @@ export class Arena {
     return this.allocate(8 * n);
   }
 
+  /** Of all its chunks. */
+  get bytes(): number {
+    return this.chunks.reduce((total, chunk) => total + chunk.bytes, 0);
+  }
+
   mark(): Mark {
     return { chunk: this.current, offset: this.offset };
   }

@@ -35,6 +35,13 @@ export interface SessionContext {
   readonly fractionalBits: number;
 }
 
+/** A truncation or rectification of n values, for which correlated randomness can be dealt ahead. */
+export interface Operation {
+  readonly kind: 'truncate' | 'rectify';
+  readonly n: number;
+  readonly reduction: Reduction;
+}
+
 /** What a session counted on its channel so far. */
 export interface Traffic {
   /** Messages that had to wait for another message of this session. */
@@ -78,9 +85,31 @@ export interface Cost {
   readonly bytesDealt: readonly [number, number, number];
 }
 
+/**
+ * One party's part of what was dealt ahead for the operations of one sample. It serves one session, once: the session that
+ * is opened with it spends it, whatever becomes of the session.
+ */
+export interface Material {
+  /** Memory that it holds. */
+  readonly bytes: number;
+  /** What dealing it took. */
+  readonly traffic: Traffic;
+  /** Gives the memory back; again does nothing. */
+  release(): void;
+}
+
 export interface Protocol {
   readonly name: string;
-  open(context: SessionContext): ProtocolSession;
+  /**
+   * The offline phase, where the protocol has one: deals, in a session of its own, what one sample's operations need, in
+   * their order. The result lives in the context's arena and belongs to the keys of its streams.
+   */
+  readonly prepare?: (context: SessionContext, operations: readonly Operation[]) => Promise<Material>;
+  /**
+   * @param material one a sample of the batch, the same ones at all three parties; without it, what an operation needs is
+   *   dealt when it comes
+   */
+  open(context: SessionContext, material?: readonly Material[]): ProtocolSession;
   /** Declared cost of truncating n values. */
   truncateCost(n: number, reduction: Reduction): Cost;
   /** Declared cost of rectifying n values. */

@@ -20,6 +20,12 @@ export enum Purpose {
   Result = 4,
   /** Zero shares that blind a reply. */
   Zero = 5,
+  /** Mask of the summand that the helper itself sends at an opening. */
+  HelperOpening = 6,
+  /** Root seeds of distributed comparison keys. */
+  Roots = 7,
+  /** What hides from the helper which of its masks is in use: known to the evaluators. */
+  Choice = 8,
 }
 
 /** Which of a party's two links: to party i + 1 or to party i - 1. */
@@ -35,10 +41,15 @@ export interface StreamPosition {
 export class SessionStreams {
   private readonly keys: Record<Link, Uint8Array>;
   private readonly drawn = new Set<number>();
+  /** Public 64 bits of the session's id, as two numbers: tweaks of what is hashed in it. */
+  readonly salt: readonly [number, number];
 
   /** @param sessionId 16 bytes, unique for the lifetime of both pair keys (32 bytes each) */
   constructor(sessionId: Uint8Array, next: Uint8Array, previous: Uint8Array) {
     this.keys = { next: hchacha20(next, sessionId), previous: hchacha20(previous, sessionId) };
+    const id = new DataView(sessionId.buffer, sessionId.byteOffset, sessionId.byteLength);
+    const fold = (at: number): number => (id.getUint32(at, true) ^ id.getUint32(at + 8, true)) >>> 0;
+    this.salt = [fold(0), fold(4)];
   }
 
   /**

@@ -1,0 +1,61 @@
+/** Sizes of everything that truncation and rectification of n values exchange; the one place where they are defined. */
+import { comparisonKeyBytes, planeWords } from '../../kernels/kernels.js';
+import type { Reduction } from '../protocol.js';
+import {
+  type Layout,
+  SELECT_TOP_COLUMNS,
+  SELECT_WORD_COLUMNS,
+  truncateLayout,
+} from '../replicated/layout.js';
+
+export { type Layout, SELECT_TOP_COLUMNS, SELECT_WORD_COLUMNS } from '../replicated/layout.js';
+
+/** Bytes of a root seed: 128-bit security. */
+export const ROOT_BYTES = 16;
+
+/**
+ * What is dealt when an operation comes, and not ahead, is dealt in pieces of this many values: a piece of keys is a few
+ * megabytes, whatever the batch.
+ */
+export const PIECE_VALUES = 16_384;
+
+/** How many kinds of dealt things an operation needs, and how wide they are. */
+export interface DealtLayout extends Layout {
+  /** Bytes of a comparison key, the same for both evaluators; 0 where nothing is compared. */
+  readonly keyBytes: number;
+  /** Bytes of the shared columns of a value. */
+  readonly columnBytes: number;
+  /** Masks of a result: a comparison has two, of which one comes to be used. */
+  readonly masks: 1 | 2;
+}
+
+export function truncateDealt(n: number, reduction: Reduction): DealtLayout {
+  const layout = truncateLayout(n, reduction);
+  return { ...layout, keyBytes: 0, columnBytes: layout.resultWidth + layout.topWidth, masks: 1 };
+}
+
+export function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
+  const layout = truncateLayout(n, reduction);
+  return {
+    ...layout,
+    keyBytes: comparisonKeyBytes(reduction.activationBits),
+    columnBytes: SELECT_WORD_COLUMNS * layout.resultWidth + SELECT_TOP_COLUMNS * layout.topWidth,
+    masks: 2,
+  };
+}
+
+export function dealtLayout(kind: 'truncate' | 'rectify', n: number, reduction: Reduction): DealtLayout {
+  return kind === 'truncate' ? truncateDealt(n, reduction) : rectifyDealt(n, reduction);
+}
+
+/** Bytes of a plane of n bits. */
+export function planeBytes(n: number): number {
+  return 8 * planeWords(n);
+}
+
+/** Sizes of the pieces in which n values are dealt. */
+export function pieces(n: number): number[] {
+  const sizes = Array.from({ length: Math.ceil(n / PIECE_VALUES) }, () => PIECE_VALUES);
+  if (n % PIECE_VALUES !== 0) sizes[sizes.length - 1] = n % PIECE_VALUES;
+  return sizes;
+}

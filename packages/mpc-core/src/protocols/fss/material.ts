@@ -1,0 +1,286 @@
+/**
+ * The offline phase: what the helper deals for an operation, and what each party draws from its streams for it. Nothing
+ * here depends on an input, a weight or an opened value; sizes come from the plan.
+ *
+ * For n values, with streams of the helper with the left (L) and the right (R) evaluator:
+ *   opening   mask of the evaluator's summand; r = opening_L + opening_R + own_L + own_R
+ *   own       the two masks of the helper's own summand, of which each evaluator could know one
+ *   roots     16-byte seeds of the comparison trees
+ *   bits      u_L, u_R: the sign that is opened is masked by sigma = u_L xor u_R xor (top bit of R)
+ *   masks     of the result; two of them after a comparison, for the two values that the opened sign can have
+ *   keys      comparison keys, sent to both
+ *   columns   shares of sigma, R, sigma R, R's top bit and sigma times it: L's is a stream, R's is sent
+ */
+import type { Arena } from '../../kernels/arena.js';
+import type { Pointer } from '../../kernels/kernels.js';
+import { type Link, Purpose } from '../../random/session-streams.js';
+import type { Material, Operation, Traffic } from '../protocol.js';
+import type { ReplicatedContext } from '../replicated/context.js';
+import type { Roles } from '../replicated/roles.js';
+import {
+  type DealtLayout,
+  dealtLayout,
+  planeBytes,
+  ROOT_BYTES,
+  SELECT_TOP_COLUMNS,
+  SELECT_WORD_COLUMNS,
+} from './layout.js';
+
+/** Levels of a tree take the low bits of a tweak, the number of the dealt operation those above. */
+const TAG_SHIFT = 6;
+
+/** What identifies the trees of one operation among all that are hashed under other seeds. */
+export interface Tweak {
+  readonly tag: number;
+  readonly salt: readonly [number, number];
+}
+
+/** What an evaluator holds for n values of an operation. */
+export interface EvaluatorPiece {
+  readonly layout: DealtLayout;
+  /** Words. */
+  readonly opening: Pointer;
+  readonly roots: Pointer;
+  /** A plane. */
+  readonly bits: Pointer;
+  /** Words of each mask, one mask after the other. */
+  readonly masks: Pointer;
+  readonly tweak: Tweak;
+  /** The columns, packed, when the evaluator is the left one: they are a stream. */
+  readonly columns: Pointer | null;
+}
+
+/** What has arrived from the helper for an evaluator's piece. */
+export interface Dealt {
+  readonly keys: Pointer;
+  /** Packed. */
+  readonly columns: Pointer;
+}
+
+/** What the helper keeps of n values of an operation. */
+export interface HelperPiece {
+  readonly layout: DealtLayout;
+  /** Words: mask of the summand that the helper sends. */
+  readonly own: Pointer;
+  /** Words of each mask that the helper has in common with the left and with the right evaluator. */
+  readonly leftMasks: Pointer;
+  readonly rightMasks: Pointer;
+}
+
+/** Draws and deals, with an arena for what is kept. Dealt operations are numbered in the order of the calls. */
+export class Dealing {
+  private dealt = 0;
+
+  constructor(
+    private readonly context: ReplicatedContext,
+    private readonly roles: Roles,
+    private readonly salt: readonly [number, number],
+  ) {}
+
+  /** An evaluator's part that needs no message. */
+  draw(operation: Operation): EvaluatorPiece {
+    const { context, roles } = this;
+    const number = this.dealt++;
+    const link = roles.helperLink;
+    const layout = dealtLayout(operation.kind, operation.n, operation.reduction);
+    const { n } = layout;
+    const columns = n * layout.columnBytes;
+    return {
+      layout,
+      tweak: this.tweak(number),
+      opening: this.words(link, number, Purpose.Opening, n, layout.openedWidth),
+      masks: this.words(link, number, Purpose.Result, layout.masks * n, layout.resultWidth),
+      ...this.tree(layout, link, number),
+      columns: roles.isLeft
+        ? context.fill(context.arena.allocate(columns), link, number, Purpose.Dealt, columns)
+        : null,
+    };
+  }
+
+  /** The helper's message for an evaluator's piece; pieces come in the order in which they were drawn. */
+  async receive(piece: EvaluatorPiece): Promise<Dealt> {
+    const { arena } = this.context;
+    const { n, keyBytes, columnBytes } = piece.layout;
+    const bytes = n * (keyBytes + (piece.columns === null ? columnBytes : 0));
+    const keys = arena.allocate(bytes);
+    if (bytes > 0) await this.context.receive(this.roles.helper, keys, bytes);
+    return { keys, columns: piece.columns ?? keys + n * keyBytes };
+  }
+
+  /** The helper's part that needs no key: what an opening needs at once. */
+  prepareHelper(operation: Operation): { readonly piece: HelperPiece; readonly deal: () => void } {
+    const { context } = this;
+    const number = this.dealt++;
+    const layout = dealtLayout(operation.kind, operation.n, operation.reduction);
+    const { n, openedWidth, resultWidth, masks } = layout;
+    const piece = {
+      layout,
+      own: this.words('next', number, Purpose.HelperOpening, n, openedWidth),
+      leftMasks: this.words('next', number, Purpose.Result, masks * n, resultWidth),
+      rightMasks: this.words('previous', number, Purpose.Result, masks * n, resultWidth),
+    };
+    const mark = context.arena.mark();
+    const right = this.words('previous', number, Purpose.HelperOpening, n, openedWidth);
+    context.kernels.add(piece.own, piece.own, right, n);
+    context.arena.rewind(mark);
+    return { piece, deal: () => this.deal(piece, number) };
+  }
+
+  private deal({ layout, own }: HelperPiece, number: number): void {
+    const { context, roles } = this;
+    const { arena, kernels } = context;
+    const { n, shift, activationBits, keyBytes, columnBytes, openedWidth } = layout;
+    const mark = arena.mark();
+    const r = this.words('next', number, Purpose.Opening, n, openedWidth);
+    kernels.add(r, r, this.words('previous', number, Purpose.Opening, n, openedWidth), n);
+    kernels.add(r, r, own, n);
+    const message = arena.allocate(n * (keyBytes + columnBytes));
+    const columns = message + n * keyBytes;
+    if (keyBytes > 0) {
+      const left = this.tree(layout, 'next', number);
+      const right = this.tree(layout, 'previous', number);
+      const { tag, salt } = this.tweak(number);
+      kernels.comparisonKeys(
+        message,
+        r,
+        left.roots,
+        right.roots,
+        n,
+        shift,
+        activationBits,
+        tag,
+        salt[0],
+        salt[1],
+      );
+      context.deal(roles.leftEvaluator, message, n * keyBytes);
+      const bytes = planeBytes(n);
+      const sigma = arena.allocate(bytes);
+      kernels.bitPlanes(sigma, r, n, shift + activationBits - 1, 1, bytes / 8);
+      kernels.xor(sigma, sigma, left.bits, bytes);
+      kernels.xor(sigma, sigma, right.bits, bytes);
+      const material = arena.words((SELECT_WORD_COLUMNS + SELECT_TOP_COLUMNS) * n);
+      kernels.selectMaterial(material, r, sigma, n, shift, activationBits);
+      this.shareColumns(columns, material, layout, number, SELECT_WORD_COLUMNS, SELECT_TOP_COLUMNS);
+    } else {
+      const material = arena.words(2 * n);
+      kernels.truncateMaterial(material, r, n, shift, activationBits);
+      this.shareColumns(columns, material, layout, number, 1, 1);
+    }
+    context.deal(roles.rightEvaluator, message, n * (keyBytes + columnBytes));
+    arena.rewind(mark);
+  }
+
+  /** The right evaluator's share of columns of words and of top bits: what they are, less the left one's stream. */
+  private shareColumns(
+    dst: Pointer,
+    material: Pointer,
+    layout: DealtLayout,
+    number: number,
+    wordColumns: number,
+    topColumns: number,
+  ): void {
+    const { context } = this;
+    const { kernels, arena } = context;
+    const { n, resultWidth, topWidth, columnBytes } = layout;
+    context.fill(dst, 'next', number, Purpose.Dealt, n * columnBytes);
+    const share = (at: Pointer, values: Pointer, count: number, width: number): void => {
+      const left = arena.words(count);
+      kernels.unpack(left, at, count, width);
+      kernels.subtract(left, values, left, count);
+      kernels.pack(at, left, count, width);
+    };
+    share(dst, material, wordColumns * n, resultWidth);
+    share(
+      dst + wordColumns * n * resultWidth,
+      material + 8 * wordColumns * n,
+      topColumns * n,
+      topWidth,
+    );
+  }
+
+  /** Root seeds and mask bits that the helper has in common with one evaluator. */
+  private tree({ n, keyBytes }: DealtLayout, link: Link, number: number): { roots: Pointer; bits: Pointer } {
+    const { context } = this;
+    const { arena } = context;
+    if (keyBytes === 0) return { roots: 0, bits: 0 };
+    return {
+      roots: context.fill(arena.allocate(ROOT_BYTES * n), link, number, Purpose.Roots, ROOT_BYTES * n),
+      bits: context.fill(arena.allocate(planeBytes(n)), link, number, Purpose.BitMasks, planeBytes(n)),
+    };
+  }
+
+  /** As ReplicatedContext.fillWords, but nothing stays in the arena besides the words. */
+  private words(link: Link, number: number, purpose: Purpose, n: number, width: number): Pointer {
+    const { context } = this;
+    const words = context.arena.words(n);
+    const mark = context.arena.mark();
+    const packed = context.arena.allocate(n * width);
+    context.fill(packed, link, number, purpose, n * width);
+    context.kernels.unpack(words, packed, n, width);
+    context.arena.rewind(mark);
+    return words;
+  }
+
+  private tweak(number: number): Tweak {
+    return { tag: number * 2 ** TAG_SHIFT, salt: this.salt };
+  }
+}
+
+/** What one party has of the operations of one sample, in their order. */
+export interface Prepared {
+  readonly evaluator: readonly (EvaluatorPiece & Dealt)[];
+  readonly helper: readonly HelperPiece[];
+}
+
+/** Deals ahead for one sample. */
+export async function prepare(
+  dealing: Dealing,
+  roles: Roles,
+  operations: readonly Operation[],
+): Promise<Prepared> {
+  if (roles.role === 'helper') {
+    const helper = operations.map((operation) => {
+      const { piece, deal } = dealing.prepareHelper(operation);
+      deal();
+      return piece;
+    });
+    return { evaluator: [], helper };
+  }
+  const evaluator: (EvaluatorPiece & Dealt)[] = [];
+  for (const operation of operations) {
+    const piece = dealing.draw(operation);
+    const dealt = await dealing.receive(piece);
+    evaluator.push({ ...piece, ...dealt });
+  }
+  return { evaluator, helper: [] };
+}
+
+/** A sample's material in memory. A session takes it out; there is nothing left for a second one. */
+export class FssMaterial implements Material {
+  private prepared: Prepared | null;
+
+  constructor(
+    prepared: Prepared,
+    readonly traffic: Traffic,
+    private readonly arena: Arena,
+  ) {
+    this.prepared = prepared;
+  }
+
+  get bytes(): number {
+    return this.arena.bytes;
+  }
+
+  /** @throws Error when it was taken or released before: two openings under one mask reveal a difference of secrets */
+  take(): Prepared {
+    const { prepared } = this;
+    if (prepared === null) throw new Error('This material was used before, or released.');
+    this.prepared = null;
+    return prepared;
+  }
+
+  release(): void {
+    this.prepared = null;
+    this.arena.release();
+  }
+}

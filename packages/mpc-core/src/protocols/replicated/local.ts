@@ -1,0 +1,66 @@
+/** What the three roles compute on replicated shares without a message: products with shared weights, and replies. */
+import type { PartyIndex } from '../../channel/channel.js';
+import type { Conv2DGeometry } from '../../graph/plan.js';
+import { Purpose } from '../../random/session-streams.js';
+import { LocalOperations, type Product } from '../../sharing/local.js';
+import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
+import type { SessionContext, Traffic } from '../protocol.js';
+import { ReplicatedContext } from './context.js';
+import { type Roles, rolesOf } from './roles.js';
+
+/** One party's local operations in its role, for every protocol of a helper and two evaluators on replicated shares. */
+export class RoleOperations extends LocalOperations {
+  readonly traffic: Traffic;
+  protected readonly context: ReplicatedContext;
+  protected readonly roles: Roles;
+  /** Counts truncations, rectifications and reveals of the session. */
+  protected operation = 0;
+
+  constructor(session: SessionContext, helper: PartyIndex) {
+    super(session.kernels, session.arena, session.fractionalBits);
+    this.roles = rolesOf(session.party, helper);
+    this.context = new ReplicatedContext(session);
+    this.traffic = this.context.traffic;
+  }
+
+  /**
+   * The nine products of three shares of x with three of w, each made once. With X = x_{h+2}, which both evaluators
+   * hold, and the helper's m = x_h + x_{h+1}:
+   *   helper           m (w_h + w_{h+1})
+   *   left evaluator   X w_{h+1} + x_{h+1} w_{h+2}
+   *   right evaluator  X (w_{h+2} + w_h) + x_h w_{h+2}
+   * Five products in all, where the symmetric x_i (w_i + w_{i+1}) + x_{i+1} w_i takes six.
+   */
+  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry, bits: number): Additive {
+    return this.sumOfProducts(this.products(x), weights, batch, geometry, bits);
+  }
+
+  private products(x: Shared): readonly Product[] {
+    const { role, isLeft } = this.roles;
+    if (role === 'helper') {
+      const mask = this.arena.words(x.n);
+      this.kernels.add(mask, x.first, x.second, x.n);
+      return [{ x: mask, form: 'sum' }];
+    }
+    if (isLeft) {
+      return [
+        { x: x.second, form: 'first' },
+        { x: x.first, form: 'second' },
+      ];
+    }
+    return [
+      { x: x.first, form: 'sum' },
+      { x: x.second, form: 'first' },
+    ];
+  }
+
+  /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */
+  reveal(z: Additive): Additive {
+    const operation = this.operation++;
+    const words = this.context.fillWords('next', operation, Purpose.Zero, z.n, 8);
+    const previous = this.context.fillWords('previous', operation, Purpose.Zero, z.n, 8);
+    this.kernels.subtract(words, words, previous, z.n);
+    this.kernels.add(words, words, z.words, z.n);
+    return { words, n: z.n };
+  }
+}
