@@ -61,7 +61,7 @@ async function apply(
   return { result: reconstruct(run.results, f + k), run };
 }
 
-describe.each(protocols)('%s', (_, protocol) => {
+describe.each(protocols)('%s', (name, protocol) => {
   describe.each([
     [16, 24],
     [16, 32],
@@ -130,7 +130,9 @@ describe.each(protocols)('%s', (_, protocol) => {
   });
 
   it('never errs by more than a unit over a million values', async () => {
-    for (let round = 0; round < 10; round++) {
+    // Every role takes part with every worker; a million values are for one of the three.
+    const rounds = name.endsWith('helper 0') ? 10 : 1;
+    for (let round = 0; round < rounds; round++) {
       const values = testValues(38, 100_000, 1n << 16n);
       const { result } = await apply(protocol, 'rectify', values, 16, 24);
       let worst = 0n;

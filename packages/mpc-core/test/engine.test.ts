@@ -7,6 +7,7 @@ import { InvalidModelError } from '../src/graph/errors.js';
 import { evaluateGraph } from '../src/graph/evaluate.js';
 import type { FloatTensor, Layer, LayerGraph } from '../src/graph/layers.js';
 import { createKernels } from '../src/kernels/create.js';
+import { fss } from '../src/protocols/fss/index.js';
 import { replicated } from '../src/protocols/replicated/index.js';
 import { shareModel } from '../src/sharing/weights.js';
 import { preparePrediction } from './support/predict.js';
@@ -131,7 +132,16 @@ const models: readonly (readonly [string, LayerGraph])[] = [
   ],
 ];
 
-describe.each(models)('%s', (_, graph) => {
+const protocols = [
+  ['replicated', replicated(), false],
+  ['fss', fss(1), false],
+  ['fss, dealt ahead', fss(2), true],
+] as const;
+const cases = protocols.flatMap(([name, protocol, ahead]) =>
+  models.map(([what, graph]) => [`${name}: ${what}`, graph, protocol, ahead] as const),
+);
+
+describe.each(cases)('%s', (_, graph, protocol, ahead) => {
   const size = graph.inputShape.reduce((a, b) => a * b, 1);
   const count = 3;
   const inputs = Float32Array.from({ length: size * count }, (_v, i) => Math.abs(Math.sin(i * 7.31)));
@@ -140,7 +150,7 @@ describe.each(models)('%s', (_, graph) => {
     'gives the float logits within 0.002 (%s kernels)',
     async (kind) => {
       const model = compile(graph);
-      const { predict } = await preparePrediction(model, replicated(), kind);
+      const { predict } = await preparePrediction(model, protocol, kind, { ahead });
       const { logits } = await predict(inputs, count);
       const withoutSoftmax: LayerGraph = {
         ...graph,
@@ -159,11 +169,11 @@ describe.each(models)('%s', (_, graph) => {
 
   it('costs the rounds and bytes that are predicted', async () => {
     const model = compile(graph);
-    const protocol = replicated();
-    const { predict } = await preparePrediction(model, protocol);
+    const { predict } = await preparePrediction(model, protocol, 'wasm', { ahead });
     const run = await predict(inputs, count);
     const predicted = predictCost(model.plan, protocol, count);
-    expect(run.bytesSent).toEqual(predicted.bytesSent);
+    const dealtBefore = ahead ? predicted.bytesDealt : [0, 0, 0];
+    expect(run.bytesSent).toEqual(predicted.bytesSent.map((bytes, party) => bytes - dealtBefore[party]));
     expect(run.rounds).toBe(predicted.rounds);
     run.results.forEach(({ statistics }, party) => {
       expect(statistics.bytesSent).toBe(predicted.bytesSent[party]);
@@ -199,9 +209,9 @@ describe('a party', () => {
     }
   });
 
-  it('keeps its memory flat over many runs', async () => {
+  it.each(protocols)('keeps its memory flat over many runs of %s', async (_, protocol, ahead) => {
     const [, graph] = models[3];
-    const { predict, memoryBytes } = await preparePrediction(compile(graph), replicated());
+    const { predict, memoryBytes } = await preparePrediction(compile(graph), protocol, 'wasm', { ahead });
     const inputs = new Float32Array(100);
     await predict(inputs, 1);
     const before = memoryBytes();

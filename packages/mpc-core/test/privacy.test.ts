@@ -5,13 +5,13 @@
  */
 import { describe, expect, it } from 'vitest';
 import { createKernels } from '../src/kernels/create.js';
-import type { Kernels } from '../src/kernels/kernels.js';
 import { replicated } from '../src/protocols/replicated/index.js';
 import { rectifyLayout } from '../src/protocols/replicated/layout.js';
 import { randomSeed } from '../src/random/entropy.js';
 import { Purpose } from '../src/random/session-streams.js';
 import { writeWords } from '../src/ring/words.js';
 import { createCpuSharer, inputSharesFor } from '../src/sharing/input.js';
+import { addPacked, without, xorBytes } from './support/leaks.js';
 import { pairwiseKeys, runParties } from './support/parties.js';
 import { BitCounter } from './support/uniformity.js';
 
@@ -23,35 +23,6 @@ const SECRETS = [0n, 1n, -1n, 65_536n, -65_536n, 12_345_678n, -12_345_678n, 1n <
 const zeros = SECRETS.map(() => 0n);
 const LEFT = 1;
 const RIGHT = 2;
-
-/** The kernels with one purpose's stream left out: all zeros at every party. */
-function without(kernels: Kernels, purpose: Purpose): Kernels {
-  return {
-    ...kernels,
-    chacha20: (dst, key, n0, n1, n2, counter, bytes) => {
-      if (n1 === purpose) kernels.memory.bytes.fill(0, dst, dst + bytes);
-      else kernels.chacha20(dst, key, n0, n1, n2, counter, bytes);
-    },
-  };
-}
-
-/** Adds packed words of `width` bytes. */
-function addPacked(a: Uint8Array, b: Uint8Array, width: number): Uint8Array {
-  const out = new Uint8Array(a.length);
-  for (let at = 0; at < a.length; at += width) {
-    let carry = 0;
-    for (let i = at; i < at + width; i++) {
-      carry += a[i] + b[i];
-      out[i] = carry;
-      carry >>= 8;
-    }
-  }
-  return out;
-}
-
-function xorBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, i) => byte ^ b[i]);
-}
 
 /** Runs rectify and reveal many times; one counter for each kind of thing that somebody sees. */
 async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {

@@ -6,13 +6,14 @@ import { InvalidModelError } from '../graph/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { Allocator, Arena } from '../kernels/arena.js';
 import type { Kernels, Pointer } from '../kernels/kernels.js';
-import type { Protocol, Traffic } from '../protocols/protocol.js';
+import type { Material, Protocol, SessionContext, Traffic } from '../protocols/protocol.js';
 import { SEED_BYTES } from '../random/entropy.js';
 import { SessionStreams } from '../random/session-streams.js';
 import { WORD_BYTES } from '../ring/words.js';
 import type { InputShare } from '../sharing/input.js';
 import type { Shared } from '../sharing/values.js';
 import { expandPart, loadShareFile, ModelMemory } from './model.js';
+import { planOperations } from './operations.js';
 import { runPlan, sampleSizes } from './run.js';
 
 /** The randomness of a session, the same 16-byte id and pairwise keys at both ends of each link. */
@@ -56,13 +57,19 @@ export interface LoadedModel {
   readonly weightBytes: number;
 }
 
-export interface RunOptions {
+/** What a session of the protocol runs on. */
+export interface SessionOptions {
   /** The same at all three parties. Any will do: a model's shares are the same for all. */
   readonly protocol: Protocol;
   readonly keys: SessionKeys;
   readonly channel: Channel;
+}
+
+export interface RunOptions extends SessionOptions {
   /** Their samples together are the batch. */
   readonly inputs: readonly InputShare[];
+  /** One a sample, from `prepare`, the same ones in the same order at all three parties. They are spent and released. */
+  readonly material?: readonly Material[];
   readonly signal?: AbortSignal;
 }
 
@@ -72,6 +79,11 @@ export interface Party {
   /** @throws InvalidModelError when the share file does not fit the plan. */
   load(plan: Plan, shareFile: Uint8Array): LoadedModel;
   unload(model: LoadedModel): void;
+  /**
+   * Deals ahead what one sample of the model needs, in a session of its own; null where the protocol has no such phase.
+   * Rejects when the channel does. Nothing of it depends on the weights.
+   */
+  prepare(model: LoadedModel, options: SessionOptions): Promise<Material | null>;
   /** Runs one batch. Rejects when the channel does, or when the signal aborts. */
   run(model: LoadedModel, options: RunOptions): Promise<RunResult>;
 }
@@ -94,27 +106,41 @@ class EngineParty implements Party {
     if (model instanceof ModelMemory) model.release();
   }
 
-  async run(model: LoadedModel, { protocol, keys, channel, inputs, signal }: RunOptions): Promise<RunResult> {
-    if (!(model instanceof ModelMemory))
-      throw new InvalidModelError('The model was not loaded by this party.');
-    const { plan } = model;
+  async prepare(model: LoadedModel, options: SessionOptions): Promise<Material | null> {
+    const { plan } = memoryOf(model);
+    const { protocol } = options;
+    if (protocol.prepare === undefined) return null;
+    const operations = planOperations(plan, 1).flatMap((step) => step.operations);
+    const context = this.context(plan, options);
+    try {
+      return await protocol.prepare(context, operations);
+    } catch (error) {
+      context.arena.release();
+      throw error;
+    } finally {
+      context.streams.wipe();
+    }
+  }
+
+  async run(model: LoadedModel, options: RunOptions): Promise<RunResult> {
+    const memory = memoryOf(model);
+    const { plan } = memory;
+    const { protocol, inputs, material, signal } = options;
     const sizes = sampleSizes(plan);
     const batch = inputs.reduce((total, input) => total + input.count, 0);
-    const streams = new SessionStreams(keys.sessionId, keys.next, keys.previous);
-    const arena = new Arena(this.allocator);
+    if (material !== undefined && material.length !== batch) {
+      throw new RangeError(
+        `A batch of ${batch} samples takes as many items of material, not ${material.length}.`,
+      );
+    }
+    const context = this.context(plan, options);
+    const { arena, streams } = context;
     try {
-      const session = protocol.open({
-        party: this.index,
-        kernels: this.kernels,
-        arena,
-        channel,
-        streams,
-        fractionalBits: plan.fractionalBits,
-      });
+      const session = protocol.open(context, material);
       const steps: StepStatistics[] = [];
       const observe = stepObserver(session.traffic, steps);
       const input = this.expandInputs(arena, inputs, batch, sizes.input);
-      const output = await runPlan(session, model, input, batch, observe, signal);
+      const output = await runPlan(session, memory, input, batch, observe, signal);
       const words = this.replyWords(output.words, batch * sizes.output, plan);
       let at = 0;
       const outputs = inputs.map(({ count }) => {
@@ -126,7 +152,19 @@ class EngineParty implements Party {
     } finally {
       streams.wipe();
       arena.release();
+      for (const item of material ?? []) item.release();
     }
+  }
+
+  private context(plan: Plan, { keys, channel }: SessionOptions): SessionContext {
+    return {
+      party: this.index,
+      kernels: this.kernels,
+      arena: new Arena(this.allocator),
+      channel,
+      streams: new SessionStreams(keys.sessionId, keys.next, keys.previous),
+      fractionalBits: plan.fractionalBits,
+    };
   }
 
   private expandInputs(arena: Arena, inputs: readonly InputShare[], batch: number, size: number): Shared {
@@ -153,6 +191,11 @@ class EngineParty implements Party {
     for (let i = 1; i < halves.length; i += 2) halves[i] &= high;
     return words;
   }
+}
+
+function memoryOf(model: LoadedModel): ModelMemory {
+  if (model instanceof ModelMemory) return model;
+  throw new InvalidModelError('The model was not loaded by this party.');
 }
 
 function stepObserver(traffic: Traffic, steps: StepStatistics[]): Parameters<typeof runPlan>[4] {

@@ -42,7 +42,7 @@ export interface Operation {
   readonly reduction: Reduction;
 }
 
-/** What a session counted on its channel so far. */
+/** What a session counted on its channel so far; what was dealt ahead counts where it is used. */
 export interface Traffic {
   /** Messages that had to wait for another message of this session. */
   rounds: number;
@@ -92,8 +92,6 @@ export interface Cost {
 export interface Material {
   /** Memory that it holds. */
   readonly bytes: number;
-  /** What dealing it took. */
-  readonly traffic: Traffic;
   /** Gives the memory back; again does nothing. */
   release(): void;
 }

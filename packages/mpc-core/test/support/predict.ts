@@ -3,7 +3,7 @@ import { simulate } from '../../src/channel/simulate.js';
 import { createParty, type RunResult } from '../../src/engine/party.js';
 import type { CompiledModel } from '../../src/graph/plan.js';
 import { createKernels } from '../../src/kernels/create.js';
-import type { Protocol } from '../../src/protocols/protocol.js';
+import type { Material, Protocol } from '../../src/protocols/protocol.js';
 import { randomBytes, randomSeed } from '../../src/random/entropy.js';
 import { createCpuSharer, inputSharesFor, reconstructOutputs } from '../../src/sharing/input.js';
 import { shareModel } from '../../src/sharing/weights.js';
@@ -21,7 +21,9 @@ export async function preparePrediction(
   model: CompiledModel,
   protocol: Protocol,
   kind: 'wasm' | 'typescript' = 'wasm',
+  { ahead = false } = {},
 ): Promise<{
+  /** With `ahead`, material for every sample is dealt before the run. */
   predict(inputs: Float32Array, count: number): Promise<PrivateRun>;
   /** Memory of the three parties. */
   memoryBytes(): number;
@@ -43,12 +45,25 @@ export async function preparePrediction(
       const shares = inputSharesFor(seeds, explicit, count);
       const keys = pairwiseKeys();
       const sessionId = randomBytes(16);
+      const material: (readonly [Material | null, Material | null, Material | null])[] = [];
+      for (let i = 0; ahead && i < count; i++) {
+        const dealtIn = randomBytes(16);
+        const dealing = await simulate((channel, index) =>
+          parties[index].party.prepare(parties[index].loaded, {
+            protocol,
+            keys: { sessionId: dealtIn, ...keys(index) },
+            channel,
+          }),
+        );
+        material.push(dealing.results);
+      }
       const run = await simulate((channel, index) =>
         parties[index].party.run(parties[index].loaded, {
           protocol,
           keys: { sessionId, ...keys(index) },
           channel,
           inputs: [shares[index]],
+          ...(ahead && { material: material.map((items) => items[index]!) }),
         }),
       );
       const replies = run.results.map((result) => result.outputs[0]) as [Uint8Array, Uint8Array, Uint8Array];

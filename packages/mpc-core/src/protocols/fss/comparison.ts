@@ -36,5 +36,18 @@ export function compare(
   const { layout, keys, roots, bits, tweak } = piece;
   const { n, shift, activationBits } = layout;
   const [salt0, salt1] = tweak.salt;
-  kernels.compareWithKeys(dst, c, keys, roots, bits, n, shift, activationBits, tweak.tag, salt0, salt1, isLeft);
+  kernels.compareWithKeys(
+    dst,
+    c,
+    keys,
+    roots,
+    bits,
+    n,
+    shift,
+    activationBits,
+    tweak.tag,
+    salt0,
+    salt1,
+    isLeft,
+  );
 }

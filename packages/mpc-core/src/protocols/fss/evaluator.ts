@@ -18,7 +18,7 @@ import {
   SELECT_TOP_COLUMNS,
   SELECT_WORD_COLUMNS,
 } from './layout.js';
-import type { Dealing, Dealt, EvaluatorPiece, Prepared } from './material.js';
+import { countDealt, type Dealing, type Dealt, type EvaluatorPiece, type Prepared } from './material.js';
 
 /** A piece of an operation's values: where it begins, and how to come by what is dealt for it. */
 interface Part {
@@ -87,9 +87,15 @@ export class Evaluator {
     const bytes = planeBytes(n);
     const message = arena.allocate(bytes + 2 * layout.resultBytes);
     const signs = arena.words(n);
-    const material = await this.columns(parts, layout, SELECT_WORD_COLUMNS, SELECT_TOP_COLUMNS, (at, piece) => {
-      compare(context, roles, signs + 8 * at, c + 8 * at, piece);
-    });
+    const material = await this.columns(
+      parts,
+      layout,
+      SELECT_WORD_COLUMNS,
+      SELECT_TOP_COLUMNS,
+      (at, piece) => {
+        compare(context, roles, signs + 8 * at, c + 8 * at, piece);
+      },
+    );
     kernels.bitPlanes(message, signs, n, 0, 1, bytes / 8);
     const values = [0, 1].map((slot) => {
       const value = arena.words(n);
@@ -126,7 +132,7 @@ export class Evaluator {
 
   /** The pieces of the next operation: of every sample's material, or drawn now. */
   private parts(operation: Operation): readonly Part[] {
-    const { prepared, dealing } = this;
+    const { context, dealing, prepared, roles } = this;
     let at = 0;
     if (prepared === null) {
       return pieces(operation.n).map((n): Part => {
@@ -138,6 +144,7 @@ export class Evaluator {
     const number = this.spent++;
     return prepared.map(({ evaluator }): Part => {
       const piece = evaluator[number]!;
+      countDealt(context.traffic, roles, piece.layout);
       at += piece.layout.n;
       return { at: at - piece.layout.n, piece, dealt: () => Promise.resolve(piece) };
     });

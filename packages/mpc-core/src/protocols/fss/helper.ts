@@ -8,7 +8,7 @@ import type { Operation, Reduction } from '../protocol.js';
 import type { ReplicatedContext } from '../replicated/context.js';
 import type { Roles } from '../replicated/roles.js';
 import { dealtLayout, pieces, planeBytes } from './layout.js';
-import type { Dealing, HelperPiece, Prepared } from './material.js';
+import { countDealt, type Dealing, type HelperPiece, type Prepared } from './material.js';
 
 interface Part {
   readonly at: number;
@@ -65,7 +65,7 @@ export class Helper {
   }
 
   private parts(operation: Operation): readonly Part[] {
-    const { prepared, dealing } = this;
+    const { context, dealing, prepared, roles } = this;
     let at = 0;
     if (prepared === null) {
       return pieces(operation.n).map((n): Part => {
@@ -76,6 +76,7 @@ export class Helper {
     const number = this.spent++;
     return prepared.map(({ helper }): Part => {
       const piece = helper[number]!;
+      countDealt(context.traffic, roles, piece.layout);
       at += piece.layout.n;
       return { at: at - piece.layout.n, piece, deal: () => undefined };
     });

@@ -9,7 +9,14 @@
  */
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Additive, Shared } from '../../sharing/values.js';
-import type { Material, Operation, Protocol, ProtocolSession, Reduction, SessionContext } from '../protocol.js';
+import type {
+  Material,
+  Operation,
+  Protocol,
+  ProtocolSession,
+  Reduction,
+  SessionContext,
+} from '../protocol.js';
 import { ReplicatedContext } from '../replicated/context.js';
 import { RoleOperations } from '../replicated/local.js';
 import { rolesOf } from '../replicated/roles.js';
@@ -50,7 +57,7 @@ async function prepareMaterial(
   const context = new ReplicatedContext(session);
   const roles = rolesOf(session.party, helper);
   const prepared = await prepare(new Dealing(context, roles, session.streams.salt), roles, operations);
-  return new FssMaterial(prepared, context.traffic, session.arena);
+  return new FssMaterial(prepared, session.arena);
 }
 
 /** @param helper which worker is the helper; the other two evaluate */

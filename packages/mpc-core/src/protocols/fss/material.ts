@@ -190,12 +190,7 @@ export class Dealing {
       kernels.pack(at, left, count, width);
     };
     share(dst, material, wordColumns * n, resultWidth);
-    share(
-      dst + wordColumns * n * resultWidth,
-      material + 8 * wordColumns * n,
-      topColumns * n,
-      topWidth,
-    );
+    share(dst + wordColumns * n * resultWidth, material + 8 * wordColumns * n, topColumns * n, topWidth);
   }
 
   /** Root seeds and mask bits that the helper has in common with one evaluator. */
@@ -223,6 +218,18 @@ export class Dealing {
 
   private tweak(number: number): Tweak {
     return { tag: number * 2 ** TAG_SHIFT, salt: this.salt };
+  }
+}
+
+/** Counts the messages of what was dealt ahead for n values as the session's own that uses it. */
+export function countDealt(traffic: Traffic, { role, isLeft }: Roles, layout: DealtLayout): void {
+  const keys = layout.n * layout.keyBytes;
+  const columns = layout.n * layout.columnBytes;
+  if (role === 'helper') {
+    traffic.bytesSent += 2 * keys + columns;
+    traffic.bytesDealt += 2 * keys + columns;
+  } else {
+    traffic.bytesReceived += isLeft ? keys : keys + columns;
   }
 }
 
@@ -261,7 +268,6 @@ export class FssMaterial implements Material {
 
   constructor(
     prepared: Prepared,
-    readonly traffic: Traffic,
     private readonly arena: Arena,
   ) {
     this.prepared = prepared;
