@@ -1,6 +1,7 @@
 /** The command line: its commands, and what happens when one fails. */
 import { TrivetError } from '@trivet/shared-types';
 import { Command, CommanderError } from 'commander';
+import { labelCommand, rollbackCommand, switchCommand } from './commands/change-version.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { initCommand } from './commands/init.js';
 import { examples } from './commands/options.js';
@@ -9,6 +10,7 @@ import { serveCommand } from './commands/serve.js';
 import { shareCommand } from './commands/share.js';
 import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
+import { versionsCommand } from './commands/versions.js';
 import { workerCommand } from './commands/worker.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.js';
 
@@ -18,6 +20,10 @@ const COMMANDS = [
   shareCommand,
   serveCommand,
   stopCommand,
+  switchCommand,
+  rollbackCommand,
+  labelCommand,
+  versionsCommand,
   predictCommand,
   statusCommand,
   gatewayCommand,

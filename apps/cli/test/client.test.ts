@@ -65,7 +65,7 @@ describe('the model owner', () => {
     expect(first).toMatchObject({
       name: 'digits',
       version: 1,
-      state: 'AVAILABLE',
+      state: 'START',
       inputSize: 784,
       outputSize: 10,
     });
@@ -96,7 +96,7 @@ describe('the model owner', () => {
     const serving = owner.serve('digits', { signal: controller.signal, onStarted: () => controller.abort() });
     expect(await serving).toBe(0);
     const [model] = await client.models();
-    expect(model?.state).toBe('AVAILABLE');
+    expect(model?.state).toBe('START');
   });
 });
 

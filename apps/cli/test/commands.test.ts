@@ -24,7 +24,19 @@ afterAll(async () => {
 });
 
 describe('help and usage', () => {
-  it.each(['init', 'worker', 'share', 'serve', 'stop', 'predict', 'status'])('%s has examples', (name) => {
+  it.each([
+    'init',
+    'worker',
+    'share',
+    'serve',
+    'stop',
+    'predict',
+    'status',
+    'switch',
+    'rollback',
+    'label',
+    'versions',
+  ])('%s has examples', (name) => {
     const command = createProgram('0').commands.find((one) => one.name() === name)!;
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });
@@ -128,7 +140,7 @@ describe('from sharing to stopping', () => {
     });
     const status = JSON.parse((await trivet('status', '--json', ...at)).stdout);
     expect(status.models).toMatchObject([
-      { name: 'digits', version: 1, states: ['AVAILABLE', 'AVAILABLE', 'AVAILABLE'] },
+      { name: 'digits', version: 1, state: 'END', states: ['END', 'END', 'END'], current: true },
     ]);
     expect((await trivet('predict', 'digits', '--index', '0', ...at)).code).toBe(4);
   });

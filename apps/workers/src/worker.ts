@@ -83,8 +83,8 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       peers: peerStates,
       meshBytes,
       models: () => {
-        const all = models.all();
-        return { shared: all.length, serving: all.filter((model) => model.records.serving).length };
+        const served = models.names().filter((name) => models.records(name).serving);
+        return { shared: models.all().length, serving: served.length };
       },
     },
     options.processMetrics ?? false,
@@ -96,6 +96,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   const models = new Models({
     worker: config.name,
     ownerKey: config.ownerKey,
+    clusterId: config.clusterId,
     party,
     store,
     maxModels: config.limits.maxModels,
@@ -146,6 +147,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     uptimeSeconds: (performance.now() - startedAt) / 1000,
     peers: peerStates(),
     models: models.all().map((model) => serving.modelStatus(model)),
+    orders: serving.lifecycle.orders(),
     queueLength: serving.queueLength,
     servedTotal: serving.totals.images,
     bytesSentTotal: meshBytes().sent,
@@ -181,6 +183,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     // Before the peers connect, so that they hear at once what this worker holds.
     await store.prepare();
     await models.restore();
+    await serving.lifecycle.restore();
     await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);
     // This worker is the store's only user: another one would not have got the port.
     await store.clean();

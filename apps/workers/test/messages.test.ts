@@ -31,8 +31,11 @@ describe('control messages', () => {
       fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
         expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
         expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
-        expect(messages.decodeServed(messages.encodeServed(a.digest, served))).toEqual({
+        expect(
+          messages.decodeServed(messages.encodeServed({ digest: a.digest, since: a.count, served })),
+        ).toEqual({
           digest: a.digest,
+          since: a.count,
           served,
         });
         const refusal = messages.encodeRefusal(id, new TrivetError(e.code, e.message));

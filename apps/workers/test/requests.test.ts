@@ -1,12 +1,14 @@
-import { TrivetError } from '@trivet/shared-types';
+import { generateOwnerKeys, type ServingOrder, signServingOrder, TrivetError } from '@trivet/shared-types';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAllowedOrigin } from '../src/clients/origins.js';
 import { Upload } from '../src/clients/upload.js';
 import { createLogger } from '../src/observe/logger.js';
 import type { Model } from '../src/serving/models.js';
 import { RequestTable } from '../src/serving/request-table.js';
-import { ServeRecords } from '../src/serving/serve-records.js';
+import { isNewer, keyOf, knowOrder, ServeRecords } from '../src/serving/serve-records.js';
 import type { ModelStore, ServeRecord } from '../src/store/model-store.js';
+
+type Key = ReturnType<typeof keyOf>;
 
 const MODEL = { name: 'mnist', digest: 'ab'.repeat(32) } as Model;
 const seed = { kind: 'seed', seed: new Uint8Array(32) } as const;
@@ -77,6 +79,23 @@ describe('the request table', () => {
 });
 
 describe('serve records', () => {
+  const owner = generateOwnerKeys();
+  const clusterId = '00'.repeat(16);
+  const orderOf = (sequence: number, wish: Partial<ServingOrder> = {}) => {
+    const order: ServingOrder = {
+      format: 1,
+      clusterId,
+      model: 'mnist',
+      sequence,
+      since: sequence,
+      requestLimit: null,
+      versions: [{ version: 1, digest: MODEL.digest, protocol: 'securenn' }],
+      current: 1,
+      labels: {},
+      ...wish,
+    };
+    return knowOrder(signServingOrder(order, owner.secretKey), owner.publicKey, clusterId);
+  };
   const make = () => {
     const written: ServeRecord[] = [];
     const store = {
@@ -87,14 +106,19 @@ describe('serve records', () => {
     const onChange = () => {
       changes += 1;
     };
-    const records = new ServeRecords('mnist', MODEL.digest, store, onChange, 'replicated');
-    return { records, written, store, changes: () => changes };
+    const records = new ServeRecords('mnist', store, onChange);
+    const serve = async (...order: Parameters<typeof orderOf>) => {
+      const adopted = records.adopt(orderOf(...order));
+      records.enforce();
+      await adopted;
+    };
+    return { records, serve, written, store, changes: () => changes };
   };
 
   it('serves exactly as many images as allowed, reservations included', async () => {
-    const { records } = make();
+    const { records, serve } = make();
     expect(() => records.checkRoom(1, 0, 'alice')).toThrow(/does not serve it now/);
-    await records.serve(3, 'replicated');
+    await serve(1, { requestLimit: 3 });
     records.checkRoom(3, 0, 'alice');
     expect(() => records.checkRoom(4, 0, 'alice')).toThrow(/3 more of the 3/);
     const first = records.reserve(2);
@@ -112,39 +136,78 @@ describe('serve records', () => {
   });
 
   it('has a reservation on disk before its reply may leave, and survives a restart', async () => {
-    const { records, written, store } = make();
-    await records.serve(5, 'securenn');
+    const { records, serve, written, store } = make();
+    await serve(4, { requestLimit: 5 });
     await records.reserve(2).durable;
-    expect(written.at(-1)).toMatchObject({ served: 2, requestLimit: 5, serving: true });
-    const again = new ServeRecords('mnist', MODEL.digest, store, () => {}, 'replicated');
-    await again.restore();
-    expect([again.served, again.requestLimit, again.serving]).toEqual([2, 5, true]);
-    expect(again.protocol).toBe('securenn');
-    const other = new ServeRecords('mnist', 'cd'.repeat(32), store, () => {}, 'replicated');
-    await other.restore();
-    expect(other.serving).toBe(false);
+    expect(written.at(-1)).toMatchObject({ served: 2, inForce: orderOf(4, { requestLimit: 5 }).signed });
+    const again = new ServeRecords('mnist', store, () => {});
+    await again.restore(owner.publicKey, clusterId);
+    expect([again.served, again.requestLimit, again.serving, again.since]).toEqual([2, 5, true, 4]);
+    expect(again.protocolOf(MODEL.digest)).toBe('securenn');
+    expect(again.wasServed(MODEL.digest)).toBe(true);
+    const foreign = new ServeRecords('other', store, () => {});
+    await expect(foreign.restore(owner.publicKey, clusterId)).rejects.toThrow(/another model's/);
+    const mallory = new ServeRecords('mnist', store, () => {});
+    await expect(mallory.restore(generateOwnerKeys().publicKey, clusterId)).rejects.toThrow(/signature/);
   });
 
   it('does not count a batch of an earlier serve for a later one', async () => {
-    const { records } = make();
-    await records.serve(2, 'replicated');
+    const { records, serve } = make();
+    await serve(1, { requestLimit: 2 });
     const old = records.reserve(2);
-    await records.serve(2, 'replicated');
+    await serve(2, { requestLimit: 2 });
     expect(old.commit()).toBe(false);
     expect(records.served).toBe(0);
     records.checkRoom(2, 0, 'alice');
   });
 
-  it('follows the leader, and stops showing as served at the limit', async () => {
-    const { records, changes } = make();
-    await records.serve(2, 'replicated');
-    records.noteServed(1);
-    expect(records.serving).toBe(true);
+  it('counts on over a change of version', async () => {
+    const { records, serve } = make();
+    await serve(1, { requestLimit: 5 });
+    records.reserve(1).commit();
+    const open = records.reserve(2);
+    const versions = [{ version: 2, digest: 'cd'.repeat(32), protocol: 'replicated' as const }];
+    await serve(2, { requestLimit: 5, since: 1, versions, current: 2 });
+    expect(() => records.checkRoom(3, 0, 'alice')).toThrow(/2 more of the 5/);
+    expect(open.commit()).toBe(true);
+    expect(records.served).toBe(3);
+    // What leaves is run as it was until now.
+    expect(records.protocolOf(MODEL.digest)).toBe('securenn');
+  });
+
+  it('keeps the order in force and the next one apart, over a restart too', async () => {
+    const { records, serve, store } = make();
+    await serve(1, { requestLimit: 5 });
+    records.reserve(1).commit();
+    await records.adopt(orderOf(2, { requestLimit: 9 }));
+    expect([records.requestLimit, records.served]).toEqual([5, 1]);
+    const again = new ServeRecords('mnist', store, () => {});
+    await again.restore(owner.publicKey, clusterId);
+    expect([again.inForce?.order.sequence, again.next?.order.sequence]).toEqual([1, 2]);
+    expect([again.durable?.order.sequence, again.served]).toEqual([2, 1]);
+    again.enforce();
+    expect([again.requestLimit, again.served, again.next]).toEqual([9, 0, null]);
+  });
+
+  it('takes a higher count from a peer, of the same serving, and never a lower one', async () => {
+    const { records, serve, changes } = make();
+    await serve(3, { requestLimit: 4 });
+    records.noteServed(3, 2);
+    records.noteServed(3, 1);
+    records.noteServed(2, 4);
+    expect([records.served, records.serving]).toEqual([2, true]);
     const before = changes();
-    records.noteServed(2);
+    records.noteServed(3, 4);
     expect(records.serving).toBe(false);
     expect(changes()).toBe(before + 1);
     await records.flush();
+  });
+
+  it('puts orders in one sequence at every worker', () => {
+    const [one, two] = [orderOf(7), orderOf(7, { requestLimit: 1 })].map(keyOf) as [Key, Key];
+    expect(isNewer(one, two)).toBe(!isNewer(two, one));
+    expect(isNewer(one, one)).toBe(false);
+    expect(isNewer(keyOf(orderOf(8)), one)).toBe(true);
   });
 });
 

@@ -187,8 +187,8 @@ describe('misbehaving clients', () => {
       EVENTS.shareBegin,
       EVENTS.shareChunk,
       EVENTS.shareCommit,
-      EVENTS.serve,
-      EVENTS.stop,
+      EVENTS.order,
+      EVENTS.remove,
     ]) {
       await expect(client.call(1, event, {})).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     }
@@ -200,7 +200,7 @@ describe('misbehaving clients', () => {
     await expect(client.call(1, EVENTS.authenticate, { signature })).rejects.toMatchObject({
       code: 'PERMISSION_DENIED',
     });
-    await expect(client.call(1, EVENTS.stop, { model: 'small' })).rejects.toMatchObject({
+    await expect(client.call(1, EVENTS.remove, { model: 'small', version: 1 })).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
     });
   });
@@ -254,7 +254,7 @@ describe('the owner', () => {
       async () =>
         (await client.all((worker) => client.status(worker))).every(({ models }) =>
           models.some(({ digest, state, served }) => {
-            return digest === limited.digest && state === 'AVAILABLE' && served === 3;
+            return digest === limited.digest && state === 'END' && served === 3;
           }),
         ),
       'the end of serving at all three',
@@ -269,9 +269,9 @@ describe('the owner', () => {
     await owner.serve('stopped');
     const client = await connect();
     await client.predict(stopped, someInputs(1));
-    await owner.all((worker) => owner.call(worker, EVENTS.stop, { model: 'stopped' }));
+    await owner.order('stopped', []);
     await expect(client.predict(stopped, someInputs(1))).rejects.toThrow(/does not serve it now|not serve/);
-    await expect(owner.share('stopped', 1)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await expect(owner.share('stopped', 1)).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
   });
 });
 
@@ -374,8 +374,8 @@ describe('operations', () => {
     await (await owner.ready()).authenticate();
     await owner.share('damaged');
     const store = join(cluster.directory, 'bob', 'store');
-    const file = join(store, 'damaged.model');
-    expect(await readdir(store)).toContain('damaged.model');
+    const file = join(store, 'damaged@1.model');
+    expect(await readdir(store)).toContain('damaged@1.model');
     const content = await readFile(file);
     content[content.length - 100]! ^= 1;
     await writeFile(file, content);

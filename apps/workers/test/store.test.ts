@@ -49,22 +49,22 @@ describe('encryption at rest', () => {
 });
 
 describe('the model store', () => {
-  it('keeps models and serve records, readable by its owner only', async () => {
+  const order = { text: '{}', signature: 'ef'.repeat(64) };
+
+  it('keeps versions and serve records, readable by its owner only', async () => {
     const store = new ModelStore(directory, KEY);
     await store.prepare();
-    await store.writeModel('mnist', MANIFEST, SHARE);
+    await store.writeModel('mnist', 3, MANIFEST, SHARE);
     expect(await store.readServing('mnist')).toBeNull();
-    const record = {
-      digest: 'ef'.repeat(32),
-      serving: true,
-      served: 2,
-      requestLimit: 3,
-      protocol: 'fss',
-    } as const;
+    const record = { inForce: order, next: null, served: 2, past: ['ef'.repeat(32)] };
     await store.writeServing('mnist', record);
     const again = new ModelStore(directory, KEY);
-    expect(await again.list()).toEqual(['mnist']);
-    const model = await again.readModel('mnist');
+    expect(await again.list()).toEqual({
+      models: [{ name: 'mnist', version: 3 }],
+      records: ['mnist'],
+      foreign: [],
+    });
+    const model = await again.readModel('mnist', 3);
     expect(model.manifest).toEqual(MANIFEST);
     expect(Buffer.from(model.shareFile).equals(SHARE)).toBe(true);
     expect(await again.readServing('mnist')).toEqual(record);
@@ -72,22 +72,30 @@ describe('the model store', () => {
       expect((await stat(join(directory, name))).mode & 0o077).toBe(0);
       expect((await readFile(join(directory, name))).includes(SHARE)).toBe(false);
     }
+    await again.removeModel('mnist', 3);
+    await again.removeModel('mnist', 3);
+    expect((await again.list()).models).toEqual([]);
   });
 
   it('refuses a file that was given another name', async () => {
     const store = new ModelStore(directory, KEY);
-    await store.writeModel('mnist', MANIFEST, SHARE);
-    await rename(join(directory, 'mnist.model'), join(directory, 'other.model'));
-    await expect(store.readModel('other')).rejects.toThrow(join(directory, 'other.model'));
+    await store.writeModel('mnist', 1, MANIFEST, SHARE);
+    await rename(join(directory, 'mnist@1.model'), join(directory, 'mnist@2.model'));
+    await expect(store.readModel('mnist', 2)).rejects.toThrow(join(directory, 'mnist@2.model'));
   });
 
-  it('clears half-written files and ignores foreign ones', async () => {
+  it('clears half-written files, names those of another release, and ignores foreign ones', async () => {
     const store = new ModelStore(directory, KEY);
-    await writeFile(join(directory, '.mnist.model.0123.tmp'), 'half');
+    await writeFile(join(directory, '.mnist@1.model.0123.tmp'), 'half');
+    await writeFile(join(directory, 'mnist.model'), 'of before there were versions');
     await writeFile(join(directory, 'notes.txt'), 'mine');
     await store.prepare();
     await store.clean();
-    expect(await readdir(directory)).toEqual(['notes.txt']);
-    expect(await store.list()).toEqual([]);
+    expect((await readdir(directory)).sort()).toEqual(['mnist.model', 'notes.txt']);
+    expect(await store.list()).toEqual({
+      models: [],
+      records: [],
+      foreign: [join(directory, 'mnist.model')],
+    });
   });
 });

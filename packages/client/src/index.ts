@@ -13,7 +13,7 @@
  */
 export type { WorkerAddress } from './link.js';
 export * from './model-owner.js';
-export type { ModelState, SharedModel } from './models.js';
+export { nameAndVersion, type SharedModel, type VersionChoice } from './models.js';
 export {
   argmaxRows,
   type Prediction,

@@ -9,15 +9,20 @@ import {
   manifestDigest,
   type ProtocolName,
   TrivetError,
+  type VersionState,
   verifyManifest,
   type WorkerStatus,
 } from '@trivet/shared-types';
 import { toTrivetError } from './failures.js';
 import type { Triple } from './worker-links.js';
 
-export type ModelState = ModelStatus['state'];
+/** Which version of a model is meant: a number, or a label; the current one when neither is given. */
+export interface VersionChoice {
+  readonly version?: number | undefined;
+  readonly label?: string | undefined;
+}
 
-/** A model that the three workers agree on. */
+/** A version of a model that all three workers hold. */
 export interface SharedModel {
   readonly name: string;
   readonly version: number;
@@ -26,9 +31,13 @@ export interface SharedModel {
   /** Ed25519 public key of its owner, lowercase hex. */
   readonly ownerKey: string;
   readonly manifest: Manifest;
-  /** SERVING only when all three are. */
-  readonly state: ModelState;
-  /** Predictions served since `serve`, by the worker that served fewest. */
+  /** AVAILABLE only when it is at all three; UNKNOWN while they say different things. */
+  readonly state: VersionState;
+  /** Whether it answers who names no version. */
+  readonly current: boolean;
+  /** Names that the owner gave it, for example "stable". */
+  readonly labels: readonly string[];
+  /** Predictions of all versions served since `serve`, by the worker that served fewest. */
   readonly served: number;
   readonly requestLimit: number | null;
   /** What runs requests that name none, as worker 0 says, which decides; the manifest lists what may be named. */
@@ -47,8 +56,39 @@ export class ModelCatalogue {
     this.#expectedOwnerKey = expectedOwnerKey;
   }
 
-  /** The models all three agree on; those that only some hold, or that fail verification, are left out. */
+  /** The versions that all three hold; those that only some hold, or that fail verification, are left out. */
   list(statuses: Triple<WorkerStatus>): SharedModel[] {
+    return this.#agreed(statuses).map(({ model }) => model);
+  }
+
+  /** The version that is meant, if all three answer for it by these reports. */
+  available(name: string, choice: VersionChoice, statuses: Triple<WorkerStatus>): SharedModel | undefined {
+    const candidates = this.#agreed(statuses).filter(({ model }) => {
+      return model.name === name && model.state === 'AVAILABLE';
+    });
+    return chosen(candidates, choice)?.model;
+  }
+
+  /**
+   * The version that is meant, whatever its state; when none is named and none is current, the newest.
+   * @throws TrivetError NOT_FOUND, FAILED_PRECONDITION or PERMISSION_DENIED with the worker that disagrees
+   */
+  find(name: string, statuses: Triple<WorkerStatus>, choice: VersionChoice = {}): SharedModel {
+    const versions = this.#agreed(statuses).filter(({ model }) => model.name === name);
+    if (versions.length === 0) this.#explain(name, statuses);
+    const found = chosen(versions, choice);
+    if (found !== undefined) return found.model;
+    const isNamed = choice.version !== undefined || choice.label !== undefined;
+    if (!isNamed)
+      return versions.map(({ model }) => model).sort((left, right) => right.version - left.version)[0]!;
+    const what = choice.version === undefined ? `label "${choice.label}"` : `version ${choice.version}`;
+    throw new TrivetError(
+      'NOT_FOUND',
+      `Model "${name}" has no ${what}. \`trivet versions ${name}\` lists what it has.`,
+    );
+  }
+
+  #agreed(statuses: Triple<WorkerStatus>): Agreed[] {
     const kept = new Map<string, Manifest>();
     const models = statuses[0].models.flatMap((first) => {
       const held = statuses.map((status) => status.models.find((other) => sameManifest(first, other)));
@@ -57,24 +97,13 @@ export class ModelCatalogue {
         const key = cacheKey(first);
         const manifest = this.#verified.get(key) ?? this.#verify(first);
         kept.set(key, manifest);
-        return [join(manifest, held as ModelStatus[])];
+        return [{ model: join(manifest, held as ModelStatus[]), held: held as ModelStatus[] }];
       } catch {
         return [];
       }
     });
     this.#verified = kept;
     return models;
-  }
-
-  /**
-   * The newest version of a model.
-   * @throws TrivetError NOT_FOUND, FAILED_PRECONDITION or PERMISSION_DENIED with the worker that disagrees
-   */
-  find(name: string, statuses: Triple<WorkerStatus>): SharedModel {
-    const found = this.list(statuses)
-      .filter((model) => model.name === name)
-      .sort((left, right) => right.version - left.version);
-    return found[0] ?? this.#explain(name, statuses);
   }
 
   #verify(model: ModelStatus): Manifest {
@@ -145,6 +174,14 @@ function manifestHead(model: ModelStatus): { readonly name?: unknown; readonly v
   }
 }
 
+/** Name and version in the manifest of what a worker reports; null when it is malformed. Nothing is verified. */
+export function nameAndVersion(
+  model: ModelStatus,
+): { readonly name: string; readonly version: number } | null {
+  const { name, version } = manifestHead(model);
+  return typeof name === 'string' && typeof version === 'number' ? { name, version } : null;
+}
+
 /** The name in a manifest that may be anything. */
 export function manifestName(model: ModelStatus): string | undefined {
   const { name } = manifestHead(model);
@@ -158,16 +195,37 @@ export function highestVersion(name: string, statuses: Triple<WorkerStatus>): nu
   return Math.max(0, ...versions.filter((version): version is number => Number.isSafeInteger(version)));
 }
 
+interface Agreed {
+  readonly model: SharedModel;
+  readonly held: readonly ModelStatus[];
+}
+
+/**
+ * The version that is meant. While the workers go over from one order to the next, some call the old version by a name
+ * and some the new one: then it is the one that most of them mean, the newer of two.
+ */
+function chosen(versions: readonly Agreed[], { version, label }: VersionChoice): Agreed | undefined {
+  if (version !== undefined) return versions.find(({ model }) => model.version === version);
+  const meant = ({ held }: Agreed) =>
+    held.filter((one) => (label === undefined ? one.current : one.labels.includes(label))).length;
+  return versions
+    .filter((one) => meant(one) > 0)
+    .sort((left, right) => meant(right) - meant(left) || right.model.version - left.model.version)[0];
+}
+
 function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
   const [first] = held as [ModelStatus];
-  const states = held.map((model) => model.state);
+  const same = held.every((model) => model.state === first.state);
+  const underWay = held.some((model) => model.state === 'LOADING') ? 'LOADING' : 'UNKNOWN';
   return {
     name: manifest.name,
     version: manifest.version,
     digest: first.digest,
     ownerKey: first.manifest.ownerKey,
     manifest,
-    state: states.includes('LOADING') ? 'LOADING' : states.includes('AVAILABLE') ? 'AVAILABLE' : 'SERVING',
+    state: same ? first.state : underWay,
+    current: held.every((model) => model.current),
+    labels: first.labels.filter((label) => held.every((model) => model.labels.includes(label))),
     served: Math.min(...held.map((model) => model.served)),
     requestLimit: first.requestLimit,
     protocol: first.protocol,

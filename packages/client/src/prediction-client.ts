@@ -14,7 +14,7 @@ import { type Deadline, delay, openDeadline } from './deadline.js';
 import { isTransient, toTrivetError } from './failures.js';
 import { checkInputs, maxSamplesPerRequest } from './inputs.js';
 import type { WorkerAddress } from './link.js';
-import { checkProtocol, ModelCatalogue, type SharedModel } from './models.js';
+import { checkProtocol, ModelCatalogue, type SharedModel, type VersionChoice } from './models.js';
 import { joinPredictions, type Prediction } from './prediction.js';
 import { runRequest } from './request.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
@@ -34,7 +34,7 @@ export interface PredictionClientOptions {
   readonly kernels?: Kernels;
 }
 
-export interface PredictOptions {
+export interface PredictOptions extends VersionChoice {
   /** For the whole prediction, retries included; 30,000 ms unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -58,6 +58,9 @@ const DEFAULT_REQUEST_SIZE = 100;
 const REQUESTS_IN_FLIGHT = 2;
 const FIRST_RETRY_DELAY_MS = 50;
 const LAST_RETRY_DELAY_MS = 2_000;
+/** How long the three workers may say different things of a model before that is an error. */
+const CHANGE_OVER_MS = 1_000;
+const CHANGE_OVER_POLL_MS = 20;
 
 export class PredictionClient {
   readonly #links: WorkerLinks;
@@ -91,11 +94,14 @@ export class PredictionClient {
   }
 
   /**
-   * The newest version of a model, asked for anew.
+   * A version of a model, asked for anew: the one that is named, else the one that is served, else the newest.
    * @throws TrivetError NOT_FOUND, or FAILED_PRECONDITION naming the worker that holds another or none
    */
-  async model(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<SharedModel> {
-    return this.#catalogue.find(name, await this.#links.refresh(options));
+  async model(
+    name: string,
+    options: { readonly signal?: AbortSignal } & VersionChoice = {},
+  ): Promise<SharedModel> {
+    return this.#catalogue.find(name, await this.#links.refresh(options), options);
   }
 
   /**
@@ -105,19 +111,23 @@ export class PredictionClient {
    *   RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED; CANCELLED
    */
   async predict(modelName: string, inputs: Float32Array, options: PredictOptions = {}): Promise<Prediction> {
-    const { timeoutMs = DEFAULT_PREDICT_TIMEOUT_MS, signal, onProgress } = options;
+    const { timeoutMs = DEFAULT_PREDICT_TIMEOUT_MS, signal } = options;
     const start = performance.now();
     const deadline = openDeadline(timeoutMs, 'The prediction', signal);
     try {
       const attempts = Math.max(1, options.retry?.attempts ?? 1);
-      const model = await this.#retrying(attempts, deadline, () => this.#serving(modelName, deadline));
-      if (options.protocol != null) checkProtocol(model, options.protocol);
-      const total = checkInputs(inputs, model);
-      const requestSize = checkRequestSize(options, model, total);
-      const request = (slice: Float32Array, count: number) =>
-        this.#retrying(attempts, deadline, () => this.#request(model, slice, count, deadline, options));
-      const parts = await inParts(inputs, model.inputSize, requestSize, request, onProgress);
-      return joinPredictions(parts, model, performance.now() - start);
+      let model = await this.#retrying(attempts, deadline, () => this.#serving(modelName, options, deadline));
+      for (;;) {
+        try {
+          const parts = await this.#parts(model, inputs, attempts, deadline, options);
+          return joinPredictions(parts, model, performance.now() - start);
+        } catch (error) {
+          const next = await this.#successor(model, options, deadline, error);
+          if (next === undefined) throw error;
+          // All of it anew: the answers of one call are of one version.
+          model = next;
+        }
+      }
     } finally {
       deadline.close();
     }
@@ -137,6 +147,36 @@ export class PredictionClient {
     this.#links.close();
   }
 
+  async #parts(
+    model: SharedModel,
+    inputs: Float32Array,
+    attempts: number,
+    deadline: Deadline,
+    options: PredictOptions,
+  ): Promise<Prediction[]> {
+    if (options.protocol != null) checkProtocol(model, options.protocol);
+    const total = checkInputs(inputs, model);
+    const requestSize = checkRequestSize(options, model, total);
+    const request = (slice: Float32Array, count: number) =>
+      this.#retrying(attempts, deadline, () => this.#request(model, slice, count, deadline, options));
+    return inParts(inputs, model.inputSize, requestSize, request, options.onProgress);
+  }
+
+  /** The version that has taken a refused one's place meanwhile, if that is why it was refused. */
+  async #successor(
+    model: SharedModel,
+    choice: VersionChoice,
+    deadline: Deadline,
+    error: unknown,
+  ): Promise<SharedModel | undefined> {
+    const { code } = toTrivetError(error);
+    if (choice.version !== undefined || deadline.signal.aborted) return undefined;
+    if (code !== 'FAILED_PRECONDITION' && code !== 'NOT_FOUND') return undefined;
+    const statuses = await this.#links.refresh({ signal: deadline.signal });
+    const next = this.#catalogue.available(model.name, choice, statuses);
+    return next?.digest === model.digest ? undefined : next;
+  }
+
   #request(
     model: SharedModel,
     inputs: Float32Array,
@@ -154,23 +194,24 @@ export class PredictionClient {
     });
   }
 
-  /** The model, when the three serve it: by their last reports if those say so, else asked for anew. */
-  async #serving(name: string, deadline: Deadline): Promise<SharedModel> {
-    const known = this.#catalogue.list(this.#links.statuses());
-    const serving = known.find((model) => model.name === name && model.state === 'SERVING');
-    if (
-      serving !== undefined &&
-      !known.some((model) => model.name === name && model.version > serving.version)
-    ) {
-      return serving;
+  /** The version that is meant, when the three serve it: by their last reports if those say so, else asked for anew. */
+  async #serving(name: string, choice: VersionChoice, deadline: Deadline): Promise<SharedModel> {
+    const { signal } = deadline;
+    let available = this.#catalogue.available(name, choice, this.#links.statuses());
+    const until = performance.now() + CHANGE_OVER_MS;
+    while (available === undefined) {
+      const statuses = await this.#links.refresh({ signal });
+      available = this.#catalogue.available(name, choice, statuses);
+      if (available !== undefined) break;
+      const found = this.#catalogue.find(name, statuses, choice);
+      // Reports from just before and just after a change of version: the next ones agree.
+      const isChanging = this.#catalogue.list(statuses).some((model) => {
+        return model.name === name && ['LOADING', 'UNKNOWN', 'UNLOADING'].includes(model.state);
+      });
+      if (!isChanging || performance.now() > until) throw notServed(found, choice);
+      await delay(CHANGE_OVER_POLL_MS, signal);
     }
-    const model = this.#catalogue.find(name, await this.#links.refresh({ signal: deadline.signal }));
-    if (model.state === 'SERVING') return model;
-    if (model.state === 'LOADING') {
-      throw new TrivetError('UNAVAILABLE', `Model "${name}" is still being loaded: try again in a moment.`);
-    }
-    const advice = `its owner starts that with \`trivet serve ${name}\`.`;
-    throw new TrivetError('FAILED_PRECONDITION', `Model "${name}" is shared but not served: ${advice}`);
+    return available;
   }
 
   async #retrying<T>(attempts: number, deadline: Deadline, work: () => Promise<T>): Promise<T> {
@@ -187,6 +228,26 @@ export class PredictionClient {
       }
     }
   }
+}
+
+function notServed(
+  { name, version, state, requestLimit, served }: SharedModel,
+  choice: VersionChoice,
+): TrivetError {
+  if (state === 'LOADING') {
+    return new TrivetError('UNAVAILABLE', `Model "${name}" is still being loaded: try again in a moment.`);
+  }
+  const what =
+    choice.version === undefined && choice.label === undefined ? '' : `Version ${version} of model`;
+  if (state === 'END' && requestLimit !== null && served >= requestLimit) {
+    const sentence = `${what || 'Model'} "${name}" has served all ${requestLimit} predictions that its owner allowed.`;
+    return new TrivetError('FAILED_PRECONDITION', sentence);
+  }
+  const advice = `its owner starts that with \`trivet serve ${name}\`.`;
+  return new TrivetError(
+    'FAILED_PRECONDITION',
+    `${what || 'Model'} "${name}" is shared but not served: ${advice}`,
+  );
 }
 
 /**

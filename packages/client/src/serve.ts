@@ -10,6 +10,8 @@ import type { WorkerLinks } from './worker-links.js';
 export interface StartOptions {
   /** Stop after so many images; without it, serve until stopped. */
   readonly requestLimit?: number | null;
+  /** The version to serve; the newest that all three workers hold unless told. */
+  readonly version?: number | undefined;
   /** What runs requests that name none, one of the manifest's; its first unless told. */
   readonly protocol?: ProtocolName | null;
 }
@@ -32,7 +34,7 @@ export async function serveUntilDone(
   options: ServeOptions,
   control: { start(options: StartOptions): Promise<void>; stop(): Promise<void> },
 ): Promise<number> {
-  const { requestLimit = null, protocol = null, onStarted, onServed, signal } = options;
+  const { requestLimit = null, protocol = null, version, onStarted, onServed, signal } = options;
   if (signal?.aborted) throw abortError(signal);
   const counts = [0, 0, 0];
   const ended = [false, false, false];
@@ -63,17 +65,18 @@ export async function serveUntilDone(
   };
   signal?.addEventListener('abort', finish, { once: true });
   try {
-    await control.start({ requestLimit, protocol });
+    await control.start({ requestLimit, protocol, version });
     onStarted?.();
-    // From here on, a status that does not say SERVING says that it is over. A worker that is lost by now reports its
-    // own once it is back.
+    // From here on, a status without a version that is served says that it is over. A worker that is lost by now reports
+    // its own once it is back.
     await links.refresh({}).catch(unlessAway);
     unwatch = links.onStatus((views) => {
       for (const view of views) {
-        const status = view.reachable
-          ? view.status?.models.find((one) => manifestName(one) === model)
-          : undefined;
-        if (status !== undefined) update(view.index, status.served, status.state === 'AVAILABLE');
+        if (!view.reachable) continue;
+        const versions = (view.status?.models ?? []).filter((one) => manifestName(one) === model);
+        const [first] = versions;
+        const isOver = versions.every(({ state }) => state !== 'AVAILABLE' && state !== 'LOADING');
+        if (first !== undefined) update(view.index, first.served, isOver);
       }
     });
     await finished;

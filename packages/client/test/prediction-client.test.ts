@@ -78,7 +78,13 @@ describe('connect', () => {
 describe('models', () => {
   it('lists what the three agree on', async () => {
     const [model, ...others] = await (await connect({ ownerKey: OWNER.publicKey })).models();
-    expect(model).toMatchObject({ name: 'tiny', version: 1, state: 'SERVING', inputSize: 2, outputSize: 3 });
+    expect(model).toMatchObject({
+      name: 'tiny',
+      version: 1,
+      state: 'AVAILABLE',
+      inputSize: 2,
+      outputSize: 3,
+    });
     expect(others).toEqual([]);
   });
 
@@ -133,7 +139,7 @@ describe('models', () => {
 
   it('says that a model is not served', async () => {
     const model = workers[0].status.models[0]!;
-    workers[0].status = { ...workers[0].status, models: [{ ...model, state: 'AVAILABLE' }] };
+    workers[0].status = { ...workers[0].status, models: [{ ...model, state: 'START', current: false }] };
     const error = await failure((await connect()).predict('tiny', ONE));
     expect(error.code).toBe('FAILED_PRECONDITION');
     expect(error.message).toContain('trivet serve tiny');

@@ -8,4 +8,5 @@ export * from './messages.js';
 export * from './parse.js';
 export * from './predict-codec.js';
 export * from './protocols.js';
+export * from './serving-order.js';
 export * from './signing.js';

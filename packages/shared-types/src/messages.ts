@@ -16,10 +16,10 @@
  * | shareBegin   | `shareBeginSchema`       | `shareBegunSchema`                                          |
  * | shareChunk   | `shareChunkSchema`       | `emptySchema`; chunks arrive in order of their offset       |
  * | shareCommit  | `shareCommitSchema`      | `shareCommittedSchema`; the share is on disk                |
- * | serve        | `serveSchema`            | `emptySchema`; then `server.served` after each prediction   |
- * | stop         | `stopSchema`             | `emptySchema`; a model that is not serving stays as it is   |
+ * | order        | `orderSchema`            | `emptySchema`, when it is on disk; then `server.served`     |
+ * | remove       | `removeSchema`           | `emptySchema`; a version that is not there is no error      |
  *
- * challenge and authenticate come before shareBegin, shareChunk, shareCommit, serve and stop, which answer
+ * challenge and authenticate come before shareBegin, shareChunk, shareCommit, order and remove, which answer
  * UNAUTHENTICATED without them.
  */
 import { z } from 'zod';
@@ -28,6 +28,12 @@ import { clusterIdSchema, workerNameSchema } from './cluster.js';
 import { ERROR_CODES } from './errors.js';
 import { modelNameSchema, signedManifestSchema } from './manifest.js';
 import { protocolNameSchema } from './protocols.js';
+import {
+  ORDER_LIMITS,
+  signedServingOrderSchema,
+  versionLabelSchema,
+  versionSchema,
+} from './serving-order.js';
 
 export const WIRE_VERSION = 1;
 
@@ -53,8 +59,8 @@ export const EVENTS = {
   shareBegin: 'trivet:owner:share-begin',
   shareChunk: 'trivet:owner:share-chunk',
   shareCommit: 'trivet:owner:share-commit',
-  serve: 'trivet:owner:serve',
-  stop: 'trivet:owner:stop',
+  order: 'trivet:owner:order',
+  remove: 'trivet:owner:remove',
   server: { status: 'trivet:status', served: 'trivet:served' },
 } as const;
 
@@ -82,19 +88,45 @@ export const peerStateSchema = z.strictObject({
   roundTripMs: z.number().nullable(),
 });
 
+/**
+ * States of a version, those of TensorFlow Serving's ModelVersionStatus, as one worker sees them:
+ *
+ * - START: on disk, not served yet.
+ * - LOADING: to be served, but not all three workers have it in memory and know of the order.
+ * - AVAILABLE: answers predictions.
+ * - UNLOADING: not served any more; what is under way is answered.
+ * - END: was served, and is not now. It is on disk and can be served again.
+ * - UNKNOWN: what a client says of a version about which the workers do not agree; no worker says it of itself.
+ */
+export const VERSION_STATES = ['UNKNOWN', 'START', 'LOADING', 'AVAILABLE', 'UNLOADING', 'END'] as const;
+export type VersionState = (typeof VERSION_STATES)[number];
+
+/** One version of a model that a worker holds. */
 export const modelStatusSchema = z.strictObject({
   manifest: signedManifestSchema,
   /** SHA-256 of the manifest's text, lowercase hex. */
   digest: hexSchema(32),
-  /** AVAILABLE: all three workers hold it. SERVING: it also answers predictions. LOADING: peers are missing it. */
-  state: z.enum(['LOADING', 'AVAILABLE', 'SERVING']),
-  /** Predictions served since `serve`, and the limit given to it (null: none). */
+  state: z.enum(VERSION_STATES).exclude(['UNKNOWN']),
+  /** Whether it answers who names no version. */
+  current: z.boolean(),
+  labels: z.array(versionLabelSchema).max(ORDER_LIMITS.maxLabels),
+  /** Predictions that all versions of the model together have served, and may serve (null: no limit). */
   served: z.int().min(0),
   requestLimit: z.int().min(1).nullable(),
   /** What runs requests that name no protocol, one of the manifest's. */
   protocol: protocolNameSchema,
 });
 export type ModelStatus = z.infer<typeof modelStatusSchema>;
+
+/** How far a worker is with the owner's orders for a model. */
+export const orderStatusSchema = z.strictObject({
+  model: modelNameSchema,
+  /** The newest order on its disk. */
+  order: signedServingOrderSchema,
+  /** Whether that one is in force; until then the one before it is. */
+  inForce: z.boolean(),
+});
+export type OrderStatus = z.infer<typeof orderStatusSchema>;
 
 /** A worker's public state: answer to `describe`, and pushed as `server.status` to watchers. */
 export const workerStatusSchema = z.strictObject({
@@ -107,6 +139,7 @@ export const workerStatusSchema = z.strictObject({
   uptimeSeconds: z.number(),
   peers: z.array(peerStateSchema).length(2),
   models: z.array(modelStatusSchema),
+  orders: z.array(orderStatusSchema),
   queueLength: z.int().min(0),
   servedTotal: z.int().min(0),
   bytesSentTotal: z.int().min(0),
@@ -142,18 +175,15 @@ export const shareCommitSchema = z.strictObject({ uploadId: hexSchema(16) });
 /** `digest`: SHA-256 of the manifest's text. */
 export const shareCommittedSchema = z.strictObject({ digest: hexSchema(32) });
 
-export const serveSchema = z.strictObject({
-  model: modelNameSchema,
-  /** Stop after this many predictions (images); null serves until stopped. */
-  requestLimit: z.int().min(1).nullable(),
-  /** For requests that name none; null: the manifest's first. Requests under way end as they began. */
-  protocol: protocolNameSchema.nullable(),
-});
-export const stopSchema = z.strictObject({ model: modelNameSchema });
+export const orderSchema = z.strictObject({ order: signedServingOrderSchema });
+
+/** Takes a version that is not served from the worker's disk. */
+export const removeSchema = z.strictObject({ model: modelNameSchema, version: versionSchema });
 
 /**
- * Pushed by every worker to the connection that sent `serve`, after each request it has answered: `served` counts
- * images since `serve`, so it may grow by more than one. When it reaches `requestLimit` the model stops serving.
+ * Pushed by every worker to the connection that sent the order, after each request it has answered: `served` counts
+ * images of all versions since the order's `since`, so it may grow by more than one. When it reaches `requestLimit` the
+ * model stops serving.
  */
 export const servedEventSchema = z.strictObject({
   model: modelNameSchema,

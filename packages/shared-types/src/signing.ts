@@ -1,5 +1,5 @@
 /**
- * Signatures of the model owner: over manifests, and over a worker's challenge. Ed25519 (RFC 8032), verified
+ * Signatures of the model owner: over manifests, serving orders, and a worker's challenge. Ed25519 (RFC 8032), verified
  * strictly (cofactorless edge cases of ZIP 215 are refused). Each use begins with its own context line, so a
  * signature given for one purpose is worth nothing for another.
  */
@@ -9,8 +9,15 @@ import { canonicalJson } from './canonical-json.js';
 import { TrivetError } from './errors.js';
 import { type Manifest, manifestSchema, type SignedManifest, signedManifestSchema } from './manifest.js';
 import { parseJson, parseStrict } from './parse.js';
+import {
+  type ServingOrder,
+  type SignedServingOrder,
+  servingOrderSchema,
+  signedServingOrderSchema,
+} from './serving-order.js';
 
 const MANIFEST_CONTEXT = 'trivet manifest v1\n';
+const SERVING_ORDER_CONTEXT = 'trivet serving order v1\n';
 const OWNER_AUTH_CONTEXT = 'trivet owner authentication v1\n';
 
 const keySchema = hexSchema(32);
@@ -78,6 +85,40 @@ export function verifyManifest(signed: SignedManifest, expectedOwnerKey?: string
 /** SHA-256 of the manifest's text, lowercase hex: the name of a model in every request. */
 export function manifestDigest(signed: SignedManifest): string {
   return sha256Hex(signed.text);
+}
+
+/**
+ * Prints a serving order canonically and signs the text.
+ * @throws TrivetError INVALID_ARGUMENT when the order or the key is malformed
+ */
+export function signServingOrder(order: ServingOrder, ownerSecretKeyHex: string): SignedServingOrder {
+  const text = canonicalJson(parseStrict(servingOrderSchema, order, 'The serving order'));
+  const message = utf8ToBytes(SERVING_ORDER_CONTEXT + text);
+  const signature = bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
+  return parseStrict(signedServingOrderSchema, { text, signature }, 'The signed serving order');
+}
+
+/**
+ * Checks a signed serving order: its form, its cluster, the owner's signature, and that its text is the canonical one.
+ * @throws TrivetError INVALID_ARGUMENT (malformed, of another cluster) or PERMISSION_DENIED (wrong signature)
+ */
+export function verifyServingOrder(
+  signed: SignedServingOrder,
+  ownerKey: string,
+  clusterId: string,
+): ServingOrder {
+  const { text, signature } = parseStrict(signedServingOrderSchema, signed, 'The signed serving order');
+  if (!verify(signature, utf8ToBytes(SERVING_ORDER_CONTEXT + text), ownerKey)) {
+    throw new TrivetError('PERMISSION_DENIED', "The signature of the serving order is not the owner's.");
+  }
+  const order = parseJson(servingOrderSchema, text, 'The serving order');
+  if (canonicalJson(order) !== text) {
+    throw new TrivetError('INVALID_ARGUMENT', 'The serving order is not written as canonical JSON.');
+  }
+  if (order.clusterId !== clusterId) {
+    throw new TrivetError('INVALID_ARGUMENT', 'The serving order is meant for another cluster.');
+  }
+  return order;
 }
 
 /** What an owner signs to authenticate: bound to the cluster, the worker and that worker's fresh challenge. */

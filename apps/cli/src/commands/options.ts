@@ -16,6 +16,11 @@ export interface ProtocolOption {
   readonly protocol?: ProtocolName;
 }
 
+export interface VersionOption {
+  readonly modelVersion?: number;
+  readonly label?: string;
+}
+
 export interface TimeoutOption {
   /** Seconds. */
   readonly timeout: number;
@@ -75,6 +80,17 @@ export function addTimeoutOption(command: Command, seconds: number): Command {
 
 export function addProtocolOption(command: Command, description: string): Command {
   return command.addOption(new Option('--protocol <name>', description).choices(PROTOCOL_NAMES));
+}
+
+/** Which version of a model; the served one when neither is given. */
+export function addVersionOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--model-version <number>', 'this version of the model, if it is served')
+        .argParser(wholeNumber(1))
+        .conflicts('label'),
+    )
+    .option('--label <label>', 'the version that its owner gave this label');
 }
 
 /** Names with commas in between, each once. */

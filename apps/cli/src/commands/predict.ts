@@ -10,15 +10,22 @@ import {
   addJsonOption,
   addProtocolOption,
   addTimeoutOption,
+  addVersionOptions,
   type ClusterOption,
   examples,
   type JsonOption,
   type ProtocolOption,
   type TimeoutOption,
+  type VersionOption,
   wholeNumber,
 } from './options.js';
 
-interface PredictCommandOptions extends ClusterOption, JsonOption, ProtocolOption, TimeoutOption {
+interface PredictCommandOptions
+  extends ClusterOption,
+    JsonOption,
+    VersionOption,
+    ProtocolOption,
+    TimeoutOption {
   readonly mnist?: readonly number[];
   readonly index?: number;
   readonly count: number;
@@ -41,6 +48,7 @@ export function predictCommand(): Command {
       'after',
       examples('trivet predict mnist --mnist 7', 'trivet predict mnist --index 0 --count 3 --json'),
     );
+  addVersionOptions(command);
   addProtocolOption(command, 'how the workers compute; the one that the model is served with unless told');
   addTimeoutOption(addJsonOption(addClusterOption(command)), 60);
   return command.action((name: string, options: PredictCommandOptions) =>
@@ -59,10 +67,12 @@ async function predict(name: string, options: PredictCommandOptions, signal: Abo
   const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
   const progress = createProgress('Classifying', 'images');
   try {
-    const model = await client.model(name, { signal });
+    const choice = { version: options.modelVersion, label: options.label };
+    const model = await client.model(name, { signal, ...choice });
     const { mnist, divideBy } = await loadTestImages(model.manifest);
     const indices = chooseImages(options, mnist.labels);
     const prediction = await client.predict(name, toModelInputs(mnist, indices, divideBy), {
+      ...choice,
       signal,
       timeoutMs: options.timeout * 1000,
       protocol: options.protocol ?? null,

@@ -15,6 +15,7 @@ import {
 import { withOwner } from './owner.js';
 
 interface ServeCommandOptions extends ClusterOption, ProtocolOption, TimeoutOption {
+  readonly modelVersion?: number;
   readonly numRequests?: number;
   readonly detach?: true;
 }
@@ -23,6 +24,7 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .description('serve a shared model: predictions of it are answered until the limit, or until Ctrl-C')
     .argument('<name>', 'name of the model')
+    .option('--model-version <number>', 'the version to serve; the newest unless told', wholeNumber(1))
     .option(
       '--num-requests <count>',
       'stop after so many predictions; the model stays shared',
@@ -34,6 +36,7 @@ export function serveCommand(): Command {
       examples(
         'trivet serve mnist',
         'trivet serve mnist --num-requests 3',
+        'trivet serve mnist --model-version 2 --detach',
         'trivet serve mnist --detach --protocol fss',
       ),
     );
@@ -47,8 +50,10 @@ export function serveCommand(): Command {
       withOwner(options.cluster, { signal, timeoutMs: options.timeout * 1000 }, async (owner) => {
         const requestLimit = options.numRequests ?? null;
         const protocol = options.protocol ?? null;
+        const version = options.modelVersion;
         if (options.detach) {
-          await owner.startServing(name, { requestLimit, protocol, signal });
+          const timeoutMs = options.timeout * 1000;
+          await owner.startServing(name, { requestLimit, protocol, version, signal, timeoutMs });
           console.log(`Model "${name}" is being served; end it with \`trivet stop ${name}\`.`);
           return;
         }
@@ -58,7 +63,7 @@ export function serveCommand(): Command {
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
         owner.onStatus(reportLosses((sentence) => console.error(sentence)));
-        await owner.serve(name, { requestLimit, protocol, onStarted, onServed, signal });
+        await owner.serve(name, { requestLimit, protocol, version, onStarted, onServed, signal });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),

@@ -1,6 +1,6 @@
 /** How `trivet status` looks. */
-import type { Triple, WorkerView } from '@trivet/client';
-import { type ModelStatus, manifestSchema, parseJson } from '@trivet/shared-types';
+import { nameAndVersion, type Triple, type WorkerView } from '@trivet/client';
+import type { ModelStatus, VersionState } from '@trivet/shared-types';
 import { formatBytes, formatDuration, formatTable } from '../terminal/table.js';
 
 /** For scripts. */
@@ -10,9 +10,7 @@ export function statusJson(views: Triple<WorkerView>) {
       const { models: _, ...rest } = status ?? { models: [] };
       return { index, name, url, reachable, problem, ...(reachable ? { status: rest } : {}) };
     }),
-    models: modelRows(views).map(([name, version, digest, states, protocol, served, limit]) => {
-      return { name, version, digest, states, protocol, served, requestLimit: limit };
-    }),
+    models: versionRows(views),
   };
 }
 
@@ -38,21 +36,10 @@ export function statusText(views: Triple<WorkerView>): string {
     }),
   );
   const problems = views.flatMap((view) => (view.problem === null ? [] : [view.problem]));
-  const rows = modelRows(views).map(([name, version, digest, states, protocol, served, limit]) => {
-    const state = new Set(states).size === 1 && states.length === 3 ? states[0]! : states.join('/');
-    return [
-      name,
-      version,
-      digest.slice(0, 12),
-      state,
-      protocol,
-      limit === null ? `${served}` : `${served} of ${limit}`,
-    ];
-  });
   const sections = [workers];
   if (problems.length > 0) sections.push(problems.join('\n'));
-  if (rows.length > 0)
-    sections.push(formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'PROTOCOL', 'SERVED'], rows));
+  const rows = versionRows(views);
+  if (rows.length > 0) sections.push(versionsText(rows));
   else if (problems.length === 0) sections.push('No model is shared. `trivet share` shares one.');
   return sections.join('\n\n');
 }
@@ -61,39 +48,68 @@ function latency(milliseconds: number | null): string {
   return milliseconds === null ? 'ok' : `${milliseconds.toFixed(2)} ms`;
 }
 
-type ModelRow = [
-  name: string,
-  version: number,
-  digest: string,
-  states: string[],
-  protocol: string,
-  served: number,
-  limit: number | null,
-];
+/** One version of a model, as the workers that can be reached report it. */
+export interface VersionRow {
+  readonly name: string;
+  readonly version: number;
+  readonly digest: string;
+  /** What it is at all three workers; UNKNOWN when they say different things, or one of them does not hold it. */
+  readonly state: VersionState;
+  /** What it is at each worker that holds it. */
+  readonly states: readonly VersionState[];
+  /** Whether it answers who names no version. */
+  readonly current: boolean;
+  readonly labels: readonly string[];
+  readonly protocol: string;
+  /** Of all versions of the model together. */
+  readonly served: number;
+  readonly requestLimit: number | null;
+}
 
-/** One row per manifest that any reachable worker holds. */
-function modelRows(views: Triple<WorkerView>): ModelRow[] {
+/** One row for each version that any reachable worker holds, by name and version. */
+export function versionRows(views: Triple<WorkerView>): VersionRow[] {
   const held = views.flatMap((view) => (view.reachable ? (view.status?.models ?? []) : []));
   const digests = [...new Set(held.map((model) => model.digest))];
-  return digests.flatMap((digest) => {
+  const rows = digests.flatMap((digest): VersionRow[] => {
     const same = held.filter((model) => model.digest === digest) as [ModelStatus, ...ModelStatus[]];
-    try {
-      const manifest = parseJson(manifestSchema, same[0].manifest.text, 'The manifest');
-      const states = same.map((model) => model.state);
-      const served = Math.max(...same.map((model) => model.served));
-      return [
-        [
-          manifest.name,
-          manifest.version,
-          digest,
-          states,
-          same[0].protocol,
-          served,
-          same[0].requestLimit,
-        ] satisfies ModelRow,
-      ];
-    } catch {
-      return [];
-    }
+    const [first] = same;
+    const head = nameAndVersion(first);
+    if (head === null) return [];
+    const states = same.map((model) => model.state);
+    const agreed = states.length === 3 && states.every((state) => state === states[0]);
+    return [
+      {
+        ...head,
+        digest,
+        state: agreed ? states[0]! : 'UNKNOWN',
+        states,
+        current: same.every((model) => model.current),
+        labels: first.labels,
+        protocol: first.protocol,
+        served: Math.max(...same.map((model) => model.served)),
+        requestLimit: first.requestLimit,
+      },
+    ];
   });
+  return rows.sort((left, right) =>
+    left.name === right.name ? left.version - right.version : left.name < right.name ? -1 : 1,
+  );
+}
+
+/** Versions as a table. The count is the model's, so it stands with the version that answers. */
+export function versionsText(rows: readonly VersionRow[]): string {
+  const cells = rows.map(({ name, version, digest, state, states, current, labels, protocol, ...count }) => [
+    name,
+    version,
+    digest.slice(0, 12),
+    state === 'UNKNOWN' ? states.join('/') : state,
+    [...(current ? ['(current)'] : []), ...labels].join(', '),
+    protocol,
+    current ? served(count.served, count.requestLimit) : '',
+  ]);
+  return formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'LABELS', 'PROTOCOL', 'SERVED'], cells);
+}
+
+function served(count: number, limit: number | null): string {
+  return limit === null ? `${count}` : `${count} of ${limit}`;
 }

@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { SharedModel } from '@trivet/client';
+import type { SharedModel, VersionChoice } from '@trivet/client';
 import { type Cluster, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { readBody } from './body.js';
 import { guard } from './guard.js';
@@ -144,8 +144,8 @@ class Service {
       const { register } = this.#metrics;
       return { status: 200, type: register.contentType, body: await register.metrics() };
     }
-    if (route.kind === 'status') return json(statusJson(await this.#find(route.model, signal)));
-    if (route.kind === 'metadata') return json(metadataJson((await this.#find(route.model, signal))[0]!));
+    if (route.kind === 'status') return json(statusJson(await this.#versions(route.model, signal)));
+    if (route.kind === 'metadata') return json(metadataJson(await this.#find(route.model, signal)));
     if (route.kind === 'predict') return json(await this.#predict(route.model, request, signal));
     await this.#find(route.model, signal);
     throw new TrivetError(
@@ -169,7 +169,12 @@ class Service {
       const model = requireServing(await this.#find(choice, signal));
       const body = parsePredictBody(text, model);
       const client = await this.workers.client();
-      const prediction = await client.predict(model.name, body.values, { protocol, timeoutMs, signal });
+      const prediction = await client.predict(model.name, body.values, {
+        ...versionOf(choice),
+        protocol,
+        timeoutMs,
+        signal,
+      });
       this.#metrics.samples.inc(prediction.count);
       return formatPredictions(prediction, model, body);
     } finally {
@@ -177,17 +182,19 @@ class Service {
     }
   }
 
-  /** The versions of a model that are meant, at least one. @throws TrivetError NOT_FOUND; UNAVAILABLE */
-  async #find(choice: ModelChoice, signal: AbortSignal): Promise<SharedModel[]> {
+  /** The version of a model that is meant. @throws TrivetError NOT_FOUND; UNAVAILABLE */
+  async #find(choice: ModelChoice, signal: AbortSignal): Promise<SharedModel> {
     const client = await this.workers.client();
-    const newest = await client.model(choice.name, { signal });
-    if (choice.version !== null && choice.version !== newest.version) {
-      throw new TrivetError('NOT_FOUND', `Model "${choice.name}" has no version ${choice.version}.`);
-    }
-    if (choice.label !== null) {
-      throw new TrivetError('NOT_FOUND', `Model "${choice.name}" has no version with that label.`);
-    }
-    return [newest];
+    return client.model(choice.name, { ...versionOf(choice), signal });
+  }
+
+  /** The version that is meant, or when none is named all of them, the highest number first. */
+  async #versions(choice: ModelChoice, signal: AbortSignal): Promise<SharedModel[]> {
+    const found = await this.#find(choice, signal);
+    if (choice.version !== null || choice.label !== null) return [found];
+    const client = await this.workers.client();
+    const versions = (await client.models({ signal })).filter((model) => model.name === choice.name);
+    return versions.sort((left, right) => right.version - left.version);
   }
 
   #failed(error: unknown): Answer {
@@ -222,12 +229,22 @@ function json(body: string): Answer {
   return { status: 200, type: 'application/json', body };
 }
 
-/** TensorFlow Serving answers 404 for a model that it knows and does not serve. */
-function requireServing([model]: readonly SharedModel[]): SharedModel {
-  if (model!.state === 'SERVING') return model!;
-  const why =
-    model!.state === 'LOADING'
-      ? 'is still being loaded: try again in a moment.'
-      : `is shared but not served: its owner starts that with \`trivet serve ${model!.name}\`.`;
-  throw new TrivetError('NOT_FOUND', `Model "${model!.name}" ${why}`);
+function versionOf({ version, label }: ModelChoice): VersionChoice {
+  return { version: version ?? undefined, label: label ?? undefined };
+}
+
+/** TensorFlow Serving answers 404 for a version that it knows and does not serve. */
+function requireServing(model: SharedModel): SharedModel {
+  const { name, version, state } = model;
+  if (state === 'LOADING') {
+    throw new TrivetError('NOT_FOUND', `Model "${name}" is still being loaded: try again in a moment.`);
+  }
+  if (state === 'START' || state === 'END') {
+    const advice = `its owner starts that with \`trivet serve ${name}\``;
+    throw new TrivetError(
+      'NOT_FOUND',
+      `Version ${version} of model "${name}" is shared but not served: ${advice}.`,
+    );
+  }
+  return model;
 }

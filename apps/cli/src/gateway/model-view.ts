@@ -6,15 +6,10 @@ import { signatureOf } from './signature.js';
 export function statusJson(models: readonly SharedModel[]): string {
   const model_version_status = models.map((model) => ({
     version: String(model.version),
-    state: stateOf(model),
+    state: model.state,
     status: { error_code: 'OK', error_message: '' },
   }));
   return print({ model_version_status });
-}
-
-/** Served is TensorFlow Serving's AVAILABLE; shared and not served is START: known, and nothing was done about it. */
-function stateOf(model: SharedModel): string {
-  return { LOADING: 'LOADING', AVAILABLE: 'START', SERVING: 'AVAILABLE' }[model.state];
 }
 
 /** `GetModelMetadataResponse`. */

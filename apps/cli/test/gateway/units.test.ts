@@ -114,7 +114,7 @@ function modelOf(inputShape: number[], outputShape: number[], rest: object = {})
   return {
     name: 'm',
     version: 7,
-    state: 'SERVING',
+    state: 'AVAILABLE',
     inputSize: sizeOf(inputShape),
     outputSize: sizeOf(outputShape),
     manifest: { plan: { inputShape, outputShape, fractionalBits: 16 }, preprocessing: null, ...rest },

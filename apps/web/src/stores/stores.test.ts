@@ -69,7 +69,7 @@ describe('the model to ask', () => {
   const model = (name: string, more: Partial<ModelSummary> = {}): ModelSummary => ({
     name,
     version: 1,
-    state: 'SERVING',
+    state: 'AVAILABLE',
     takesDigits: true,
     served: 0,
     requestLimit: null,
@@ -81,7 +81,7 @@ describe('the model to ask', () => {
   it('is the chosen one while it is served, else the first served one that reads digits', () => {
     const models = [
       model('faces', { takesDigits: false }),
-      model('idle', { state: 'AVAILABLE' }),
+      model('idle', { state: 'START' }),
       model('a'),
       model('b'),
     ];

@@ -20,7 +20,7 @@ export const createWorkersSlice = (set: SetSlice<WorkersSlice>): WorkersSlice =>
 export function selectModel(
   state: Pick<WorkersSlice, 'models'> & { readonly model: string | null },
 ): ModelSummary | null {
-  const usable = state.models.filter((model) => model.state === 'SERVING' && model.takesDigits);
+  const usable = state.models.filter((model) => model.state === 'AVAILABLE' && model.takesDigits);
   return usable.find((model) => model.name === state.model) ?? usable[0] ?? null;
 }
 

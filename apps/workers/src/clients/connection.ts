@@ -9,12 +9,12 @@ import {
   EVENTS,
   emptySchema,
   type Outcome,
+  orderSchema,
   parseStrict,
-  serveSchema,
+  removeSchema,
   shareBeginSchema,
   shareChunkSchema,
   shareCommitSchema,
-  stopSchema,
   TrivetError,
   type WorkerStatus,
 } from '@trivet/shared-types';
@@ -46,7 +46,7 @@ export class ClientConnection {
   watching = false;
   readonly #requests = new Map<string, OpenRequest>();
   readonly #uploads = new Map<string, Upload>();
-  /** Digests of the models that this connection has had served. */
+  /** Names of the models for which this connection has given an order. */
   readonly #served = new Set<string>();
   readonly #owner: OwnerSession;
   readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
@@ -71,7 +71,7 @@ export class ClientConnection {
 
   /** Tells the connection that had the model served how far it has come. */
   pushServed(model: Model): void {
-    if (!this.#served.has(model.digest)) return;
+    if (!this.#served.has(model.name)) return;
     const { served, requestLimit } = model.records;
     if (served > 0) this.socket.emit(EVENTS.server.served, { model: model.name, served, requestLimit });
   }
@@ -122,19 +122,18 @@ export class ClientConnection {
         }),
       ],
       [
-        EVENTS.serve,
+        EVENTS.order,
         owner(async (payload) => {
-          const request = parseStrict(serveSchema, payload, 'The request to serve');
-          const { model, requestLimit, protocol } = request;
-          this.#served.add(models.byName(model).digest);
-          await serving.serve(model, requestLimit, protocol);
+          const { order } = parseStrict(orderSchema, payload, 'The order');
+          this.#served.add(await serving.lifecycle.order(order));
           return {};
         }),
       ],
       [
-        EVENTS.stop,
+        EVENTS.remove,
         owner(async (payload) => {
-          await serving.stop(parseStrict(stopSchema, payload, 'The request to stop').model);
+          const { model, version } = parseStrict(removeSchema, payload, 'The removal');
+          await serving.lifecycle.remove(model, version);
           return {};
         }),
       ],

@@ -8,13 +8,15 @@
  * | reject   | request id 16, error                                                         |
  * | withdraw | request id 16, error                                                         |
  * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, request ids 16 each |
- * | served   | manifest digest 32, served u48                                               |
+ * | served   | manifest digest 32, since u32, served u48                                    |
  * | abort    | error: u8 code, UTF-8 sentence                                               |
  */
 import {
   clusterIdSchema,
   ERROR_CODES,
   hexSchema,
+  modelNameSchema,
+  ORDER_LIMITS,
   type ProtocolName,
   parseJson,
   protocolFromByte,
@@ -42,12 +44,25 @@ export const helloSchema = z.strictObject({
 
 /** What a worker holds and sees; sent when a link comes up and whenever it changes. */
 export const stateSchema = z.strictObject({
-  /** Manifest digests of the models that it can run. */
+  /** Manifest digests of the versions that it has in memory. */
   models: z.array(hexSchema(DIGEST_BYTES)).max(1024),
   /** Id of the sender's link to the third worker, who is neither sender nor receiver; null while it is down. */
   link: hexSchema(LINK_ID_BYTES).nullable(),
-  /** From the leader only: how far each served model has come. */
-  serving: z.array(z.strictObject({ digest: hexSchema(DIGEST_BYTES), served: z.int().min(0) })).max(1024),
+  /** For each model of which it has an order: how far it is with it. */
+  serving: z
+    .array(
+      z.strictObject({
+        model: modelNameSchema,
+        /** The newest order on the sender's disk. */
+        order: z.strictObject({ sequence: z.int().min(1), digest: hexSchema(DIGEST_BYTES) }),
+        /** Digest of the order that the sender follows. */
+        inForce: hexSchema(DIGEST_BYTES).nullable(),
+        /** Images served since the order with this sequence. */
+        since: z.int().min(0).max(ORDER_LIMITS.maxSequence),
+        served: z.int().min(0),
+      }),
+    )
+    .max(1024),
 });
 export type MeshState = z.infer<typeof stateSchema>;
 
@@ -138,16 +153,28 @@ export function decodeProposal(payload: Uint8Array): Proposal {
   };
 }
 
-export function encodeServed(digest: string, served: number): Uint8Array {
-  const payload = Buffer.allocUnsafe(DIGEST_BYTES + 6);
+export interface Served {
+  readonly digest: string;
+  /** Sequence of the order that began to count. */
+  readonly since: number;
+  readonly served: number;
+}
+
+export function encodeServed({ digest, since, served }: Served): Uint8Array {
+  const payload = Buffer.allocUnsafe(DIGEST_BYTES + 10);
   payload.write(digest, 0, 'hex');
-  payload.writeUIntLE(served, DIGEST_BYTES, 6);
+  payload.writeUInt32LE(since, DIGEST_BYTES);
+  payload.writeUIntLE(served, DIGEST_BYTES + 4, 6);
   return payload;
 }
 
-export function decodeServed(payload: Uint8Array): { digest: string; served: number } {
-  const buffer = exactly(payload, DIGEST_BYTES + 6);
-  return { digest: buffer.toString('hex', 0, DIGEST_BYTES), served: buffer.readUIntLE(DIGEST_BYTES, 6) };
+export function decodeServed(payload: Uint8Array): Served {
+  const buffer = exactly(payload, DIGEST_BYTES + 10);
+  return {
+    digest: buffer.toString('hex', 0, DIGEST_BYTES),
+    since: buffer.readUInt32LE(DIGEST_BYTES),
+    served: buffer.readUIntLE(DIGEST_BYTES + 4, 6),
+  };
 }
 
 export function encodeError(error: TrivetError): Uint8Array {

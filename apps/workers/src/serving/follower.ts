@@ -71,10 +71,10 @@ export class Follower implements Role {
       request.answer(error);
       table.remove(request);
     } else if (kind === FRAME_KINDS.served) {
-      const { digest, served } = decodeServed(payload);
+      const { digest, since, served } = decodeServed(payload);
       const model = models.byDigest(digest);
       if (model === undefined) return;
-      model.records.noteServed(served);
+      model.records.noteServed(since, served);
       onServed(model);
     } else {
       throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader takes.`);

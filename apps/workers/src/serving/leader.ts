@@ -19,7 +19,7 @@ import {
 import type { Session } from '../mesh/session.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
-import type { Model } from './models.js';
+import { defaultProtocol, type Model } from './models.js';
 import { LEADER, type Links } from './peers.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
@@ -187,10 +187,10 @@ export class Leader implements Role {
     try {
       const obstacle = this.context.peers.obstacle();
       if (obstacle !== null) throw obstacle;
-      const { records } = gathering.request!.model;
-      records.checkRoom(count, 0, this.context.self.name);
+      const { model } = gathering.request!;
+      model.records.checkRoom(count, 0, this.context.self.name);
       // From here on it keeps its protocol, even if the model is served with another one meanwhile.
-      gathering.queued = { gathering, digest, count, protocol: protocol ?? records.protocol };
+      gathering.queued = { gathering, digest, count, protocol: protocol ?? defaultProtocol(model) };
       this.#queue.add(gathering.queued, performance.now());
     } catch (error) {
       this.#reject(gathering, error as TrivetError);
@@ -243,7 +243,8 @@ export class Leader implements Role {
     const model = models.byDigest(batch.digest);
     if (links === undefined || followersLink === undefined || model === undefined) {
       const error =
-        peers.obstacle() ?? new TrivetError('NOT_FOUND', 'The model was replaced by a newer one.', self.name);
+        peers.obstacle() ??
+        new TrivetError('NOT_FOUND', 'This version of the model is not served any more.', self.name);
       for (const { gathering } of batch.items) this.#reject(gathering, error);
       return;
     }
@@ -303,7 +304,8 @@ export class Leader implements Role {
     if (!counts) {
       reservation.giveBack();
     } else if (reservation.commit()) {
-      const served = encodeServed(model.digest, model.records.served);
+      const { digest, records } = model;
+      const served = encodeServed({ digest, since: records.since, served: records.served });
       for (const peer of peers.others) this.links.link(peer.index)?.send(FRAME_KINDS.served, served);
       onServed(model);
     }

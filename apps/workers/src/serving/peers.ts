@@ -31,6 +31,11 @@ export class Peers {
     this.#states.set(peer.index, state);
   }
 
+  /** What a peer last said, if it has said anything. */
+  state(peer: Peer): MeshState | undefined {
+    return this.#states.get(peer.index);
+  }
+
   /** What the peer held is still true when it comes back; its link is not. */
   lost(peer: Peer): void {
     const state = this.#states.get(peer.index);
@@ -66,7 +71,7 @@ export class Peers {
     return null;
   }
 
-  /** Names of the peers that, as far as is known, do not hold the model. */
+  /** Names of the peers that, as far as is known, do not have the version in memory. */
   lacking(digest: string): string[] {
     return this.others
       .filter((peer) => !this.#states.get(peer.index)?.models.includes(digest))

@@ -1,89 +1,166 @@
 /**
- * How far one model is served: the owner's wish, the limit, and the count of images.
+ * How far one model is served: the owner's orders, the limit, and the count of images, of all its versions together.
  *
  * The leader counts. An image is *reserved* when its batch begins, and *served* when the batch has ended well on all
  * three workers; a batch given up by a worker gives its reservation back. On disk goes served plus reserved, before any
  * reply leaves: a worker that is killed may count an image that nobody got, but never serves one too many.
+ *
+ * Two orders are kept: the one in force, and the next one until all three workers can follow it. Both are signed, so a
+ * changed or foreign record is worth nothing. One that is only old, the peers mend: they know the newer order and count.
  */
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import {
+  type ProtocolName,
+  type ServingOrder,
+  type SignedServingOrder,
+  sha256Hex,
+  TrivetError,
+  verifyServingOrder,
+} from '@trivet/shared-types';
 import type { ModelStore } from '../store/model-store.js';
 
 /** Without a limit the count matters to nobody's consent, so it is written a little later. */
 const LAZY_WRITE_MS = 500;
 
+/** An order whose signature was checked. */
+export interface KnownOrder {
+  readonly order: ServingOrder;
+  readonly signed: SignedServingOrder;
+  /** SHA-256 of its text. */
+  readonly digest: string;
+}
+
+/** @throws TrivetError when it is malformed, of another cluster, or not the owner's */
+export function knowOrder(signed: SignedServingOrder, ownerKey: string, clusterId: string): KnownOrder {
+  return { order: verifyServingOrder(signed, ownerKey, clusterId), signed, digest: sha256Hex(signed.text) };
+}
+
+/** Whether the first order counts rather than the second; of two with one sequence, every worker takes the same. */
+export function isNewer(
+  one: { readonly sequence: number; readonly digest: string },
+  other: { readonly sequence: number; readonly digest: string },
+): boolean {
+  return one.sequence === other.sequence ? one.digest > other.digest : one.sequence > other.sequence;
+}
+
 export class ServeRecords {
-  #serving = false;
+  #inForce: KnownOrder | null = null;
+  #next: KnownOrder | null = null;
+  /** The order that was in force before this one. */
+  #previous: KnownOrder | null = null;
+  /** The newest order that is on disk: what may be told to others. */
+  #durable: KnownOrder | null = null;
+  /** Digests of versions that were served at some time. */
+  readonly #past = new Set<string>();
   #served = 0;
   #reserved = 0;
-  #requestLimit: number | null = null;
-  #protocol: ProtocolName;
   #writing: Promise<void> | null = null;
-  #next: Promise<void> | null = null;
+  #following: Promise<void> | null = null;
   #lazy: NodeJS.Timeout | undefined;
   #dirty = false;
-  #retired = false;
-  /** Grows with every `serve`, so that a batch of an earlier one does not count for this one. */
+  /** Grows whenever counting begins anew, so that a batch of before does not count. */
   #generation = 0;
 
   constructor(
-    private readonly model: string,
-    private readonly digest: string,
+    readonly model: string,
     private readonly store: ModelStore,
     private readonly onChange: () => void,
-    protocol: ProtocolName,
-  ) {
-    this.#protocol = protocol;
+  ) {}
+
+  /** The order that is followed now. */
+  get inForce(): KnownOrder | null {
+    return this.#inForce;
   }
 
-  /** Whether the owner has it served, and the limit, if any, has not been reached. */
+  /** The order that is to be followed as soon as all three workers can. */
+  get next(): KnownOrder | null {
+    return this.#next;
+  }
+
+  get newest(): KnownOrder | null {
+    return this.#next ?? this.#inForce;
+  }
+
+  get durable(): KnownOrder | null {
+    return this.#durable;
+  }
+
+  /** Whether some version is served, and the limit, if any, has not been reached. */
   get serving(): boolean {
-    return this.#serving && !this.#limitReached;
+    return this.#isServed && !this.limitReached;
   }
 
+  /** Since `since`, over all versions. */
   get served(): number {
     return this.#served;
   }
 
+  /** The sequence of the order that began to count; 0: none is in force. */
+  get since(): number {
+    return this.#inForce?.order.since ?? 0;
+  }
+
   get requestLimit(): number | null {
-    return this.#requestLimit;
+    return this.#inForce?.order.requestLimit ?? null;
   }
 
-  /** What runs requests that name none. */
-  get protocol(): ProtocolName {
-    return this.#protocol;
+  get limitReached(): boolean {
+    const limit = this.requestLimit;
+    return limit !== null && this.#served >= limit;
   }
 
-  get #limitReached(): boolean {
-    return this.#requestLimit !== null && this.#served >= this.#requestLimit;
+  wasServed(digest: string): boolean {
+    return this.#past.has(digest);
   }
 
-  async restore(): Promise<void> {
+  get #isServed(): boolean {
+    return (this.#inForce?.order.versions.length ?? 0) > 0;
+  }
+
+  /** @throws TrivetError FAILED_PRECONDITION when the record on disk cannot be used */
+  async restore(ownerKey: string, clusterId: string): Promise<void> {
     const record = await this.store.readServing(this.model);
-    if (record === null || record.digest !== this.digest) return;
-    this.#serving = record.serving;
+    if (record === null) return;
+    const known = (signed: SignedServingOrder | null) => signed && knowOrder(signed, ownerKey, clusterId);
+    this.#inForce = known(record.inForce);
+    this.#next = known(record.next);
+    for (const one of [this.#inForce, this.#next]) {
+      if (one !== null && one.order.model !== this.model) {
+        throw new TrivetError('FAILED_PRECONDITION', `The record of "${this.model}" is another model's.`);
+      }
+    }
+    this.#durable = this.newest;
     this.#served = record.served;
-    this.#requestLimit = record.requestLimit;
-    this.#protocol = record.protocol;
+    for (const digest of record.past) this.#past.add(digest);
   }
 
-  async serve(requestLimit: number | null, protocol: ProtocolName): Promise<void> {
-    this.#generation += 1;
-    this.#serving = true;
-    this.#served = 0;
-    this.#reserved = 0;
-    this.#requestLimit = requestLimit;
-    this.#protocol = protocol;
-    this.onChange();
+  /** Takes a newer order in; resolves when it is on disk. It is followed from `enforce` on. */
+  async adopt(known: KnownOrder): Promise<void> {
+    this.#next = known;
     await this.#write();
+    if (this.#durable === null || isNewer(keyOf(known), keyOf(this.#durable))) this.#durable = known;
   }
 
-  /** Whether it was served until now. */
-  async stop(): Promise<boolean> {
-    const was = this.serving;
-    this.#serving = false;
-    this.onChange();
-    await this.#write();
-    return was;
+  /** Follows the next order from now on. */
+  enforce(): void {
+    const next = this.#next;
+    if (next === null) return;
+    if (next.order.since !== this.since) {
+      this.#generation += 1;
+      this.#served = 0;
+      this.#reserved = 0;
+    }
+    this.#previous = this.#inForce;
+    this.#inForce = next;
+    this.#next = null;
+    for (const { digest } of next.order.versions) this.#past.add(digest);
+    // A failure is told by whoever waits for the order to be on disk.
+    this.#write().catch(() => undefined);
+  }
+
+  /** The owner's choice for requests that name no protocol, now or, for a version on its way out, until now. */
+  protocolOf(digest: string): ProtocolName | undefined {
+    const orders = [this.#inForce, this.#previous].flatMap((known) => known?.order.versions ?? []);
+    return orders.find((version) => version.digest === digest)?.protocol;
   }
 
   /**
@@ -91,7 +168,7 @@ export class ServeRecords {
    * @throws TrivetError FAILED_PRECONDITION
    */
   checkConsent(worker: string): void {
-    if (!this.#serving) {
+    if (!this.#isServed) {
       throw new TrivetError(
         'FAILED_PRECONDITION',
         `"${this.model}" is shared, but its owner does not serve it now.`,
@@ -107,13 +184,14 @@ export class ServeRecords {
    */
   checkRoom(count: number, planned: number, worker: string): void {
     this.checkConsent(worker);
-    if (this.#requestLimit === null) return;
-    const left = this.#requestLimit - this.#served - this.#reserved - planned;
+    const limit = this.requestLimit;
+    if (limit === null) return;
+    const left = limit - this.#served - this.#reserved - planned;
     if (count <= left) return;
     const why =
       left <= 0
-        ? `"${this.model}" has served all ${this.#requestLimit} predictions that its owner allowed.`
-        : `"${this.model}" may serve ${left} more of the ${this.#requestLimit} predictions that its owner allowed, and this request asks for ${count}.`;
+        ? `"${this.model}" has served all ${limit} predictions that its owner allowed.`
+        : `"${this.model}" may serve ${left} more of the ${limit} predictions that its owner allowed, and this request asks for ${count}.`;
     throw new TrivetError('FAILED_PRECONDITION', why, worker);
   }
 
@@ -121,7 +199,7 @@ export class ServeRecords {
   reserve(count: number): Reservation {
     const generation = this.#generation;
     this.#reserved += count;
-    const durable = this.#requestLimit === null ? Promise.resolve() : this.#write();
+    const durable = this.requestLimit === null ? Promise.resolve() : this.#write();
     // Awaited later, or not at all when the batch fails first.
     durable.catch(() => undefined);
     let open = true;
@@ -131,31 +209,24 @@ export class ServeRecords {
       this.#reserved -= count;
       this.#served += served;
       this.#writeLater();
-      if (this.#limitReached) this.onChange();
+      if (this.limitReached) this.onChange();
       return true;
     };
     return { durable, commit: () => settle(count), giveBack: () => void settle(0) };
   }
 
-  /** Follower: the leader's count. */
-  noteServed(served: number): void {
-    if (served === this.#served) return;
+  /** What another worker has counted. A count never falls: a record that was put back is caught up with. */
+  noteServed(since: number, served: number): void {
+    if (since !== this.since || served <= this.#served) return;
     this.#served = served;
     this.#writeLater();
-    if (this.#limitReached) this.onChange();
+    if (this.limitReached) this.onChange();
   }
 
   /** Waits until everything is on disk. */
   async flush(): Promise<void> {
     clearTimeout(this.#lazy);
-    await (this.#dirty ? this.#write() : (this.#next ?? this.#writing));
-  }
-
-  /** Another model takes the name: nothing is written any more. */
-  async retire(): Promise<void> {
-    this.#serving = false;
-    await this.flush();
-    this.#retired = true;
+    await (this.#dirty ? this.#write() : (this.#following ?? this.#writing));
   }
 
   #writeLater(): void {
@@ -176,27 +247,29 @@ export class ServeRecords {
       });
       return this.#writing;
     }
-    this.#next ??= this.#writing
+    this.#following ??= this.#writing
       .catch(() => undefined)
       .then(() => {
-        this.#next = null;
+        this.#following = null;
         return this.#write();
       });
-    return this.#next;
+    return this.#following;
   }
 
   async #writeNow(): Promise<void> {
     clearTimeout(this.#lazy);
     this.#dirty = false;
-    if (this.#retired) return;
     await this.store.writeServing(this.model, {
-      digest: this.digest,
-      serving: this.#serving,
+      inForce: this.#inForce?.signed ?? null,
+      next: this.#next?.signed ?? null,
       served: this.#served + this.#reserved,
-      requestLimit: this.#requestLimit,
-      protocol: this.#protocol,
+      past: [...this.#past],
     });
   }
+}
+
+export function keyOf({ order, digest }: KnownOrder): { readonly sequence: number; readonly digest: string } {
+  return { sequence: order.sequence, digest };
 }
 
 export interface Reservation {

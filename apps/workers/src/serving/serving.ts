@@ -8,7 +8,6 @@ import {
   decodePredictRequest,
   type ModelStatus,
   type PredictRequest,
-  type ProtocolName,
   TrivetError,
 } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
@@ -22,7 +21,8 @@ import type { Metrics } from '../observe/metrics.js';
 import type { Role, ServingContext } from './context.js';
 import { Follower } from './follower.js';
 import { Leader } from './leader.js';
-import type { Model, Models } from './models.js';
+import { Lifecycle } from './lifecycle.js';
+import { defaultProtocol, type HeldModel, type Model, type Models } from './models.js';
 import { LEADER, type Links, Peers } from './peers.js';
 import { allowedProtocol, type ProtocolTable } from './protocols.js';
 import { type OpenRequest, RequestTable } from './request-table.js';
@@ -33,9 +33,6 @@ const SHARE_FORMS = [
   ['seed', 'explicit'],
   ['explicit', 'seed'],
 ] as const;
-/** The peers' news of a model that was shared a moment ago may take as long as this. */
-const HELD_TIMEOUT_MS = 3000;
-const HELD_POLL_MS = 10;
 
 export interface ServingOptions {
   readonly config: WorkerConfig;
@@ -54,6 +51,7 @@ export class Serving implements MeshHandler {
   readonly table: RequestTable;
   readonly peers: Peers;
   readonly totals = { images: 0 };
+  readonly lifecycle: Lifecycle;
   readonly #sessions: Sessions;
   readonly #role: Role;
   readonly #self: Peer;
@@ -72,6 +70,24 @@ export class Serving implements MeshHandler {
       onGivenUp: (request, error) => {
         if (request.batch !== null) request.batch.abandon(request);
         else this.#role.givenUp(request, error);
+      },
+    });
+    this.lifecycle = new Lifecycle({
+      ownerKey: config.ownerKey,
+      clusterId: config.clusterId,
+      self: this.#self,
+      models,
+      peers: this.peers,
+      links,
+      protocols,
+      log,
+      isAwaited: (digest) =>
+        [...this.table.values()].some((request) => request.model.digest === digest && !request.answered),
+      onStopped: (name) => this.#refuseWaiting(name),
+      onStoreFailure: () => metrics.storeFailures.inc(),
+      onChange: () => {
+        this.tellPeers();
+        options.onChange();
       },
     });
     const context: ServingContext = {
@@ -119,7 +135,7 @@ export class Serving implements MeshHandler {
     const { models, config } = this.options;
     const request = decodePredictRequest(bytes, {
       maxCount: config.limits.maxImagesPerRequest,
-      inputSizeOf: (digest) => models.byDigest(digest)?.inputSize,
+      inputSizeOf: (digest) => models.held(digest)?.inputSize,
     });
     const [first, second] = SHARE_FORMS[config.index];
     if (request.first.kind !== first || request.second.kind !== second) {
@@ -128,7 +144,7 @@ export class Serving implements MeshHandler {
     this.table.checkNew(request.requestId);
     let open: OpenRequest;
     try {
-      open = this.#admit(request, models.byDigest(request.manifestDigest)!, answer);
+      open = this.#admit(request, models.held(request.manifestDigest)!, answer);
     } catch (error) {
       this.#role.refused(request.requestId, error as TrivetError);
       throw error;
@@ -142,55 +158,20 @@ export class Serving implements MeshHandler {
     this.table.giveUp(request, this.#error('CANCELLED', 'The prediction was cancelled.'));
   }
 
-  /**
-   * The owner has a model served, on this worker. Served again, it begins anew with this limit and protocol; requests
-   * that are under way end as they began.
-   * @param chosen the protocol of requests that name none; null: the manifest's first
-   * @throws TrivetError NOT_FOUND, FAILED_PRECONDITION
-   */
-  async serve(name: string, requestLimit: number | null, chosen: ProtocolName | null): Promise<void> {
-    const { models, log, protocols } = this.options;
-    const model = models.byName(name);
-    const protocol = chosen ?? model.manifest.protocols[0]!;
-    allowedProtocol(protocols, model.manifest, protocol, this.#self.name);
-    const until = performance.now() + HELD_TIMEOUT_MS;
-    for (;;) {
-      const lacking = this.peers.lacking(model.digest);
-      if (lacking.length === 0) break;
-      if (performance.now() > until) {
-        const names = lacking.join(' and ');
-        throw this.#error(
-          'FAILED_PRECONDITION',
-          `"${name}" cannot be served before ${names} holds it too: share it again.`,
-        );
-      }
-      await sleep(HELD_POLL_MS);
-    }
-    await model.records.serve(requestLimit, protocol);
-    log.info({ model: name, requestLimit, protocol }, 'model is being served');
-  }
-
-  /** The owner stops it; requests that have not begun are refused. @throws TrivetError NOT_FOUND */
-  async stop(name: string): Promise<void> {
-    const model = this.options.models.byName(name);
-    if (!(await model.records.stop())) return;
-    const error = this.#error('FAILED_PRECONDITION', `The owner of "${name}" has just stopped serving it.`);
-    for (const request of [...this.table.values()]) {
-      if (request.model === model && request.batch === null) this.table.giveUp(request, error);
-    }
-    this.options.log.info({ model: name, served: model.records.served }, 'model is no longer served');
-  }
-
-  modelStatus(model: Model): ModelStatus {
-    const { records, signed, digest } = model;
-    const available = this.peers.lacking(digest).length === 0;
+  modelStatus(held: HeldModel): ModelStatus {
+    const { records, signed, digest, version } = held;
+    const order = records.inForce?.order;
+    const served = order?.versions.some((one) => one.digest === digest) ?? false;
+    const labels = Object.entries(order?.labels ?? {}).filter(([, target]) => target === version);
     return {
       manifest: signed,
       digest,
-      state: !available ? 'LOADING' : records.serving ? 'SERVING' : 'AVAILABLE',
+      state: this.lifecycle.stateOf(held),
+      current: served && order?.current === version,
+      labels: labels.map(([label]) => label),
       served: records.served,
       requestLimit: records.requestLimit,
-      protocol: records.protocol,
+      protocol: defaultProtocol(held),
     };
   }
 
@@ -221,6 +202,8 @@ export class Serving implements MeshHandler {
   frame(link: Link, kind: FrameKind, session: SessionKey, step: number, payload: Uint8Array): void {
     if (kind === FRAME_KINDS.data || kind === FRAME_KINDS.abort) {
       this.#sessions.frame(link, kind, session, step, payload);
+    } else if (kind === FRAME_KINDS.order) {
+      this.lifecycle.frame(link.peer, payload);
     } else if (kind === FRAME_KINDS.state) {
       this.#noteState(link.peer, decodeJson(stateSchema, payload, 'The state'));
     } else {
@@ -242,24 +225,28 @@ export class Serving implements MeshHandler {
     for (const request of [...this.table.values()]) this.table.giveUp(request, error);
     this.#sessions.failAll(error);
     this.#role.close();
+    this.lifecycle.close();
   }
 
   #admit(
     request: PredictRequest,
-    model: Model,
+    held: HeldModel,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
     const { name } = this.#self;
     if (this.#stopping) throw this.#error('UNAVAILABLE', `${name} is stopping; try again later.`);
     const obstacle = this.peers.obstacle();
     if (obstacle !== null) throw obstacle;
-    model.records.checkConsent(name);
+    this.lifecycle.checkServed(held);
+    const model = this.options.models.byDigest(held.digest);
+    if (model === undefined) {
+      const message = `${name} is still loading version ${held.version} of "${held.name}"; try again in a moment.`;
+      throw this.#error('UNAVAILABLE', message);
+    }
     const lacking = this.peers.lacking(model.digest);
     if (lacking.length > 0) {
-      throw this.#error(
-        'FAILED_PRECONDITION',
-        `"${model.name}" is not shared with ${lacking.join(' and ')}.`,
-      );
+      const message = `Version ${model.version} of "${model.name}" is not loaded at ${lacking.join(' and ')}.`;
+      throw this.#error('FAILED_PRECONDITION', message);
     }
     const { metrics, protocols } = this.options;
     if (request.protocol !== null) allowedProtocol(protocols, model.manifest, request.protocol, name);
@@ -269,29 +256,24 @@ export class Serving implements MeshHandler {
     });
   }
 
+  /** The owner stops a model: requests that have not begun are refused. */
+  #refuseWaiting(name: string): void {
+    const error = this.#error('FAILED_PRECONDITION', `The owner of "${name}" has just stopped serving it.`);
+    for (const request of [...this.table.values()]) {
+      if (request.model.name === name && request.batch === null) this.table.giveUp(request, error);
+    }
+  }
+
   #noteState(peer: Peer, state: MeshState): void {
     this.peers.note(peer, state);
-    if (peer.index === LEADER) {
-      for (const { digest, served } of state.serving) {
-        this.options.models.byDigest(digest)?.records.noteServed(served);
-      }
-    }
+    this.lifecycle.peerChanged(peer, state);
     this.#role.peersChanged();
     this.options.onChange();
   }
 
   #stateFor(reader: Peer): MeshState {
-    const { models, links } = this.options;
     const third = this.peers.others.find((peer) => peer.index !== reader.index)!;
-    const all = models.all();
-    return {
-      models: all.map((model) => model.digest),
-      link: links.link(third.index)?.id ?? null,
-      serving:
-        this.#self.index === LEADER
-          ? all.map(({ digest, records }) => ({ digest, served: records.served }))
-          : [],
-    };
+    return { ...this.lifecycle.meshState(), link: this.options.links.link(third.index)?.id ?? null };
   }
 
   #error(code: ConstructorParameters<typeof TrivetError>[0], message: string): TrivetError {

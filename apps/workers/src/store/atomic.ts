@@ -24,6 +24,12 @@ export async function writeAtomically(path: string, content: Uint8Array): Promis
   await syncDirectory(dirname(path));
 }
 
+/** Removes a file for good; one that is not there is no error. */
+export async function removeDurably(path: string): Promise<void> {
+  await rm(path, { force: true });
+  await syncDirectory(dirname(path));
+}
+
 /** Removes what a stopped process has left half written. Only for the directory's one writer. */
 export async function removeTemporaries(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {

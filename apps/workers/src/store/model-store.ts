@@ -1,6 +1,7 @@
 /**
- * The models a worker holds, on its disk, encrypted. Per model two files: NAME.model (manifest and share file, written
- * once) and NAME.serving (how far it is served, small and written often).
+ * The models a worker holds, on its disk, encrypted. For each version a file NAME@VERSION.model (manifest and share
+ * file, written once); for each model NAME.serving (the owner's orders and how far it is served, small and written
+ * often).
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,29 +9,43 @@ import {
   hexSchema,
   modelNameSchema,
   parseJson,
-  protocolNameSchema,
   type SignedManifest,
   signedManifestSchema,
+  signedServingOrderSchema,
   TrivetError,
 } from '@trivet/shared-types';
 import { z } from 'zod';
-import { removeTemporaries, writeAtomically } from './atomic.js';
+import { removeDurably, removeTemporaries, writeAtomically } from './atomic.js';
 import { open, seal } from './envelope.js';
 
 const MODEL = '.model';
+/** No model's name has an "@". */
+const VERSION_FILE = /^([^@]+)@([1-9]\d{0,9})\.model$/;
 const SERVING = '.serving';
 const LENGTH_BYTES = 4;
 
-/** How far a model is served. `served` counts images since the owner's last `serve`. */
+/** The owner's orders for a model, and the images served since the one in force began to count. */
 export const serveRecordSchema = z.strictObject({
-  /** The manifest it belongs to; a record of another one is stale. */
-  digest: hexSchema(32),
-  serving: z.boolean(),
+  inForce: signedServingOrderSchema.nullable(),
+  next: signedServingOrderSchema.nullable(),
   served: z.int().min(0),
-  requestLimit: z.int().min(1).nullable(),
-  protocol: protocolNameSchema,
+  /** Digests of the versions that were served at some time. */
+  past: z.array(hexSchema(32)),
 });
 export type ServeRecord = z.infer<typeof serveRecordSchema>;
+
+export interface StoredVersion {
+  readonly name: string;
+  readonly version: number;
+}
+
+export interface StoreListing {
+  readonly models: readonly StoredVersion[];
+  /** Names of models that have a record. */
+  readonly records: readonly string[];
+  /** Paths. */
+  readonly foreign: readonly string[];
+}
 
 export class ModelStore {
   constructor(
@@ -48,20 +63,27 @@ export class ModelStore {
     await removeTemporaries(this.directory);
   }
 
-  /** Names of the models that have a file here. */
-  async list(): Promise<string[]> {
-    const names = await readdir(this.directory);
-    return names
-      .filter((name) => name.endsWith(MODEL))
-      .map((name) => name.slice(0, -MODEL.length))
-      .filter((name) => modelNameSchema.safeParse(name).success)
-      .sort();
+  /** What has a file here: versions of models, records, and files of the store that only another release knows. */
+  async list(): Promise<StoreListing> {
+    const listing = { models: [] as StoredVersion[], records: [] as string[], foreign: [] as string[] };
+    for (const file of (await readdir(this.directory)).sort()) {
+      const [, name = '', version = ''] = VERSION_FILE.exec(file) ?? [];
+      const record = file.endsWith(SERVING) ? file.slice(0, -SERVING.length) : '';
+      if (modelNameSchema.safeParse(name).success) listing.models.push({ name, version: Number(version) });
+      else if (modelNameSchema.safeParse(record).success) listing.records.push(record);
+      else if (file.endsWith(MODEL)) listing.foreign.push(join(this.directory, file));
+    }
+    return listing;
   }
 
   /** @throws TrivetError FAILED_PRECONDITION that names the file when it was changed or is of another key */
-  async readModel(name: string): Promise<{ manifest: SignedManifest; shareFile: Uint8Array }> {
-    const content = await this.#read(name + MODEL);
-    const file = join(this.directory, name + MODEL);
+  async readModel(
+    name: string,
+    version: number,
+  ): Promise<{ manifest: SignedManifest; shareFile: Uint8Array }> {
+    const base = versionFile(name, version);
+    const content = await this.#read(base);
+    const file = join(this.directory, base);
     if (content.length < LENGTH_BYTES || content.readUInt32LE(0) > content.length - LENGTH_BYTES) {
       throw new TrivetError('FAILED_PRECONDITION', `The file ${file} is malformed.`);
     }
@@ -73,11 +95,20 @@ export class ModelStore {
     };
   }
 
-  async writeModel(name: string, manifest: SignedManifest, shareFile: Uint8Array): Promise<void> {
+  async writeModel(
+    name: string,
+    version: number,
+    manifest: SignedManifest,
+    shareFile: Uint8Array,
+  ): Promise<void> {
     const text = Buffer.from(JSON.stringify(manifest), 'utf8');
     const length = Buffer.alloc(LENGTH_BYTES);
     length.writeUInt32LE(text.length);
-    await this.#write(name + MODEL, [length, text, shareFile]);
+    await this.#write(versionFile(name, version), [length, text, shareFile]);
+  }
+
+  async removeModel(name: string, version: number): Promise<void> {
+    await removeDurably(join(this.directory, versionFile(name, version)));
   }
 
   /** Null when there is no record. @throws TrivetError FAILED_PRECONDITION as `readModel` */
@@ -103,4 +134,8 @@ export class ModelStore {
   #write(name: string, parts: readonly Uint8Array[]): Promise<void> {
     return writeAtomically(join(this.directory, name), seal(this.key, name, parts));
   }
+}
+
+function versionFile(name: string, version: number): string {
+  return `${name}@${version}${MODEL}`;
 }

@@ -28,9 +28,12 @@ import {
   type Outcome,
   PROTOCOL_NAMES,
   type ProtocolName,
+  type ServingOrder,
+  type SignedServingOrder,
   sha256Hex,
   signManifest,
   signOwnerChallenge,
+  signServingOrder,
   TrivetError,
   type WorkerStatus,
 } from '@trivet/shared-types';
@@ -179,7 +182,7 @@ export class TestClient {
   }
 
   async authenticate(): Promise<this> {
-    const secretKey = (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
+    const secretKey = await this.#secretKey();
     const { clusterId } = this.cluster.cluster;
     await this.all(async (worker) => {
       const { challenge } = await this.call<{ challenge: string }>(worker, EVENTS.challenge);
@@ -187,6 +190,10 @@ export class TestClient {
       await this.call(worker, EVENTS.authenticate, { signature });
     });
     return this;
+  }
+
+  async #secretKey(): Promise<string> {
+    return (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
   }
 
   /** Signs and uploads the small model. */
@@ -211,7 +218,7 @@ export class TestClient {
       protocols: [...protocols],
       shareDigests: files.map((file) => sha256Hex(file)) as Triple<string>,
     };
-    const secretKey = (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
+    const secretKey = await this.#secretKey();
     const signed = signManifest(manifest, secretKey);
     await this.all(async (worker) => {
       const begin = { manifest: signed, bytes: files[worker].length };
@@ -222,15 +229,72 @@ export class TestClient {
       await this.call(worker, EVENTS.shareChunk, { uploadId, offset: half, data: data.subarray(half) });
       await this.call(worker, EVENTS.shareCommit, { uploadId });
     });
-    return { name, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
+    return { name, version, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
   }
 
+  /** Has the newest version served, counting anew. */
   async serve(
     model: string,
     requestLimit: number | null = null,
     protocol: ProtocolName | null = null,
   ): Promise<void> {
-    await this.all((worker) => this.call(worker, EVENTS.serve, { model, requestLimit, protocol }));
+    const { models } = await this.status(0);
+    const manifests = models.map(({ manifest, digest }) => {
+      return { ...(JSON.parse(manifest.text) as Manifest), digest };
+    });
+    const [newest] = manifests.filter(({ name }) => name === model).sort((a, b) => b.version - a.version);
+    await this.order(model, newest === undefined ? [] : [newest], {
+      requestLimit,
+      protocol: protocol ?? newest!.protocols[0]!,
+    });
+  }
+
+  /** Gives the three workers an order, the last of the versions being the current one; resolves when all follow it. */
+  async order(
+    model: string,
+    versions: readonly { readonly version: number; readonly digest: string }[],
+    options: OrderOptions = {},
+  ): Promise<void> {
+    const { signed, sequence } = await this.signedOrder(model, versions, options);
+    await this.all((worker) => this.call(worker, EVENTS.order, { order: signed }));
+    await this.inForce(model, sequence);
+  }
+
+  async signedOrder(
+    model: string,
+    versions: readonly { readonly version: number; readonly digest: string }[],
+    { requestLimit = null, protocol = 'replicated', goOn = false, labels = {} }: OrderOptions = {},
+  ): Promise<{ signed: SignedServingOrder; sequence: number }> {
+    const statuses = await this.all((worker) => this.status(worker));
+    const known = statuses.flatMap(({ orders }) => orders.filter((one) => one.model === model));
+    const last = known
+      .map(({ order }) => JSON.parse(order.text) as ServingOrder)
+      .sort((left, right) => right.sequence - left.sequence)[0];
+    const sequence = (last?.sequence ?? 0) + 1;
+    const order: ServingOrder = {
+      format: 1,
+      clusterId: this.cluster.cluster.clusterId,
+      model,
+      sequence,
+      since: goOn ? last!.since : sequence,
+      requestLimit: goOn ? last!.requestLimit : requestLimit,
+      versions: versions.map(({ version, digest }) => ({ version, digest, protocol })),
+      current: versions.at(-1)?.version ?? null,
+      labels,
+    };
+    return { signed: signServingOrder(order, await this.#secretKey()), sequence };
+  }
+
+  /** Waits until all three follow an order with this sequence or a higher one. */
+  async inForce(model: string, sequence: number): Promise<void> {
+    await until(async () => {
+      const statuses = await this.all((worker) => this.status(worker));
+      return statuses.every(({ orders }) =>
+        orders.some(
+          (one) => one.model === model && one.inForce && JSON.parse(one.order.text).sequence >= sequence,
+        ),
+      );
+    }, `order ${sequence} for ${model} in force`);
   }
 
   /** The three messages of one prediction. */
@@ -282,8 +346,17 @@ export class TestClient {
   }
 }
 
+export interface OrderOptions {
+  readonly requestLimit?: number | null;
+  readonly protocol?: ProtocolName;
+  /** Limit and count of the last order go on. */
+  readonly goOn?: boolean;
+  readonly labels?: Record<string, number>;
+}
+
 export interface SharedTestModel {
   readonly name: string;
+  readonly version: number;
   readonly digest: string;
   readonly plan: ReturnType<typeof compile>['plan'];
   readonly files: readonly Uint8Array[];

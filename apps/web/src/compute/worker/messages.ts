@@ -1,6 +1,6 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
 import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/client';
-import type { ErrorBody, ProtocolName } from '@trivet/shared-types';
+import type { ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
 import type { SelfTestReport } from './self-test.js';
 
@@ -46,11 +46,11 @@ export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & 
   readonly views: Triple<MessageView>;
 };
 
-/** A model that the three workers hold, as the page offers it. */
+/** A model that the three workers hold, as the page offers it: the version that answers, else the newest. */
 export interface ModelSummary {
   readonly name: string;
   readonly version: number;
-  readonly state: 'LOADING' | 'AVAILABLE' | 'SERVING';
+  readonly state: VersionState;
   /** Whether it takes pictures prepared as MNIST's. */
   readonly takesDigits: boolean;
   readonly served: number;

@@ -107,9 +107,13 @@ function report(workers: readonly WorkerView[]): void {
 /** What the workers that can be reached say of their models; a prediction checks it all again, signatures included. */
 function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
   const reporter = workers.find((worker) => worker.reachable && worker.status !== null);
-  return (reporter?.status?.models ?? []).map((model) => {
+  const byName = new Map<string, ModelSummary & { readonly current: boolean }>();
+  for (const model of reporter?.status?.models ?? []) {
     const manifest = parseJson(manifestSchema, model.manifest.text, 'The manifest');
-    return {
+    const other = byName.get(manifest.name);
+    if (other !== undefined && (other.current || (!model.current && other.version > manifest.version)))
+      continue;
+    byName.set(manifest.name, {
       name: manifest.name,
       version: manifest.version,
       state: model.state,
@@ -118,8 +122,10 @@ function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
       requestLimit: model.requestLimit,
       protocol: model.protocol,
       protocols: manifest.protocols,
-    };
-  });
+      current: model.current,
+    });
+  }
+  return [...byName.values()].map(({ current: _, ...summary }) => summary);
 }
 
 async function predict(
@@ -128,9 +134,10 @@ async function predict(
 ): Promise<PredictionView> {
   const connected = await openClient();
   offered ??= await connected.models({ signal });
-  const newest = offered.filter(({ name }) => name === model).sort((a, b) => b.version - a.version)[0];
-  if (newest === undefined) throw new TrivetError('NOT_FOUND', `The workers hold no model "${model}".`);
-  const divideBy = newest.manifest.preprocessing?.divideBy;
+  const versions = offered.filter(({ name }) => name === model).sort((a, b) => b.version - a.version);
+  const chosen = versions.find(({ current }) => current) ?? versions[0];
+  if (chosen === undefined) throw new TrivetError('NOT_FOUND', `The workers hold no model "${model}".`);
+  const divideBy = chosen.manifest.preprocessing?.divideBy;
   if (divideBy === undefined) {
     throw new TrivetError('FAILED_PRECONDITION', `The model "${model}" does not take pictures of digits.`);
   }
@@ -151,7 +158,7 @@ async function predict(
       prediction.count,
       inputs.length,
     );
-  const probabilities = prediction.probabilities ?? softmaxRows(prediction.logits, newest.outputSize);
+  const probabilities = prediction.probabilities ?? softmaxRows(prediction.logits, chosen.outputSize);
   return { ...prediction, probabilities, views: [view(0), view(1), view(2)] };
 }
 

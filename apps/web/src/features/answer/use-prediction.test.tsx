@@ -14,7 +14,7 @@ import { usePrediction } from './use-prediction.js';
 const MODEL: ModelSummary = {
   name: 'mnist',
   version: 1,
-  state: 'SERVING',
+  state: 'AVAILABLE',
   takesDigits: true,
   served: 0,
   requestLimit: null,

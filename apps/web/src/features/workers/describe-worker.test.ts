@@ -65,10 +65,12 @@ describe('describeModel', () => {
   } as const;
 
   it('counts what is served, against the limit if there is one', () => {
-    expect(describeModel({ ...model, state: 'SERVING', requestLimit: null })).toBe('mnist v2, 1,234 served');
-    expect(describeModel({ ...model, state: 'SERVING', requestLimit: 5000 })).toBe(
+    expect(describeModel({ ...model, state: 'AVAILABLE', requestLimit: null })).toBe(
+      'mnist v2, 1,234 served',
+    );
+    expect(describeModel({ ...model, state: 'AVAILABLE', requestLimit: 5000 })).toBe(
       'mnist v2, 1,234 of 5,000 served',
     );
-    expect(describeModel({ ...model, state: 'AVAILABLE', requestLimit: null })).toBe('mnist v2, not served');
+    expect(describeModel({ ...model, state: 'END', requestLimit: null })).toBe('mnist v2, not served');
   });
 });

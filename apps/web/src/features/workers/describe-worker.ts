@@ -38,7 +38,7 @@ export function describeWorker(worker: WorkerView): WorkerCondition {
 export function describeModel({ name, version, state, served, requestLimit }: ModelSummary): string {
   const title = `${name} v${version}`;
   if (state === 'LOADING') return `${title}, loading`;
-  if (state === 'AVAILABLE') return `${title}, not served`;
+  if (state !== 'AVAILABLE') return `${title}, not served`;
   const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
   return `${title}, ${served.toLocaleString('en')}${limit} served`;
 }
