@@ -103,6 +103,8 @@ export interface Protocol {
    * their order. The result lives in the context's arena and belongs to the keys of its streams.
    */
   readonly prepare?: (context: SessionContext, operations: readonly Operation[]) => Promise<Material>;
+  /** The largest batch that material serves; any, when it is not given. */
+  readonly maxPreparedBatch?: number;
   /**
    * @param material one a sample of the batch, the same ones at all three parties; without it, what an operation needs is
    *   dealt when it comes

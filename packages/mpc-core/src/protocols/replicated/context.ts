@@ -36,9 +36,11 @@ export class ReplicatedContext {
   /** As `fill`, for n words of `width` bytes, zero-extended into a fresh vector. */
   fillWords(link: Link, operation: number, purpose: Purpose, n: number, width: number): Pointer {
     const words = this.arena.words(n);
+    const mark = this.arena.mark();
     const packed = this.arena.allocate(n * width);
     this.fill(packed, link, operation, purpose, n * width);
     this.kernels.unpack(words, packed, n, width);
+    this.arena.rewind(mark);
     return words;
   }
 

@@ -4,26 +4,30 @@
  * does not have.
  */
 import type { Kernels, Pointer } from '../../kernels/kernels.js';
-import { Purpose } from '../../random/session-streams.js';
 import type { Additive, Shared } from '../../sharing/values.js';
 import type { Reduction } from '../protocol.js';
 import { compare } from './comparison.js';
 import type { ReplicatedContext } from './context.js';
 import {
   type Layout,
+  type OperationLayout,
   rectifyLayout,
   SELECT_TOP_COLUMNS,
   SELECT_WORD_COLUMNS,
   truncateLayout,
 } from './layout.js';
 import type { Roles } from './roles.js';
+import { countDealt, EvaluatorStreams, type EvaluatorSupply, type PreparedOperation } from './supply.js';
 
 export class Evaluator {
   private readonly kernels: Kernels;
+  private spent = 0;
 
+  /** @param prepared what was dealt ahead, or null to draw and receive as operations come */
   constructor(
     private readonly context: ReplicatedContext,
     private readonly roles: Roles,
+    private readonly prepared: readonly PreparedOperation[] | null,
   ) {
     this.kernels = context.kernels;
   }
@@ -34,11 +38,12 @@ export class Evaluator {
     const layout = truncateLayout(z.n, reduction);
     const result = this.resultWords(z.n);
     const mark = context.arena.mark();
-    const c = this.sendOpening(z, layout, operation, shift + activationBits - 2);
-    const dealt = this.ownDealt(layout.dealtBytes, operation);
-    const own = this.ownResult(layout, operation);
-    await this.receiveOpening(c, layout);
-    await this.receiveDealt(dealt, layout.dealtBytes);
+    const supply = this.supply(layout, operation);
+    const c = await this.sendOpening(z, layout, supply, shift + activationBits - 2);
+    const own = supply.own();
+    const arriving = supply.dealt();
+    await this.addReceived(c, z.n, layout.openedWidth);
+    const dealt = await arriving;
 
     const material = context.arena.words(2 * z.n);
     kernels.unpack(material, dealt, z.n, layout.resultWidth);
@@ -57,15 +62,14 @@ export class Evaluator {
     const layout = rectifyLayout(z.n, reduction);
     const result = this.resultWords(z.n);
     const mark = arena.mark();
-    const c = this.sendOpening(z, layout, operation, null);
+    const supply = this.supply(layout, operation);
+    const c = await this.sendOpening(z, layout, supply, null);
     // What follows needs no message: it is done while the other's opening travels.
-    const maskBytes = layout.maskPlanes * layout.planeBytes;
-    const masks = arena.allocate(maskBytes);
-    context.fill(masks, roles.helperLink, operation, Purpose.BitMasks, maskBytes);
-    const dealt = this.ownDealt(layout.dealtBytes, operation);
-    const own = this.ownResult(layout, operation);
-    await this.receiveOpening(c, layout);
-    await this.receiveDealt(dealt, layout.dealtBytes);
+    const masks = supply.masks();
+    const own = supply.own();
+    const arriving = supply.dealt();
+    await this.addReceived(c, z.n, layout.openedWidth);
+    const dealt = await arriving;
 
     const opened = await compare(context, roles, { c, dealt, masks, layout });
     const material = arena.words((SELECT_WORD_COLUMNS + SELECT_TOP_COLUMNS) * z.n);
@@ -84,42 +88,44 @@ export class Evaluator {
     return result;
   }
 
+  private supply(layout: OperationLayout, operation: number): EvaluatorSupply {
+    const { context, prepared, roles } = this;
+    if (prepared === null) return new EvaluatorStreams(context, roles, layout, operation);
+    countDealt(context.traffic, roles, layout);
+    return prepared[this.spent++]!.evaluator!;
+  }
+
   /**
    * Sends z_i + rho_i, and returns it as words.
    * @param offsetBit the left evaluator adds 2^offsetBit first, or null
    */
-  private sendOpening(z: Additive, layout: Layout, operation: number, offsetBit: number | null): Pointer {
+  private async sendOpening(
+    z: Additive,
+    layout: Layout,
+    supply: EvaluatorSupply,
+    offsetBit: number | null,
+  ): Promise<Pointer> {
     const { context, kernels, roles } = this;
-    const c = context.fillWords(roles.helperLink, operation, Purpose.Opening, z.n, layout.openedWidth);
-    kernels.add(c, c, z.words, z.n);
+    const c = context.arena.words(z.n);
+    kernels.add(c, z.words, supply.opening(), z.n);
     if (offsetBit !== null && roles.isLeft) {
       const low = offsetBit < 32 ? 2 ** offsetBit : 0;
       const high = offsetBit < 32 ? 0 : 2 ** (offsetBit - 32);
       kernels.addConstant(c, c, low, high, z.n);
     }
+    if (supply.corrected && roles.isLeft) {
+      const mark = context.arena.mark();
+      const packed = context.arena.allocate(layout.openedBytes);
+      this.addPacked(
+        c,
+        await context.receive(roles.helper, packed, layout.openedBytes),
+        z.n,
+        layout.openedWidth,
+      );
+      context.arena.rewind(mark);
+    }
     this.sendPacked(c, z.n, layout.openedWidth);
     return c;
-  }
-
-  private async receiveOpening(c: Pointer, layout: Layout): Promise<void> {
-    await this.addReceived(c, layout.n, layout.openedWidth);
-  }
-
-  /** The left evaluator's share of what is dealt is a stream; the right one's arrives as a message. */
-  private ownDealt(bytes: number, operation: number): Pointer {
-    const dealt = this.context.arena.allocate(bytes);
-    if (this.roles.isLeft) this.context.fill(dealt, this.roles.helperLink, operation, Purpose.Dealt, bytes);
-    return dealt;
-  }
-
-  private async receiveDealt(dealt: Pointer, bytes: number): Promise<void> {
-    if (!this.roles.isLeft) await this.context.receive(this.roles.helper, dealt, bytes);
-  }
-
-  /** The share of the result that this evaluator has in common with the helper. */
-  private ownResult(layout: Layout, operation: number): Pointer {
-    const { helperLink } = this.roles;
-    return this.context.fillWords(helperLink, operation, Purpose.Result, layout.n, layout.resultWidth);
   }
 
   private resultWords(n: number): Shared {
@@ -152,10 +158,15 @@ export class Evaluator {
     const { arena, traffic } = this.context;
     const mark = arena.mark();
     const packed = await this.context.receive(this.roles.other, arena.allocate(n * width), n * width);
-    const theirs = arena.words(n);
-    this.kernels.unpack(theirs, packed, n, width);
-    this.kernels.add(words, words, theirs, n);
+    this.addPacked(words, packed, n, width);
     traffic.rounds++;
     arena.rewind(mark);
+  }
+
+  /** words += n packed words. */
+  private addPacked(words: Pointer, packed: Pointer, n: number, width: number): void {
+    const theirs = this.context.arena.words(n);
+    this.kernels.unpack(theirs, packed, n, width);
+    this.kernels.add(words, words, theirs, n);
   }
 }

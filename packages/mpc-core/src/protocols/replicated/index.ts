@@ -7,21 +7,24 @@
  */
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Additive, Shared } from '../../sharing/values.js';
-import type { Protocol, ProtocolSession, Reduction, SessionContext } from '../protocol.js';
+import type { Material, Protocol, ProtocolSession, Reduction, SessionContext } from '../protocol.js';
+import { ReplicatedContext } from './context.js';
 import { rectifyCost, truncateCost } from './cost.js';
 import { Evaluator } from './evaluator.js';
 import { Helper } from './helper.js';
 import { RoleOperations } from './local.js';
+import { PreparedMaterial, takePrepared } from './material.js';
+import { rolesOf } from './roles.js';
+import { prepareOperations } from './supply.js';
 
 class ReplicatedSession extends RoleOperations implements ProtocolSession {
   private readonly side: Helper | Evaluator;
 
-  constructor(session: SessionContext, helper: PartyIndex) {
+  constructor(session: SessionContext, helper: PartyIndex, material: readonly Material[] = []) {
     super(session, helper);
-    this.side =
-      this.roles.role === 'helper'
-        ? new Helper(this.context, this.roles)
-        : new Evaluator(this.context, this.roles);
+    if (material.length > 1) throw new RangeError('Material serves batches of one sample.');
+    const Side = this.roles.role === 'helper' ? Helper : Evaluator;
+    this.side = new Side(this.context, this.roles, material[0] ? takePrepared(material[0]) : null);
   }
 
   async truncate(z: Additive, reduction: Reduction): Promise<Shared> {
@@ -37,7 +40,13 @@ class ReplicatedSession extends RoleOperations implements ProtocolSession {
 export function replicated(helper: PartyIndex = 0): Protocol {
   return {
     name: 'replicated',
-    open: (session) => new ReplicatedSession(session, helper),
+    maxPreparedBatch: 1,
+    prepare: async (session, operations) => {
+      const context = new ReplicatedContext(session);
+      const roles = rolesOf(session.party, helper);
+      return new PreparedMaterial(await prepareOperations(context, roles, operations), session.arena);
+    },
+    open: (session, material) => new ReplicatedSession(session, helper, material),
     truncateCost: (n, reduction) => truncateCost(helper, n, reduction),
     rectifyCost: (n, reduction) => rectifyCost(helper, n, reduction),
   };

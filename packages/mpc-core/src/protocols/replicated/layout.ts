@@ -1,6 +1,6 @@
 /** Sizes of everything that truncation and rectification of n values exchange; the one place where they are defined. */
 import { planeWords } from '../../kernels/kernels.js';
-import type { Reduction } from '../protocol.js';
+import type { Operation, Reduction } from '../protocol.js';
 import { type ComparisonTree, comparisonTree } from './tree.js';
 
 /** Widths and sizes of an opening of n values, and of their results. */
@@ -32,8 +32,13 @@ export interface RectifyLayout extends Layout {
 }
 
 export interface TruncateLayout extends Layout {
+  readonly tree: null;
+  readonly planeBytes: 0;
+  readonly maskPlanes: 0;
   readonly dealtBytes: number;
 }
+
+export type OperationLayout = RectifyLayout | TruncateLayout;
 
 function layout(n: number, { shift, bits, activationBits }: Reduction): Layout {
   const openedWidth = Math.ceil((shift + activationBits) / 8);
@@ -90,5 +95,15 @@ function computeRectifyLayout(n: number, reduction: Reduction): RectifyLayout {
 
 export function truncateLayout(n: number, reduction: Reduction): TruncateLayout {
   const base = layout(n, reduction);
-  return { ...base, dealtBytes: n * (base.resultWidth + base.topWidth) };
+  return {
+    ...base,
+    tree: null,
+    planeBytes: 0,
+    maskPlanes: 0,
+    dealtBytes: n * (base.resultWidth + base.topWidth),
+  };
+}
+
+export function operationLayout(kind: Operation['kind'], n: number, reduction: Reduction): OperationLayout {
+  return kind === 'rectify' ? rectifyLayout(n, reduction) : truncateLayout(n, reduction);
 }
