@@ -1,6 +1,7 @@
 /** Whole models under the engine: private outputs against the float evaluation of the layers as they were written. */
 import { describe, expect, it } from 'vitest';
 import { predictCost } from '../src/engine/cost.js';
+import { planOperations } from '../src/engine/operations.js';
 import { createParty } from '../src/engine/party.js';
 import { compile } from '../src/graph/compile.js';
 import { InvalidModelError } from '../src/graph/errors.js';
@@ -134,6 +135,7 @@ const models: readonly (readonly [string, LayerGraph])[] = [
 
 const protocols = [
   ['replicated', replicated(), false],
+  ['replicated, dealt ahead', replicated(1), true],
   ['fss', fss(1), false],
   ['fss, dealt ahead', fss(2), true],
 ] as const;
@@ -143,7 +145,7 @@ const cases = protocols.flatMap(([name, protocol, ahead]) =>
 
 describe.each(cases)('%s', (_, graph, protocol, ahead) => {
   const size = graph.inputShape.reduce((a, b) => a * b, 1);
-  const count = 3;
+  const count = ahead ? Math.min(3, protocol.maxPreparedBatch ?? 3) : 3;
   const inputs = Float32Array.from({ length: size * count }, (_v, i) => Math.abs(Math.sin(i * 7.31)));
 
   it.each(['wasm', 'typescript'] as const)(
@@ -173,15 +175,20 @@ describe.each(cases)('%s', (_, graph, protocol, ahead) => {
     const run = await predict(inputs, count);
     const predicted = predictCost(model.plan, protocol, count);
     const dealtBefore = ahead ? predicted.bytesDealt : [0, 0, 0];
-    expect(run.bytesSent).toEqual(predicted.bytesSent.map((bytes, party) => bytes - dealtBefore[party]));
-    expect(run.rounds).toBe(predicted.rounds);
+    const operations = planOperations(model.plan, count).flatMap((step) => step.operations);
+    const more = ahead ? protocol.preparedCost?.(operations) : undefined;
+    const bytesSent = predicted.bytesSent.map((bytes, party) => bytes + (more?.bytesSent[party] ?? 0));
+    expect(run.bytesSent).toEqual(bytesSent.map((bytes, party) => bytes - dealtBefore[party]));
+    expect(run.rounds).toBe(predicted.rounds + (more?.rounds ?? 0));
     run.results.forEach(({ statistics }, party) => {
-      expect(statistics.bytesSent).toBe(predicted.bytesSent[party]);
+      expect(statistics.bytesSent).toBe(bytesSent[party]);
       expect(statistics.bytesDealt).toBe(predicted.bytesDealt[party]);
+      if (more !== undefined) return;
       expect(statistics.steps.map((step) => step.bytesSent)).toEqual(
         predicted.steps.map((step) => step.bytesSent[party]),
       );
     });
+    expect(Math.max(...run.results.map(({ statistics }) => statistics.rounds))).toBe(run.rounds);
   });
 });
 

@@ -1,15 +1,9 @@
 /** What is `fss`'s own: material dealt ahead and used once, and the figures that the documents state. */
 import { describe, expect, it } from 'vitest';
-import type { PartyIndex } from '../src/channel/channel.js';
-import { simulate } from '../src/channel/simulate.js';
-import { Allocator, Arena } from '../src/kernels/arena.js';
-import { createKernels } from '../src/kernels/create.js';
 import { fss } from '../src/protocols/fss/index.js';
 import { dealtLayout, pieces } from '../src/protocols/fss/layout.js';
-import type { Material, Operation, SessionContext } from '../src/protocols/protocol.js';
-import { randomBytes } from '../src/random/entropy.js';
-import { SessionStreams } from '../src/random/session-streams.js';
-import { readWords, writeWords } from '../src/ring/words.js';
+import type { Operation } from '../src/protocols/protocol.js';
+import { threeParties } from './support/ahead.js';
 import { pairwiseKeys, reconstruct, split } from './support/parties.js';
 
 const F = 16;
@@ -25,46 +19,6 @@ const SMALL: readonly Operation[] = [
   { kind: 'truncate', n: 5, reduction: REDUCTION },
 ];
 
-/** Three parties that deal, and then run on what they were dealt. */
-async function threeParties(keys = pairwiseKeys()) {
-  const kernels = await Promise.all([0, 1, 2].map(() => createKernels('wasm')));
-  const allocators = kernels.map(({ memory }) => new Allocator(memory));
-  const context = (party: PartyIndex, sessionId: Uint8Array, channel: SessionContext['channel']) => ({
-    party,
-    kernels: kernels[party]!,
-    arena: new Arena(allocators[party]!),
-    channel,
-    streams: new SessionStreams(sessionId, keys(party).next, keys(party).previous),
-    fractionalBits: F,
-  });
-  const protocol = fss(0);
-  return {
-    allocators,
-    deal: (operations: readonly Operation[], sessionId = randomBytes(16)) =>
-      simulate((channel, party) => protocol.prepare!(context(party, sessionId, channel), operations)),
-    rectify: (
-      values: readonly bigint[],
-      material: readonly (readonly Material[])[] | undefined,
-      { sessionId = randomBytes(16), shares = split(values) } = {},
-    ) =>
-      simulate(async (channel, party) => {
-        const at = context(party, sessionId, channel);
-        const session = protocol.open(
-          at,
-          material?.map((items) => items[party]!),
-        );
-        const words = at.arena.words(values.length);
-        at.kernels.memory.bytes.set(writeWords(shares[party]), words);
-        const y = await session.rectify({ words, n: values.length }, REDUCTION);
-        const get = (pointer: number) =>
-          readWords(at.kernels.memory.bytes.slice(pointer, pointer + 8 * values.length));
-        const pair = { first: get(y.first), second: get(y.second) };
-        at.arena.release();
-        return { ...pair, traffic: { ...session.traffic } };
-      }),
-  };
-}
-
 const VALUES = Array.from({ length: 74 }, (_, i) => BigInt(i - 37) << 30n);
 const RECTIFIED = VALUES.map((value) => (value < 0n ? 0n : value >> 16n));
 
@@ -74,10 +28,11 @@ function within(result: readonly bigint[]): boolean {
 
 describe('material dealt ahead', () => {
   it('serves a batch of as many samples, and is all that the helper sends of keys', async () => {
-    const { deal, rectify } = await threeParties();
+    const { deal, rectify } = await threeParties(fss(0));
     const items = [await deal(SMALL), await deal(SMALL)];
     const run = await rectify(
       VALUES,
+      REDUCTION,
       items.map((item) => item.results),
     );
     expect(within(reconstruct(run.results, 40))).toBe(true);
@@ -88,14 +43,14 @@ describe('material dealt ahead', () => {
   });
 
   it('is used once: a second session with it is refused before it sends anything', async () => {
-    const { deal, rectify } = await threeParties();
+    const { deal, rectify } = await threeParties(fss(0));
     const item = await deal([{ ...SMALL[0]!, n: VALUES.length }]);
-    await rectify(VALUES, [item.results]);
-    await expect(rectify(VALUES, [item.results])).rejects.toThrow('used before');
+    await rectify(VALUES, REDUCTION, [item.results]);
+    await expect(rectify(VALUES, REDUCTION, [item.results])).rejects.toThrow('used before');
   });
 
   it('is of no use after its release, which gives the memory back', async () => {
-    const { deal, rectify, allocators } = await threeParties();
+    const { deal, rectify, allocators } = await threeParties(fss(0));
     const before = allocators.map((allocator) => allocator.bytesInUse);
     const item = await deal(TUTORIAL);
     for (const [party, material] of item.results.entries()) {
@@ -105,15 +60,15 @@ describe('material dealt ahead', () => {
       material.release();
       expect(allocators[party]!.bytesInUse).toBe(before[party]);
     }
-    await expect(rectify(VALUES, [item.results])).rejects.toThrow('released');
+    await expect(rectify(VALUES, REDUCTION, [item.results])).rejects.toThrow('released');
   });
 
   it('cannot be opened by streams of other keys: each connection deals its own', async () => {
-    const [one, other] = [await threeParties(), await threeParties()];
+    const [one, other] = [await threeParties(fss(0)), await threeParties(fss(0))];
     const [mine, theirs] = [await one.deal(SMALL), await other.deal(SMALL)];
     const mixed = [mine.results[0], theirs.results[1], mine.results[2]] as const;
     const values = VALUES.slice(0, 37);
-    const run = await one.rectify(values, [mixed]);
+    const run = await one.rectify(values, REDUCTION, [mixed]);
     let broken = true;
     try {
       broken = !within(reconstruct(run.results, 40));
@@ -127,12 +82,13 @@ describe('material dealt ahead', () => {
     const seeds = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
     const shares = split(VALUES);
     const once = async () => {
-      const { deal, rectify } = await threeParties(pairwiseKeys(seeds as never));
+      const { deal, rectify } = await threeParties(fss(0), pairwiseKeys(seeds as never));
       const items = [];
       for (const byte of [4, 5]) items.push(await deal(SMALL, new Uint8Array(16).fill(byte)));
       const sessionId = new Uint8Array(16).fill(6);
       const run = await rectify(
         VALUES,
+        REDUCTION,
         items.map((item) => item.results),
         { sessionId, shares },
       );
@@ -147,7 +103,7 @@ describe('material dealt ahead', () => {
 
 describe('figures', () => {
   it('a digit of the tutorial: six rounds, and the bytes that the documents state', async () => {
-    const { deal } = await threeParties();
+    const { deal } = await threeParties(fss(0));
     const { bytesSent, transcripts } = await deal(TUTORIAL);
     const costs = TUTORIAL.map(({ n, reduction }) => fss(0).rectifyCost(n, reduction));
     const sum = (pick: (cost: (typeof costs)[number]) => number) =>

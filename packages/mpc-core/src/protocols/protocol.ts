@@ -114,4 +114,6 @@ export interface Protocol {
   truncateCost(n: number, reduction: Reduction): Cost;
   /** Declared cost of rectifying n values. */
   rectifyCost(n: number, reduction: Reduction): Cost;
+  /** What a session on material costs beyond these, for the operations of one sample; nothing when it is not given. */
+  readonly preparedCost?: (operations: readonly Operation[]) => Cost;
 }

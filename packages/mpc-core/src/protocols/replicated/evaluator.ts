@@ -92,6 +92,7 @@ export class Evaluator {
     const { context, prepared, roles } = this;
     if (prepared === null) return new EvaluatorStreams(context, roles, layout, operation);
     countDealt(context.traffic, roles, layout);
+    if (this.spent === 0 && roles.isLeft) context.traffic.rounds++;
     return prepared[this.spent++]!.evaluator!;
   }
 

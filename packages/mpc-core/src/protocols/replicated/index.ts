@@ -9,7 +9,7 @@ import type { PartyIndex } from '../../channel/channel.js';
 import type { Additive, Shared } from '../../sharing/values.js';
 import type { Material, Protocol, ProtocolSession, Reduction, SessionContext } from '../protocol.js';
 import { ReplicatedContext } from './context.js';
-import { rectifyCost, truncateCost } from './cost.js';
+import { preparedCost, rectifyCost, truncateCost } from './cost.js';
 import { Evaluator } from './evaluator.js';
 import { Helper } from './helper.js';
 import { RoleOperations } from './local.js';
@@ -49,5 +49,6 @@ export function replicated(helper: PartyIndex = 0): Protocol {
     open: (session, material) => new ReplicatedSession(session, helper, material),
     truncateCost: (n, reduction) => truncateCost(helper, n, reduction),
     rectifyCost: (n, reduction) => rectifyCost(helper, n, reduction),
+    preparedCost: (operations) => preparedCost(helper, operations),
   };
 }
