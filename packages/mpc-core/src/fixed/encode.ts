@@ -6,8 +6,12 @@ import { WORD_BYTES } from '../ring/words.js';
 /** Inputs must stay below this after scaling, so that f32 pipelines (WebGPU) encode them exactly. */
 export const INPUT_LIMIT = 2 ** 31;
 
+/** Doubles from 2^52 on are whole: adding this rounds half to even, as IEEE 754 does, and taking it away is exact. */
+const ROUNDER = 1.5 * 2 ** 52;
+
 /** Round half to even, for |x| < 2^52. */
 export function roundHalfToEven(x: number): number {
+  if (Math.abs(x) < 2 ** 51) return x + ROUNDER - ROUNDER;
   const rounded = Math.round(x);
   return Math.abs(x % 1) === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
