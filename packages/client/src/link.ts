@@ -8,7 +8,7 @@ import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 import { abortError } from './deadline.js';
 import { toTrivetError } from './failures.js';
-import { UnmaskedWebSocket } from './transport.js';
+import { LeanWebSocket } from './transport.js';
 
 export interface WorkerAddress {
   readonly name: string;
@@ -70,7 +70,7 @@ export class WorkerLink {
     this.url = address.url;
     this.#hooks = hooks;
     this.#socket = io(address.url, {
-      transports: [UnmaskedWebSocket],
+      transports: [LeanWebSocket],
       forceNew: true,
       timeout: CONNECT_TIMEOUT_MS,
       reconnectionDelay: RECONNECT_DELAY_MS,
