@@ -2,9 +2,10 @@ import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
 import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './vite/content-security-policy.js';
 import { mnistSamples } from './vite/mnist-samples.js';
+import { mnistTestSet } from './vite/mnist-test-set.js';
 
 export default defineConfig({
-  plugins: [react(), mnistSamples(), contentSecurityPolicyPlugin()],
+  plugins: [react(), mnistSamples(), mnistTestSet(), contentSecurityPolicyPlugin()],
   // Workspace packages are read from their TypeScript, so that no stale build of theirs can reach the page.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   worker: { format: 'es' },

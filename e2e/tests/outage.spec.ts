@@ -11,10 +11,16 @@ test('a worker that is killed is named within two seconds, and predictions resum
 
   const bob = demo.cluster.workers[1];
   const killed = bob.stop('SIGKILL');
-  const card = page.getByTestId('worker-bob');
-  await expect(card).toHaveAttribute('data-level', 'away', { timeout: 2_000 });
-  await expect(card).toContainText('cannot be reached');
+  const dot = page.getByTestId('worker-bob');
+  await expect(dot).toHaveAttribute('data-level', 'away', { timeout: 2_000 });
   await killed;
+
+  // What it means and what to do, on the page about the workers.
+  await page.getByRole('link', { name: 'Workers', exact: true }).click();
+  await expect(page.getByTestId('card-bob')).toHaveAttribute('data-level', 'away');
+  await expect(page.getByTestId('fault')).toContainText('cannot be reached');
+  await expect(page.getByTestId('fault')).toContainText('trivet worker --config bob.json');
+  await page.getByRole('link', { name: 'Draw', exact: true }).click();
 
   await page
     .getByRole('button', { name: /^A handwritten 0/ })

@@ -1,72 +1,53 @@
-import { useRef } from 'react';
-import { Button } from '../components/button.js';
-import { Icon } from '../components/icons.js';
-import { Logo } from '../components/logo.js';
-import { useColourScheme } from '../components/use-colour-scheme.js';
-import { AnswerPanel } from '../features/answer/answer-panel.js';
-import { DrawPanel } from '../features/draw/draw-panel.js';
-import { SampleStrip } from '../features/draw/sample-strip.js';
-import { SettingsDialog } from '../features/settings/settings-dialog.js';
+import { lazy, Suspense } from 'react';
+import { Route, Switch } from 'wouter';
+import { usePrediction } from '../features/answer/use-prediction.js';
 import { useTheme } from '../features/settings/use-theme.js';
-import { SharesPanel } from '../features/shares/shares-panel.js';
-import { WorkerDots } from '../features/workers/worker-dots.js';
-import { WorkersPanel } from '../features/workers/workers-panel.js';
-import { useAppStore } from '../stores/app-store.js';
 import styles from './app.module.css';
 import { EngineProvider } from './engine-context.js';
-import { Trust } from './trust.js';
+import { Navigation } from './navigation.js';
+import { NotFoundPage } from './not-found-page.js';
+import { OfflineNotice } from './offline-notice.js';
+import { PageBoundary } from './page-boundary.js';
+import { PageHead } from './page-head.js';
+import { ROUTES } from './routes.js';
+
+const PAGES = ROUTES.map(({ path, load }) => ({ path, Page: lazy(load) }));
 
 export function App() {
   useTheme();
   return (
     <EngineProvider>
+      <Predicting />
+      <a href="#content" className={styles.skip}>
+        Skip to the content
+      </a>
       <div className={styles.page}>
         <PageHead />
-        <main className={styles.main}>
-          <div className={styles.hero}>
-            <h1 className={styles.headline}>
-              Draw a digit. Three computers read it. <em>None of them sees it.</em>
-            </h1>
-            <p className={styles.lead}>
-              This page splits your drawing into random shares. Three workers compute on them and never join
-              them; only their replies, added up here, give the answer.
-            </p>
-          </div>
-          <div className={styles.stage}>
-            <DrawPanel />
-            <SampleStrip />
-            <AnswerPanel />
-            <SharesPanel />
-          </div>
-          <WorkersPanel />
-          <Trust />
+        <Navigation />
+        <OfflineNotice />
+        <main id="content" className={styles.main}>
+          <Switch>
+            {PAGES.map(({ path, Page }) => (
+              <Route key={path} path={path}>
+                <PageBoundary key={path}>
+                  <Suspense fallback={<div className={styles.waiting} aria-busy="true" />}>
+                    <Page />
+                  </Suspense>
+                </PageBoundary>
+              </Route>
+            ))}
+            <Route>
+              <NotFoundPage />
+            </Route>
+          </Switch>
         </main>
       </div>
     </EngineProvider>
   );
 }
 
-function PageHead() {
-  const settings = useRef<HTMLDialogElement>(null);
-  const scheme = useColourScheme();
-  const { changeSettings } = useAppStore.getState();
-  return (
-    <header className={styles.head}>
-      <Logo />
-      <div className={styles.controls}>
-        <WorkerDots />
-        <Button
-          look="icon"
-          aria-label={scheme === 'dark' ? 'Switch to light colours' : 'Switch to dark colours'}
-          onClick={() => changeSettings({ theme: scheme === 'dark' ? 'light' : 'dark' })}
-        >
-          <Icon name={scheme === 'dark' ? 'light' : 'dark'} />
-        </Button>
-        <Button look="icon" aria-label="Settings" onClick={() => settings.current?.showModal()}>
-          <Icon name="settings" />
-        </Button>
-      </div>
-      <SettingsDialog dialog={settings} />
-    </header>
-  );
+/** The question about the digit at hand goes on while its asker looks at another page. */
+function Predicting() {
+  usePrediction();
+  return null;
 }

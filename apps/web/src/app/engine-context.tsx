@@ -9,8 +9,15 @@ export const EngineContext = createContext<Engine | null>(null);
 export function EngineProvider({ children }: { readonly children: ReactNode }) {
   const [engine, setEngine] = useState<Engine | null>(null);
   useEffect(() => {
-    const { setWorkers, setSharing, preference, calibrations, failPrediction } = useAppStore.getState();
-    const started = Engine.start({ onWorkers: setWorkers, onSharing: setSharing });
+    const { setWorkers, record, setSharing, preference, calibrations, failPrediction } =
+      useAppStore.getState();
+    const started = Engine.start({
+      onWorkers: (workers, models) => {
+        setWorkers(workers, models);
+        record(Date.now() / 1000, workers);
+      },
+      onSharing: setSharing,
+    });
     setEngine(started);
     let closed = false;
     findCluster()

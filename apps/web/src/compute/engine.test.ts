@@ -54,6 +54,18 @@ describe('Engine', () => {
     expect(sent.map(({ type }) => type)).toEqual(['predict', 'cancel', 'predict', 'cancel']);
   });
 
+  it('passes on what is told on the way, and nothing after the end', async () => {
+    const { engine, answer } = setup();
+    const told: unknown[] = [];
+    const takes = { model: 'mnist', pixels: new Uint8Array(784) };
+    const run = engine.runBatch(takes, (answers) => told.push(answers), new AbortController().signal);
+    answer({ type: 'progress', id: 1, value: 'half' as never });
+    answer({ type: 'result', id: 1, value: 'summary' as never });
+    answer({ type: 'progress', id: 1, value: 'late' as never });
+    expect(await run).toBe('summary');
+    expect(told).toEqual(['half']);
+  });
+
   it('fails what is waiting when the worker crashes or the page closes', async () => {
     const crashed = setup();
     const lost = crashed.engine.predict(ask);

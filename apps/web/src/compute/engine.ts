@@ -4,6 +4,7 @@
  */
 import type { WorkerView } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
+import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from './batch/messages.js';
 import type { ComputePreference, SharingState } from './sharing/adaptive-sharer.js';
 import type {
   CallName,
@@ -24,6 +25,7 @@ export interface EngineListener {
 
 interface Waiting {
   resolve(value: unknown): void;
+  tell(progress: unknown): void;
   reject(error: TrivetError): void;
 }
 
@@ -75,6 +77,24 @@ export class Engine {
     return this.#call('selfTest', null);
   }
 
+  /** Reads pictures of digits. @throws (rejects) TrivetError INVALID_ARGUMENT when there is none among them */
+  readBatch(
+    source: BatchSource,
+    onProgress: (progress: Calls['readBatch']['tells']) => void,
+    signal: AbortSignal,
+  ): Promise<BatchPictures> {
+    return this.#call('readBatch', source, { signal, onProgress });
+  }
+
+  /** Classifies many pictures; `onAnswers` hears each request's answers, in no particular order. */
+  runBatch(
+    takes: Calls['runBatch']['takes'],
+    onAnswers: (answers: BatchAnswers) => void,
+    signal: AbortSignal,
+  ): Promise<BatchSummary> {
+    return this.#call('runBatch', takes, { signal, onProgress: onAnswers });
+  }
+
   setPreference(preference: ComputePreference): void {
     this.#post({ type: 'preference', preference });
   }
@@ -87,8 +107,13 @@ export class Engine {
   #call<Name extends CallName>(
     type: Name,
     takes: Calls[Name]['takes'],
-    { signal, transfer = [] }: { signal?: AbortSignal; transfer?: Transferable[] } = {},
+    options: {
+      signal?: AbortSignal;
+      transfer?: Transferable[];
+      onProgress?: (progress: Calls[Name]['tells']) => void;
+    } = {},
   ): Promise<Calls[Name]['gives']> {
+    const { signal, transfer = [], onProgress } = options;
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const cancel = () => this.#post({ type: 'cancel', id });
@@ -101,6 +126,7 @@ export class Engine {
           settle();
           resolve(value as Calls[Name]['gives']);
         },
+        tell: (progress) => onProgress?.(progress as Calls[Name]['tells']),
         reject: (error) => {
           settle();
           reject(error);
@@ -116,6 +142,9 @@ export class Engine {
     switch (message.type) {
       case 'result':
         this.#waiting.get(message.id)?.resolve(message.value);
+        break;
+      case 'progress':
+        this.#waiting.get(message.id)?.tell(message.value);
         break;
       case 'failure':
         this.#waiting.get(message.id)?.reject(TrivetError.fromBody(message.error));

@@ -1,15 +1,19 @@
 /** The page's one store, made of slices: state and actions, no input or output. */
 import { create } from 'zustand';
 import { type AnswerSlice, createAnswerSlice } from './answer-slice.js';
+import { type BatchSlice, createBatchSlice } from './batch-slice.js';
 import { createDigitSlice, type DigitSlice } from './digit-slice.js';
+import { createHistorySlice, type HistorySlice } from './history-slice.js';
 import { createSettingsSlice, type SettingsSlice } from './settings-slice.js';
 import { createWorkersSlice, type WorkersSlice } from './workers-slice.js';
 
-export type AppState = DigitSlice & AnswerSlice & WorkersSlice & SettingsSlice;
+export type AppState = DigitSlice & AnswerSlice & WorkersSlice & HistorySlice & BatchSlice & SettingsSlice;
 
 export const useAppStore = create<AppState>()((set) => ({
   ...createDigitSlice(set),
   ...createAnswerSlice(set),
   ...createWorkersSlice(set),
+  ...createHistorySlice(set),
+  ...createBatchSlice(set),
   ...createSettingsSlice(set),
 }));

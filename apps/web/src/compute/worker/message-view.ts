@@ -1,25 +1,40 @@
 /** The pictures of "what each worker saw": the message that left the browser, opened as its receiver opens it. */
 import { expandSeed, type Kernels } from '@trivet/mpc-core';
-import { decodePredictRequest, type WireSharePart } from '@trivet/shared-types';
+import { decodePredictReply, decodePredictRequest, type WireSharePart } from '@trivet/shared-types';
 import type { MessageView, SharePicture } from './messages.js';
 
+export interface MessageSizes {
+  readonly count: number;
+  readonly inputSize: number;
+  readonly outputSize: number;
+}
+
 /**
- * @param message the request exactly as it was sent
- * @param count samples in it; the picture is of the first
- * @param inputSize inputs per sample
- * @throws TrivetError INVALID_ARGUMENT when the message is malformed
+ * @param exchange the request exactly as it was sent, and the reply to it
+ * @param sizes samples in it; the picture is of the first; numbers in one input and in one output
+ * @throws TrivetError INVALID_ARGUMENT when a message is malformed
  */
 export function viewOfMessage(
   kernels: Kernels,
   name: string,
-  message: Uint8Array,
-  count: number,
-  inputSize: number,
+  { sent, received }: { readonly sent: Uint8Array; readonly received: Uint8Array },
+  { count, inputSize, outputSize }: MessageSizes,
 ): MessageView {
-  const request = decodePredictRequest(message, { maxCount: count, inputSizeOf: () => inputSize });
+  const request = decodePredictRequest(sent, { maxCount: count, inputSizeOf: () => inputSize });
+  const { requestId, manifestDigest } = request;
+  const reply = decodePredictReply(received, {
+    requestId,
+    manifestDigest,
+    count,
+    outputSize,
+    protocol: request.protocol,
+  });
   return {
     name,
-    messageBytes: message.length,
+    messageBytes: sent.length,
+    sent,
+    received,
+    summands: reply.words.slice(0, 8 * outputSize),
     shares: [pictureOf(kernels, request.first, inputSize), pictureOf(kernels, request.second, inputSize)],
   };
 }

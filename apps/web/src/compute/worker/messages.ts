@@ -1,6 +1,8 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
 import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/client';
+import type { PlanStep } from '@trivet/mpc-core';
 import type { ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
+import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from '../batch/messages.js';
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
 import type { SelfTestReport } from './self-test.js';
 
@@ -37,6 +39,25 @@ export interface MessageView {
   /** The whole message. */
   readonly messageBytes: number;
   readonly shares: readonly [SharePicture, SharePicture];
+  /** The message and the reply to it, byte for byte. */
+  readonly sent: Uint8Array;
+  readonly received: Uint8Array;
+  /** The worker's summand of the logits, as its reply carries it: 8 bytes each. */
+  readonly summands: Uint8Array;
+}
+
+/** One step of the plan: what it is, what the protocol declares that it costs, and what this very request cost. */
+export interface StepView {
+  readonly name: string;
+  readonly op: PlanStep['op'];
+  /** Bytes by worker, of the messages among workers; null when this page does not know the protocol. */
+  readonly declared: { readonly rounds: number; readonly bytesSent: Triple<number> } | null;
+  /** Rounds, bytes sent and microseconds, by worker; null where a worker does not say. */
+  readonly measured: Triple<{
+    readonly rounds: number;
+    readonly bytesSent: number;
+    readonly micros: number;
+  }> | null;
 }
 
 /** A prediction as the page shows it: the client's, with pictures of the messages in place of the messages. */
@@ -44,6 +65,13 @@ export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & 
   /** Softmax of the logits, also for models that end without one. */
   readonly probabilities: Float64Array;
   readonly views: Triple<MessageView>;
+  readonly steps: readonly StepView[];
+  /** f of the inputs, and of the outputs that the replies carry modulo 2^outputBits. */
+  readonly fixedPoint: {
+    readonly fractionalBits: number;
+    readonly outputFractionalBits: number;
+    readonly outputBits: number;
+  };
 };
 
 /** A model that the three workers hold, as the page offers it: the version that answers, else the newest. */
@@ -60,10 +88,14 @@ export interface ModelSummary {
   readonly protocols: readonly ProtocolName[];
 }
 
-/** Calls that are answered, by name: what they take and what they give. */
+/** Calls that are answered, by name: what they take, what they tell on the way, and what they give. */
 export interface Calls {
-  connect: { readonly takes: ConnectOptions; readonly gives: null };
-  prepare: { readonly takes: RawPicture; readonly gives: Uint8Array<ArrayBuffer> | null };
+  connect: { readonly takes: ConnectOptions; readonly tells: never; readonly gives: null };
+  prepare: {
+    readonly takes: RawPicture;
+    readonly tells: never;
+    readonly gives: Uint8Array<ArrayBuffer> | null;
+  };
   predict: {
     readonly takes: {
       readonly model: string;
@@ -73,9 +105,22 @@ export interface Calls {
       /** The one that the model is served with unless told. */
       readonly protocol?: ProtocolName;
     };
+    readonly tells: never;
     readonly gives: PredictionView;
   };
-  selfTest: { readonly takes: null; readonly gives: SelfTestReport };
+  selfTest: { readonly takes: null; readonly tells: never; readonly gives: SelfTestReport };
+  /** Reads pictures of digits from files; tells how many are read. */
+  readBatch: {
+    readonly takes: BatchSource;
+    readonly tells: { readonly read: number; readonly of: number };
+    readonly gives: BatchPictures;
+  };
+  /** Classifies many pictures; tells the answers as they come. */
+  runBatch: {
+    readonly takes: { readonly model: string; readonly pixels: Uint8Array };
+    readonly tells: BatchAnswers;
+    readonly gives: BatchSummary;
+  };
 }
 
 export type CallName = keyof Calls;
@@ -89,6 +134,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly type: 'result'; readonly id: number; readonly value: Calls[CallName]['gives'] }
+  | { readonly type: 'progress'; readonly id: number; readonly value: Calls[CallName]['tells'] }
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorBody }
   | {
       readonly type: 'workers';

@@ -5,11 +5,9 @@ import styles from './answer-panel.module.css';
 import { FailureNotice } from './failure-notice.js';
 import { ProbabilityBars } from './probability-bars.js';
 import { StageTimes } from './stage-times.js';
-import { usePrediction } from './use-prediction.js';
 
 /** What the three replies add up to: known to this page only. */
 export function AnswerPanel() {
-  usePrediction();
   const { phase, answer, failure } = useAppStore();
   const { digit, askAgain } = useAppStore();
   const prediction = answer?.prediction ?? null;

@@ -1,8 +1,19 @@
 import { createKernels, expandSeed, inputSharesFor, randomSeed } from '@trivet/mpc-core';
-import { encodePredictRequest } from '@trivet/shared-types';
+import { encodePredictReply, encodePredictRequest } from '@trivet/shared-types';
 import { describe, expect, it } from 'vitest';
 import { viewOfMessage } from '../../compute/worker/message-view.js';
 import { formsOf, NOISE_EXTENT, noisePicture } from './noise-picture.js';
+
+const NOTHING = {
+  rounds: 0,
+  bytesSent: 0,
+  bytesReceived: 0,
+  bytesDealt: 0,
+  computeMicros: 0,
+  queueMicros: 0,
+  batchSize: 1,
+  steps: [],
+};
 
 const share = (bytes: Uint8Array<ArrayBuffer>) =>
   ({ form: 'explicit', sentBytes: bytes.length, bytes }) as const;
@@ -42,7 +53,18 @@ describe('viewOfMessage', () => {
         protocol: null,
         ...input,
       });
-      return { bytes: message.length, view: viewOfMessage(kernels, `w${index}`, message, 1, 784) };
+      const received = encodePredictReply({
+        requestId: '00'.repeat(16),
+        manifestDigest: '11'.repeat(32),
+        count: 1,
+        outputSize: 10,
+        protocol: 'replicated',
+        statistics: NOTHING,
+        words: new Uint8Array(80).fill(index),
+      });
+      const sizes = { count: 1, inputSize: 784, outputSize: 10 };
+      const view = viewOfMessage(kernels, `w${index}`, { sent: message, received }, sizes);
+      return { bytes: message.length, view };
     });
     expect(views.map(({ view }) => formsOf(view.shares))).toEqual([
       'two seeds',
@@ -55,5 +77,6 @@ describe('viewOfMessage', () => {
     expect(held[1]).toEqual([[...x1!], [...explicit]]);
     expect(held[2]).toEqual([[...explicit], [...x0!]]);
     for (const { bytes, view } of views) expect(view.messageBytes).toBe(bytes);
+    expect(views.map(({ view }) => view.summands[79])).toEqual([0, 1, 2]);
   });
 });

@@ -1,3 +1,4 @@
+import { Link } from 'wouter';
 import { workerInkClass } from '../../components/worker-ink.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { describeWorker } from './describe-worker.js';
@@ -7,7 +8,7 @@ import styles from './worker-dots.module.css';
 export function WorkerDots() {
   const workers = useAppStore((state) => state.workers);
   return (
-    <a href="#workers" className={styles.dots} aria-label="State of the workers">
+    <Link href="/workers" className={styles.dots} aria-label="State of the workers">
       {[0, 1, 2].map((index) => {
         const worker = workers?.[index];
         const condition = worker === undefined ? null : describeWorker(worker);
@@ -16,6 +17,7 @@ export function WorkerDots() {
             key={index}
             className={`${styles.worker} ${workerInkClass(index)}`}
             data-level={condition?.level ?? 'connecting'}
+            data-testid={`worker-${worker?.name ?? index}`}
           >
             <span className={styles.dot} aria-hidden="true" />
             <span className={styles.name}>{worker?.name ?? '…'}</span>
@@ -25,6 +27,6 @@ export function WorkerDots() {
           </span>
         );
       })}
-    </a>
+    </Link>
   );
 }

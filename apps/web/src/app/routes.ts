@@ -1,0 +1,22 @@
+/** The pages, in the order of the navigation; each is loaded when it is first looked at. */
+import type { ComponentType } from 'react';
+import type { IconName } from '../components/icons.js';
+
+export interface PageRoute {
+  readonly path: string;
+  /** In the navigation. */
+  readonly label: string;
+  readonly icon: IconName;
+  readonly load: () => Promise<{ readonly default: ComponentType }>;
+}
+
+export const ROUTES: readonly PageRoute[] = [
+  { path: '/', label: 'Draw', icon: 'draw', load: () => import('../features/draw/draw-page.js') },
+  { path: '/batch', label: 'Batch', icon: 'batch', load: () => import('../features/batch/batch-page.js') },
+  {
+    path: '/workers',
+    label: 'Workers',
+    icon: 'workers',
+    load: () => import('../features/workers/workers-page.js'),
+  },
+];

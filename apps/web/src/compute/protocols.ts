@@ -1,0 +1,10 @@
+/** The protocols whose declared costs this page can work out. */
+import { type Protocol, replicated } from '@trivet/mpc-core';
+import type { ProtocolName } from '@trivet/shared-types';
+
+const PROTOCOLS: Partial<Readonly<Record<ProtocolName, Protocol>>> = { replicated: replicated() };
+
+/** Null for one that this page does not know. */
+export function protocolNamed(name: ProtocolName): Protocol | null {
+  return PROTOCOLS[name] ?? null;
+}

@@ -1,0 +1,133 @@
+/** The compute worker's connection to the three workers: watches them, and opens one client for all predictions. */
+import { PredictionClient, type SharedModel, type WorkerView, watchWorkers } from '@trivet/client';
+import { createCpuSharer, type Kernels } from '@trivet/mpc-core';
+import { manifestSchema, parseJson, TrivetError } from '@trivet/shared-types';
+import { AdaptiveSharer, type ComputePreference, type SharingState } from '../sharing/adaptive-sharer.js';
+import { openGpuDevice } from '../sharing/webgpu-device.js';
+import { WebGpuSharer } from '../sharing/webgpu-sharer.js';
+import type { ConnectOptions, ModelSummary } from './messages.js';
+
+export interface SessionListener {
+  onWorkers(workers: readonly WorkerView[], models: readonly ModelSummary[]): void;
+  onSharing(sharing: SharingState): void;
+}
+
+export const loadGpu = async () => WebGpuSharer.create(await openGpuDevice());
+
+export class Session {
+  readonly options: ConnectOptions;
+  readonly kernels: Kernels;
+  readonly #listener: SessionListener;
+  readonly #sharer: AdaptiveSharer;
+  readonly #watch: { close(): void };
+  #client: Promise<PredictionClient> | null = null;
+  /** The models as the client has verified them; asked for anew when the workers report others. */
+  #offered: readonly SharedModel[] | null = null;
+  #reported = '';
+
+  constructor(options: ConnectOptions, kernels: Kernels, listener: SessionListener) {
+    this.options = options;
+    this.kernels = kernels;
+    this.#listener = listener;
+    this.#sharer = new AdaptiveSharer({
+      cpu: createCpuSharer(kernels),
+      loadGpu,
+      preference: options.preference,
+      calibrations: options.calibrations,
+      onChange: (sharing) => listener.onSharing(sharing),
+    });
+    listener.onSharing(this.#sharer.state);
+    this.#watch = watchWorkers(this.address, (workers) => {
+      this.#report(workers);
+      // The first prediction should not have to wait for connections.
+      if (workers.every((worker) => worker.reachable)) void this.client().catch(() => undefined);
+    });
+  }
+
+  get address() {
+    const { workers, clusterId } = this.options;
+    return clusterId === null ? { workers } : { workers, clusterId };
+  }
+
+  setPreference(preference: ComputePreference): void {
+    this.#sharer.setPreference(preference);
+  }
+
+  /**
+   * The client, made when all three workers are first there. From then on its own connections, which come back by
+   * themselves, are the ones whose state is reported: what the page shows as ready can predict.
+   */
+  client(): Promise<PredictionClient> {
+    this.#client ??= this.#connect();
+    return this.#client;
+  }
+
+  /**
+   * The version of a model that answers, else the newest; it reads digits.
+   * @throws (rejects) TrivetError NOT_FOUND or FAILED_PRECONDITION
+   */
+  async digitModel(name: string, signal: AbortSignal): Promise<{ model: SharedModel; divideBy: number }> {
+    const client = await this.client();
+    this.#offered ??= await client.models({ signal });
+    const versions = this.#offered
+      .filter((one) => one.name === name)
+      .toSorted((a, b) => b.version - a.version);
+    const model = versions.find(({ current }) => current) ?? versions[0];
+    if (model === undefined) throw new TrivetError('NOT_FOUND', `The workers hold no model "${name}".`);
+    const divideBy = model.manifest.preprocessing?.divideBy;
+    if (divideBy === undefined) {
+      throw new TrivetError('FAILED_PRECONDITION', `The model "${name}" does not take pictures of digits.`);
+    }
+    return { model, divideBy };
+  }
+
+  async #connect(): Promise<PredictionClient> {
+    try {
+      const { ownerKey } = this.options;
+      const connected = await PredictionClient.connect({
+        ...this.address,
+        ...(ownerKey === null ? {} : { ownerKey }),
+        sharer: this.#sharer,
+        kernels: this.kernels,
+      });
+      this.#watch.close();
+      connected.onStatus((workers) => this.#report(workers));
+      return connected;
+    } catch (error) {
+      this.#client = null;
+      throw error;
+    }
+  }
+
+  #report(workers: readonly WorkerView[]): void {
+    const models = summariesOf(workers);
+    const names = models.map(({ name, version, state }) => `${name}@${version} ${state}`).join();
+    if (names !== this.#reported) this.#offered = null;
+    this.#reported = names;
+    this.#listener.onWorkers(workers, models);
+  }
+}
+
+/** What the workers that can be reached say of their models; a prediction checks it all again, signatures included. */
+function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
+  const reporter = workers.find((worker) => worker.reachable && worker.status !== null);
+  const byName = new Map<string, ModelSummary & { readonly current: boolean }>();
+  for (const model of reporter?.status?.models ?? []) {
+    const manifest = parseJson(manifestSchema, model.manifest.text, 'The manifest');
+    const other = byName.get(manifest.name);
+    if (other !== undefined && (other.current || (!model.current && other.version > manifest.version)))
+      continue;
+    byName.set(manifest.name, {
+      name: manifest.name,
+      version: manifest.version,
+      state: model.state,
+      takesDigits: manifest.preprocessing?.kind === 'mnist',
+      served: model.served,
+      requestLimit: model.requestLimit,
+      protocol: model.protocol,
+      protocols: manifest.protocols,
+      current: model.current,
+    });
+  }
+  return [...byName.values()].map(({ current: _, ...summary }) => summary);
+}

@@ -1,0 +1,96 @@
+import type { WorkerView } from '@trivet/client';
+import { describe, expect, it } from 'vitest';
+import type { ModelSummary } from '../../compute/worker/messages.js';
+import { faultsOf } from './faults.js';
+
+const MODEL: ModelSummary = {
+  name: 'mnist',
+  version: 1,
+  state: 'AVAILABLE',
+  takesDigits: true,
+  protocol: 'replicated',
+  protocols: ['replicated'],
+  served: 0,
+  requestLimit: null,
+};
+const NAMES = ['alice', 'bob', 'carol'] as const;
+
+interface Change {
+  readonly reachable?: boolean;
+  readonly version?: string;
+  readonly queueLength?: number;
+  /** Peers that are lost, and round trips of the others. */
+  readonly lost?: readonly string[];
+  readonly roundTripMs?: number;
+}
+
+function workers(changes: Partial<Record<(typeof NAMES)[number], Change>> = {}): WorkerView[] {
+  return NAMES.map((name, index) => {
+    const {
+      reachable = true,
+      version = '1.0.0',
+      queueLength = 0,
+      lost = [],
+      roundTripMs = 1,
+    } = changes[name] ?? {};
+    const peers = NAMES.filter((other) => other !== name).map((other) => ({
+      name: other,
+      connected: !lost.includes(other),
+      roundTripMs,
+    }));
+    return {
+      index,
+      name,
+      url: `http://${name}.example`,
+      reachable,
+      problem: reachable ? null : `Worker "${name}" cannot be reached.`,
+      status: { ready: lost.length === 0, version, queueLength, peers },
+    } as unknown as WorkerView;
+  });
+}
+
+const idsOf = (...of: Parameters<typeof faultsOf>) => faultsOf(...of).map((fault) => fault.id);
+
+describe('faultsOf', () => {
+  it('finds nothing where nothing is wrong', () => {
+    expect(faultsOf(workers(), [MODEL])).toEqual([]);
+  });
+
+  it('repeats why a worker is away, says how to start it, and does not blame those who lost it', () => {
+    const faults = faultsOf(
+      workers({ bob: { reachable: false }, alice: { lost: ['bob'] }, carol: { lost: ['bob'] } }),
+      [MODEL],
+    );
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatchObject({ id: 'away bob', severity: 'stops' });
+    expect(faults[0]!.means).toContain('cannot be reached');
+    expect(faults[0]!.todo).toContain('`trivet worker --config bob.json`');
+  });
+
+  it('names a broken pair once', () => {
+    expect(idsOf(workers({ alice: { lost: ['carol'] }, carol: { lost: ['alice'] } }), [MODEL])).toEqual([
+      'link alice carol',
+    ]);
+  });
+
+  it('sees slow lines, long queues and different versions, which stop nobody', () => {
+    const faults = faultsOf(workers({ alice: { version: '1.1.0', roundTripMs: 200, queueLength: 40 } }), [
+      MODEL,
+    ]);
+    expect(faults.map(({ id }) => id)).toEqual([
+      'versions',
+      'slow alice bob',
+      'slow alice carol',
+      'busy alice',
+    ]);
+    expect(new Set(faults.map(({ severity }) => severity))).toEqual(new Set(['slows']));
+  });
+
+  it.each<[string, ModelSummary[]]>([
+    ['no model', []],
+    ['loading', [{ ...MODEL, state: 'LOADING' }]],
+    ['not served', [{ ...MODEL, state: 'END' }]],
+  ])('says when there is nothing to ask: %s', (id, models) => {
+    expect(idsOf(workers(), models)).toEqual([id]);
+  });
+});

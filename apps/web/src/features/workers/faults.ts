@@ -1,0 +1,142 @@
+/** What is wrong with the three workers, from their reports: what it means for the visitor, and what to do. */
+import type { WorkerView } from '@trivet/client';
+import { formatMilliseconds } from '../../components/format.js';
+import type { ModelSummary } from '../../compute/worker/messages.js';
+import { describeWorker } from './describe-worker.js';
+
+export interface Fault {
+  /** Names the fault among the others. */
+  readonly id: string;
+  readonly severity: 'stops' | 'slows';
+  readonly title: string;
+  /** What it means for predictions. */
+  readonly means: string;
+  /** What to do; `commands` in backticks. */
+  readonly todo: string;
+}
+
+/** A round trip from which on the wait between rounds is felt: a digit takes some ten rounds. */
+const SLOW_ROUND_TRIP_MS = 150;
+const LONG_QUEUE = 20;
+
+export function faultsOf(workers: readonly WorkerView[], models: readonly ModelSummary[]): Fault[] {
+  const here = workers.filter((worker) => worker.reachable && worker.status !== null);
+  return [
+    ...workers.filter(isAway).map(away),
+    ...lostLinks(here),
+    ...versions(here),
+    ...slowLinks(here),
+    ...here.filter((worker) => worker.status!.queueLength >= LONG_QUEUE).map(busy),
+    ...(here.length === 3 ? modelFaults(models) : []),
+  ];
+}
+
+const isAway = (worker: WorkerView) => describeWorker(worker).level === 'away';
+
+function away({ name, problem }: WorkerView): Fault {
+  return {
+    id: `away ${name}`,
+    severity: 'stops',
+    title: `${name} is away`,
+    means: `${problem ?? `Worker "${name}" cannot be reached.`} Each prediction needs all three workers, so there is no answer until it is back. Nothing is lost: its models are on its disk.`,
+    todo: `On its machine, start it with \`trivet worker --config ${name}.json\`. If it runs, look at its address and at the firewall between here and there. This page notices by itself.`,
+  };
+}
+
+/** Each broken pair once, however many of the two report it. */
+function lostLinks(here: readonly WorkerView[]): Fault[] {
+  const names = new Set(here.map((worker) => worker.name));
+  const pairs = new Map<string, readonly [string, string]>();
+  for (const { name, status } of here) {
+    for (const peer of status!.peers) {
+      // One that is away itself is a fault of its own.
+      if (peer.connected || !names.has(peer.name)) continue;
+      const pair = [name, peer.name].sort() as [string, string];
+      pairs.set(pair.join(' '), pair);
+    }
+  }
+  return [...pairs].map(([key, [one, other]]) => ({
+    id: `link ${key}`,
+    severity: 'stops' as const,
+    title: `${one} and ${other} do not see each other`,
+    means:
+      'This page reaches both, but they cannot talk: every layer of a prediction needs messages between them.',
+    todo: `They dial again by themselves. If it lasts, look at the \`mesh\` addresses in \`${one}.json\` and \`${other}.json\`, at the firewall between the two, and in their logs for a refused certificate.`,
+  }));
+}
+
+function versions(here: readonly WorkerView[]): Fault[] {
+  const found = [...new Set(here.map((worker) => worker.status!.version))];
+  if (found.length < 2) return [];
+  const list = here.map((worker) => `${worker.name} ${worker.status!.version}`).join(', ');
+  return [
+    {
+      id: 'versions',
+      severity: 'slows',
+      title: 'The workers run different versions',
+      means: `${list}. They talk to each other as long as the wire version is the same, but they are meant to be updated together.`,
+      todo: 'Update the older ones, one after the other; each comes back with its models.',
+    },
+  ];
+}
+
+function slowLinks(here: readonly WorkerView[]): Fault[] {
+  const slow = here.flatMap(({ name, status }) =>
+    status!.peers
+      .filter((peer) => peer.connected && (peer.roundTripMs ?? 0) >= SLOW_ROUND_TRIP_MS && name < peer.name)
+      .map((peer) => ({ name, peer: peer.name, roundTripMs: peer.roundTripMs! })),
+  );
+  return slow.map(({ name, peer, roundTripMs }) => ({
+    id: `slow ${name} ${peer}`,
+    severity: 'slows',
+    title: `The line between ${name} and ${peer} is slow`,
+    means: `A message and its answer take ${formatMilliseconds(roundTripMs)}. Every round of a prediction waits for half of that, so one digit takes many times as long.`,
+    todo: 'The page Compare shows what other protocols would make of such a line. Workers that stand closer together answer faster.',
+  }));
+}
+
+function busy({ name, status }: WorkerView): Fault {
+  return {
+    id: `busy ${name}`,
+    severity: 'slows',
+    title: `${name} is busy`,
+    means: `${status!.queueLength} requests wait there. New ones take longer, and from the limit on they are refused with a sentence that says so.`,
+    todo: 'Wait, or let whoever sends so much send less at once. A larger `maxBatchSize` makes each batch carry more.',
+  };
+}
+
+function modelFaults(models: readonly ModelSummary[]): Fault[] {
+  if (models.some((model) => model.state === 'AVAILABLE')) return [];
+  if (models.length === 0) {
+    return [
+      {
+        id: 'no model',
+        severity: 'stops',
+        title: 'No model is shared',
+        means: 'The workers are ready, but there is nothing to ask.',
+        todo: 'Share one on the page Model, or with `trivet share`.',
+      },
+    ];
+  }
+  const loading = models.find((model) => model.state === 'LOADING');
+  if (loading !== undefined) {
+    return [
+      {
+        id: 'loading',
+        severity: 'stops',
+        title: `${loading.name} is not on all three workers`,
+        means: 'A model answers only when each worker holds its share of it.',
+        todo: 'Wait a moment; if it stays so, share the model again.',
+      },
+    ];
+  }
+  return [
+    {
+      id: 'not served',
+      severity: 'stops',
+      title: `${models[0]!.name} is shared but not served`,
+      means: 'The workers answer nobody before the owner says so.',
+      todo: `Its owner starts it on the page Model, or with \`trivet serve ${models[0]!.name}\`.`,
+    },
+  ];
+}
