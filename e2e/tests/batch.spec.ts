@@ -39,13 +39,13 @@ test('a thousand test digits get the classes of the model in the clear, and can 
 
   // A cell of the confusion matrix shows its pictures.
   const cell = page.getByRole('button', { name: /was read as/ }).first();
-  const count = Number(await cell.innerText());
+  const count = Number(await cell.textContent());
   await cell.click();
   await expect(page.getByTestId('mistake')).toHaveCount(count);
 });
 
 test('a run is cancelled at once and keeps what was answered', async ({ page }) => {
-  await page.getByText('all 10,000').click();
+  await page.getByRole('radio', { name: 'all 10,000' }).check({ force: true });
   await page.getByRole('button', { name: 'Load test digits' }).click();
   await page.getByRole('button', { name: 'Classify privately' }).click();
   const bar = page.getByRole('progressbar', { name: 'Pictures classified' });
@@ -54,7 +54,7 @@ test('a run is cancelled at once and keeps what was answered', async ({ page }) 
   await expect(page.getByText(/^Cancelled after [\d,]+ pictures/)).toBeVisible();
   const kept = await bar.getAttribute('aria-valuenow');
   // The workers are free again: another run begins from the start, and nothing of the old one is added.
-  await page.getByText('100', { exact: true }).click();
+  await page.getByRole('radio', { name: '100', exact: true }).check({ force: true });
   await page.getByRole('button', { name: 'Load test digits' }).click();
   await expect(page.getByRole('heading', { name: '100 pictures' })).toBeVisible();
   await page.getByRole('button', { name: 'Classify privately' }).click();

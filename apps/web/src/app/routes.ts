@@ -12,6 +12,7 @@ export interface PageRoute {
 
 export const ROUTES: readonly PageRoute[] = [
   { path: '/', label: 'Draw', icon: 'draw', load: () => import('../features/draw/draw-page.js') },
+  { path: '/see', label: 'See it', icon: 'see', load: () => import('../features/story/story-page.js') },
   { path: '/batch', label: 'Batch', icon: 'batch', load: () => import('../features/batch/batch-page.js') },
   {
     path: '/workers',

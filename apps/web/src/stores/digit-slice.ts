@@ -21,6 +21,8 @@ export interface Digit {
   readonly prepareMs: number | null;
   /** False while a stroke is still being drawn: such a digit is shown, not sent. */
   readonly complete: boolean;
+  /** What it was prepared from. */
+  readonly source: DigitSource;
 }
 
 export interface DigitSlice {
@@ -54,7 +56,15 @@ export const createDigitSlice = (set: SetSlice<DigitSlice>): DigitSlice => ({
       source: source.kind === 'drawing' ? { kind: 'drawing', strokes: source.strokes.slice(0, -1) } : EMPTY,
     })),
   clear: () => set({ source: EMPTY, digit: null, pictureProblem: null }),
-  showSource: (source) => set({ source, pictureProblem: null }),
+  showSource: (source) =>
+    set({
+      source,
+      pictureProblem: null,
+      // Test digits are prepared already, and may be shown on pages without a pad.
+      ...(source.kind === 'sample'
+        ? { digit: { pixels: source.pixels, prepareMs: null, complete: true, source } }
+        : {}),
+    }),
   setDigit: (digit) => set({ digit }),
   setPictureProblem: (pictureProblem) => set({ pictureProblem }),
 });

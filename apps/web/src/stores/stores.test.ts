@@ -8,7 +8,8 @@ import { selectAllReady, selectModel } from './workers-slice.js';
 
 const state = () => useAppStore.getState();
 const STROKE = [{ x: 0.5, y: 0.5, width: 0.08 }];
-const DIGIT: Digit = { pixels: new Uint8Array(784), prepareMs: 1, complete: true };
+const EMPTY = { kind: 'drawing', strokes: [] } as const;
+const DIGIT: Digit = { pixels: new Uint8Array(784), prepareMs: 1, complete: true, source: EMPTY };
 const ANSWER: Answer = {
   prediction: { classes: Int32Array.of(7) } as unknown as PredictionView,
   digit: DIGIT,

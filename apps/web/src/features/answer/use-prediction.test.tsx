@@ -29,7 +29,8 @@ const view = (name: string, reachable: boolean) =>
     problem: reachable ? null : `${name} is gone.`,
   }) as unknown as WorkerView;
 const workers = (bob = true) => [view('alice', true), view('bob', bob), view('carol', true)];
-const digit = (complete = true) => ({ pixels: new Uint8Array(784), prepareMs: 1, complete });
+const source = { kind: 'drawing', strokes: [] } as const;
+const digit = (complete = true) => ({ pixels: new Uint8Array(784), prepareMs: 1, complete, source });
 const prediction = (digitClass: number) =>
   ({ classes: Int32Array.of(digitClass) }) as unknown as PredictionView;
 

@@ -16,6 +16,7 @@ export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): () => voi
 
   const prepare = useCallback(
     async (picture: RawPicture, complete: boolean) => {
+      const from = useAppStore.getState().source;
       if (engine === null) return;
       const serial = ++latest.current;
       const start = performance.now();
@@ -23,7 +24,8 @@ export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): () => voi
       // A newer picture is on its way: this one must not overtake it.
       if (serial !== latest.current) return;
       const { setDigit, setPictureProblem } = useAppStore.getState();
-      setDigit(pixels === null ? null : { pixels, prepareMs: performance.now() - start, complete });
+      const prepareMs = performance.now() - start;
+      setDigit(pixels === null ? null : { pixels, prepareMs, complete, source: from });
       if (pixels === null && picture.kind === 'picture') {
         setPictureProblem('There is no digit to be seen in this picture: it is all of one tone.');
       }
@@ -33,10 +35,10 @@ export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): () => voi
 
   useEffect(() => {
     cancelAnimationFrame(frame.current);
-    const { setDigit } = useAppStore.getState();
-    if (source.kind === 'sample') {
+    const { digit, setDigit } = useAppStore.getState();
+    // Test digits come prepared, and so does what was prepared before another page was looked at.
+    if (source.kind === 'sample' || (digit?.complete === true && digit.source === source)) {
       latest.current++;
-      setDigit({ pixels: source.pixels, prepareMs: null, complete: true });
       return;
     }
     if (isEmpty(source)) {

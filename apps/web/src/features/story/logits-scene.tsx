@@ -1,0 +1,35 @@
+import { formatProbability } from '../../components/format.js';
+import type { SceneProps } from './scenes.js';
+import styles from './scenes.module.css';
+import { logitsOfSummands } from './transcript.js';
+
+/** The sums of the three replies, and what they say. */
+export function LogitsScene({ answer, progress }: SceneProps) {
+  const { views, fixedPoint, probabilities, classes } = answer.prediction;
+  // Added up again from the bytes of the replies.
+  const logits = logitsOfSummands(
+    views.map((view) => view.summands),
+    fixedPoint,
+  );
+  const low = Math.min(...logits);
+  const span = Math.max(...logits) - low || 1;
+  return (
+    <ol className={styles.logits} aria-label="Score of each digit">
+      {logits.map((logit, digit) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a score is its digit's
+        <li key={digit} data-winner={digit === classes[0]}>
+          <b>{digit}</b>
+          <span className={styles.scale} aria-hidden="true">
+            <span
+              style={{
+                transform: `scaleX(${(progress * (0.02 + (0.98 * (logit - low)) / span)).toFixed(4)})`,
+              }}
+            />
+          </span>
+          <span>{logit.toFixed(4)}</span>
+          <span className={styles.probability}>{formatProbability(probabilities[digit]!)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}

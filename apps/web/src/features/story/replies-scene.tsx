@@ -1,0 +1,27 @@
+import { workerInkClass } from '../../components/worker-ink.js';
+import type { SceneProps } from './scenes.js';
+import styles from './scenes.module.css';
+import { hexWord, wordAt } from './words.js';
+
+/** The ten numbers that each worker answered with. */
+export function RepliesScene({ answer, progress }: SceneProps) {
+  const { views, logits } = answer.prediction;
+  const shown = Math.ceil(progress * logits.length);
+  return (
+    <ul className={styles.replies}>
+      {views.map((view, index) => (
+        <li key={view.name} className={workerInkClass(index)}>
+          <h3 className={styles.replier}>{view.name}</h3>
+          <ol>
+            {Array.from({ length: logits.length }, (_, output) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a summand is its digit's
+              <li key={output} style={{ opacity: output < shown ? 1 : 0 }}>
+                <code>{hexWord(wordAt(view.summands, output))}</code>
+              </li>
+            ))}
+          </ol>
+        </li>
+      ))}
+    </ul>
+  );
+}
