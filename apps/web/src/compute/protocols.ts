@@ -1,8 +1,11 @@
 /** The protocols whose declared costs this page can work out. */
-import { type Protocol, replicated } from '@trivet/mpc-core';
+import { fss, type Protocol, replicated } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 
-const PROTOCOLS: Partial<Readonly<Record<ProtocolName, Protocol>>> = { replicated: replicated() };
+const PROTOCOLS: Partial<Readonly<Record<ProtocolName, Protocol>>> = {
+  replicated: replicated(),
+  fss: fss(),
+};
 
 /** Null for one that this page does not know. */
 export function protocolNamed(name: ProtocolName): Protocol | null {

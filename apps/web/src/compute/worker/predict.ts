@@ -14,7 +14,7 @@ export async function predict(
   signal: AbortSignal,
 ): Promise<PredictionView> {
   const client = await session.client();
-  const { model, divideBy } = await session.digitModel(name, signal);
+  const { model: asked, divideBy } = await session.digitModel(name, signal);
   const inputs = toModelInput(pixels, divideBy);
   const { transcript, ...prediction } = await client.predict(name, inputs, {
     signal,
@@ -23,6 +23,9 @@ export async function predict(
     keepTranscript: true,
   });
   if (transcript === undefined) throw new TrivetError('INTERNAL', 'The prediction kept no transcript.');
+  // The owner may have gone over to another version meanwhile.
+  const { version } = prediction;
+  const model = version === asked.version ? asked : await client.model(name, { version, signal });
   const sizes = { count: prediction.count, inputSize: model.inputSize, outputSize: model.outputSize };
   const view = (index: 0 | 1 | 2) => {
     const exchange = { sent: transcript.sent[index], received: transcript.received[index] };

@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
 import { inkPixels, pixelAt } from './ink-walk.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
 import { inputShares, sumWords, wordAt } from './words.js';
 

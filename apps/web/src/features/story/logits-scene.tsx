@@ -1,5 +1,5 @@
 import { formatProbability } from '../../components/format.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
 import { logitsOfSummands } from './transcript.js';
 

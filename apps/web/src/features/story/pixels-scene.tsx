@@ -1,5 +1,5 @@
 import { PixelCanvas } from '../../components/pixel-canvas.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
 
 export function PixelsScene({ answer, progress }: SceneProps) {

@@ -1,5 +1,5 @@
 import { workerInkClass } from '../../components/worker-ink.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
 import { hexWord, wordAt } from './words.js';
 

@@ -1,18 +1,12 @@
 /** The scenes of the story, in order; each draws itself from the answer at hand. */
 import type { ReactNode } from 'react';
-import type { Answer } from '../../stores/answer-slice.js';
 import { FixedPointScene } from './fixed-point-scene.js';
 import { LogitsScene } from './logits-scene.js';
 import { PixelsScene } from './pixels-scene.js';
 import { RepliesScene } from './replies-scene.js';
+import type { SceneProps } from './scene-props.js';
 import { SharesScene } from './shares-scene.js';
 import { TalkScene } from './talk-scene.js';
-
-export interface SceneProps {
-  readonly answer: Answer;
-  /** 0 to 1. */
-  readonly progress: number;
-}
 
 export interface Scene {
   readonly id: string;

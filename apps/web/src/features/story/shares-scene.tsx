@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import { inkPixels, pixelAt } from './ink-walk.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
 import { greysOfSum, hexWord, inputShares, sumWords, wordAt } from './words.js';
 

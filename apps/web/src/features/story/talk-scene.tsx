@@ -1,6 +1,6 @@
 import { formatBytes, formatMilliseconds } from '../../components/format.js';
 import type { StepView } from '../../compute/worker/messages.js';
-import type { SceneProps } from './scenes.js';
+import type { SceneProps } from './scene-props.js';
 import styles from './talk-scene.module.css';
 
 const OPERATIONS: Record<StepView['op'], string> = {
