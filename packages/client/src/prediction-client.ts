@@ -94,6 +94,14 @@ export class PredictionClient {
   }
 
   /**
+   * A version that the workers serve by their last reports, which they send at every change; undefined when they do not
+   * say so. Nothing is asked. @throws TrivetError UNAVAILABLE naming a worker that is away
+   */
+  lastKnown(name: string, choice: VersionChoice = {}): SharedModel | undefined {
+    return this.#catalogue.available(name, choice, this.#links.statuses());
+  }
+
+  /**
    * A version of a model, asked for anew: the one that is named, else the one that is served, else the newest.
    * @throws TrivetError NOT_FOUND, or FAILED_PRECONDITION naming the worker that holds another or none
    */

@@ -3,6 +3,7 @@
  * files, MNIST, and three worker processes on this machine.
  */
 export { DEFAULT_CLUSTER_DIRECTORY, readCluster, readOwnerKey } from './cluster-directory.js';
+export { type Interrupt, interruptible, onInterrupt } from './interrupt.js';
 export { findFreePorts } from './local-cluster/free-ports.js';
 export * from './local-cluster/local-cluster.js';
 export type { WorkerExit, WorkerProcess } from './local-cluster/worker-process.js';
@@ -17,3 +18,12 @@ export {
   toModelInputs,
 } from './mnist-inputs.js';
 export { type CompiledModelFile, compileModel, compileModelFile, openModelFile } from './model-file.js';
+export { Client, type ConnectOptions } from './tutorial/client.js';
+export { Cluster, type ClusterStartOptions } from './tutorial/cluster.js';
+export {
+  Model,
+  type ModelLoadOptions,
+  type ServeModelOptions,
+  type ShareModelOptions,
+} from './tutorial/model.js';
+export { Worker, type WorkerOptions } from './tutorial/worker.js';

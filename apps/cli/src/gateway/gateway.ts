@@ -166,17 +166,20 @@ class Service {
       const { maxBodyBytes = DEFAULT_MAX_BODY_BYTES, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options;
       const { protocol = null } = this.#options;
       const text = await readBody(request, maxBodyBytes);
-      const model = requireServing(await this.#find(choice, signal));
-      const body = parsePredictBody(text, model);
       const client = await this.workers.client();
-      const prediction = await client.predict(model.name, body.values, {
-        ...versionOf(choice),
-        protocol,
-        timeoutMs,
-        signal,
-      });
+      const version = versionOf(choice);
+      const model =
+        client.lastKnown(choice.name, version) ?? requireServing(await this.#find(choice, signal));
+      const body = parsePredictBody(text, model);
+      const options = { ...version, protocol, timeoutMs, signal };
+      const prediction = await client.predict(model.name, body.values, options);
+      // The owner may have changed the version meanwhile.
+      const answering =
+        prediction.version === model.version
+          ? model
+          : await client.model(model.name, { version: prediction.version, signal });
       this.#metrics.samples.inc(prediction.count);
-      return formatPredictions(prediction, model, body);
+      return formatPredictions(prediction, answering, body);
     } finally {
       this.#predictions--;
     }
@@ -236,9 +239,6 @@ function versionOf({ version, label }: ModelChoice): VersionChoice {
 /** TensorFlow Serving answers 404 for a version that it knows and does not serve. */
 function requireServing(model: SharedModel): SharedModel {
   const { name, version, state } = model;
-  if (state === 'LOADING') {
-    throw new TrivetError('NOT_FOUND', `Model "${name}" is still being loaded: try again in a moment.`);
-  }
   if (state === 'START' || state === 'END') {
     const advice = `its owner starts that with \`trivet serve ${name}\``;
     throw new TrivetError(

@@ -11,11 +11,11 @@
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type StatusListener, watchWorkers } from '@trivet/client';
 import { type Cluster, TrivetError } from '@trivet/shared-types';
 import type { ClusterOptions } from '@trivet/workers';
 import { readCluster, readOwnerKey } from '../cluster-directory.js';
 import { findFreePorts } from './free-ports.js';
+import { waitUntilReady } from './ready.js';
 import { type WorkerExit, WorkerProcess } from './worker-process.js';
 
 export interface LocalClusterOptions {
@@ -98,7 +98,7 @@ async function startOnce(options: LocalClusterOptions): Promise<LocalCluster> {
       worker.start();
     }
     const ready = (timeoutMs = START_TIMEOUT_MS) =>
-      waitUntilReady(cluster, timeoutMs, options.signal, crashListeners);
+      waitUntilReady(cluster, { timeoutMs, signal: options.signal, crashListeners });
     await ready(options.timeoutMs);
     // Until here a crash is the error of this call.
     if (options.onCrash !== undefined) crashListeners.add(options.onCrash);
@@ -123,42 +123,4 @@ async function ensureCluster(directory: string, isNew: boolean, options: LocalCl
   // Loaded only here: the service and its dependencies would slow the start of every program that needs neither.
   const { createCluster } = await import('@trivet/workers');
   await createCluster(directory, { ...options.options, workers: [worker(0), worker(1), worker(2)] });
-}
-
-function waitUntilReady(
-  cluster: Cluster,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  crashListeners: Set<(exit: WorkerExit) => void>,
-): Promise<void> {
-  return new Promise((resolveReady, reject) => {
-    let views: Parameters<StatusListener>[0] | undefined;
-    const end = (finish: () => void) => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', cancel);
-      crashListeners.delete(onCrash);
-      watch?.close();
-      finish();
-    };
-    const late = () => {
-      const missing = views?.filter((view) => !view.reachable || !view.status?.ready) ?? [];
-      const names = new Intl.ListFormat('en').format(missing.map((view) => `"${view.name}"`));
-      end(() => reject(new TrivetError('UNAVAILABLE', `Not ready after ${timeoutMs} ms: ${names}.`)));
-    };
-    const cancel = () =>
-      end(() => reject(new TrivetError('CANCELLED', 'Starting the workers was cancelled.')));
-    const timer = setTimeout(late, timeoutMs);
-    signal?.addEventListener('abort', cancel, { once: true });
-    const onCrash = (exit: WorkerExit) => {
-      const how = exit.signal ?? `exit code ${exit.code}`;
-      const sentence = `Worker "${exit.name}" ended while it started (${how}): ${exit.lastWords}`;
-      end(() => reject(new TrivetError('UNAVAILABLE', sentence, exit.name)));
-    };
-    crashListeners.add(onCrash);
-    let watch: { close(): void } | undefined;
-    watch = watchWorkers(cluster, (latest) => {
-      views = latest;
-      if (latest.every((view) => view.reachable && view.status?.ready)) setImmediate(() => end(resolveReady));
-    });
-  });
 }

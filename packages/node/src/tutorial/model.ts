@@ -1,0 +1,191 @@
+/** A trained model and what its owner does with it: `share`, `serve` and `stop` of the Syft Keras tutorial. */
+import { basename } from 'node:path';
+import { argmaxRows, ModelOwner, type SharedModel } from '@trivet/client';
+import { evaluateGraph, sizeOf } from '@trivet/mpc-core';
+import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { interruptible } from '../interrupt.js';
+import {
+  looksLikeMnist,
+  MNIST_CLASSES,
+  MNIST_INPUT_RANGE,
+  MNIST_PREPROCESSING,
+  PLAIN_INPUT_RANGE,
+} from '../mnist-inputs.js';
+import { type CompiledModelFile, compileModel, openModelFile } from '../model-file.js';
+import type { Cluster } from './cluster.js';
+
+export interface ModelLoadOptions {
+  /** What every input lies in; 0 to 1 for pictures of 28 x 28, -256 to 256 for other models unless told. */
+  readonly inputRange?: Manifest['inputRange'];
+}
+
+export interface ShareModelOptions {
+  /** The file's name without its ending unless told. */
+  readonly name?: string;
+  /** Which protocols may run it, the default first; all unless told. */
+  readonly protocols?: readonly ProtocolName[];
+  readonly signal?: AbortSignal;
+}
+
+export interface ServeModelOptions {
+  /** Stop after so many predictions; until Ctrl-C, or the signal, when not given. */
+  readonly numRequests?: number;
+  readonly signal?: AbortSignal;
+  /** Told each prediction; prints unless told. */
+  readonly log?: (line: string) => void;
+}
+
+const EVALUATION_CHUNK = 50;
+
+export class Model {
+  readonly #path: string;
+  readonly #file: CompiledModelFile;
+  readonly #inputRange: Manifest['inputRange'];
+  #shared: { readonly model: SharedModel; readonly cluster: Cluster } | null = null;
+
+  private constructor(path: string, file: CompiledModelFile, inputRange: Manifest['inputRange']) {
+    this.#path = path;
+    this.#file = file;
+    this.#inputRange = inputRange;
+  }
+
+  /**
+   * Reads a model that was trained elsewhere, in any format that `trivet share` takes, and compiles it.
+   * @throws TrivetError INVALID_ARGUMENT naming the file, with all layers that cannot be evaluated, or that could overflow
+   */
+  static async load(path: string, options: ModelLoadOptions = {}): Promise<Model> {
+    const imported = await openModelFile(path);
+    const usual = looksLikeMnist(imported.graph.inputShape) ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE;
+    const inputRange = options.inputRange ?? usual;
+    return new Model(path, await compileModel(path, imported, inputRange), inputRange);
+  }
+
+  /** Of one sample, without the batch. */
+  get inputShape(): readonly number[] {
+    return this.#file.compiled.plan.inputShape;
+  }
+
+  get outputShape(): readonly number[] {
+    return this.#file.compiled.plan.outputShape;
+  }
+
+  /**
+   * The share of samples that the model gets right in the clear, on this machine, nothing shared: as `evaluate` of Keras.
+   * @param inputs consecutive samples, preprocessed; labels the class of each
+   */
+  evaluate(inputs: Float32Array, labels: ArrayLike<number>): { readonly accuracy: number } {
+    const inputSize = sizeOf(this.inputShape);
+    const classes = sizeOf(this.outputShape);
+    if (labels.length === 0 || inputs.length !== labels.length * inputSize) {
+      throw new TrivetError(
+        'INVALID_ARGUMENT',
+        `The model takes ${inputSize} numbers for each of ${labels.length} labels.`,
+      );
+    }
+    let correct = 0;
+    for (let from = 0; from < labels.length; from += EVALUATION_CHUNK) {
+      const to = Math.min(from + EVALUATION_CHUNK, labels.length);
+      const chunk = inputs.subarray(from * inputSize, to * inputSize);
+      const found = argmaxRows(evaluateGraph(this.#file.graph, chunk, to - from), classes);
+      correct += found.filter((label, index) => label === labels[from + index]).length;
+    }
+    return { accuracy: correct / labels.length };
+  }
+
+  /**
+   * Splits the weights into three and gives each worker its share. Sharing again makes another version.
+   * @throws TrivetError FAILED_PRECONDITION before `cluster.start()`; as `ModelOwner.share`
+   */
+  async share(cluster: Cluster, options: ShareModelOptions = {}): Promise<SharedModel> {
+    const { name = nameOf(this.#path), protocols, signal } = options;
+    const isMnist = looksLikeMnist(this.inputShape);
+    const isDigits = isMnist && sizeOf(this.outputShape) === MNIST_CLASSES.length;
+    const { compiled, signature } = this.#file;
+    const model = await withOwner(cluster, signal, (owner) =>
+      owner.share(
+        {
+          name,
+          compiled,
+          signature,
+          preprocessing: isMnist ? MNIST_PREPROCESSING : null,
+          inputRange: this.#inputRange,
+          labels: isDigits ? [...MNIST_CLASSES] : null,
+          ...(protocols === undefined ? {} : { protocols }),
+        },
+        signal === undefined ? {} : { signal },
+      ),
+    );
+    this.#shared = { model, cluster };
+    return model;
+  }
+
+  /**
+   * Has predictions answered until `numRequests` of them have been, or until interrupted.
+   * @returns how many were answered
+   * @throws TrivetError FAILED_PRECONDITION before `share`
+   */
+  async serve(options: ServeModelOptions = {}): Promise<number> {
+    const { numRequests, log = console.log } = options;
+    const { model, cluster } = this.#sharedModel();
+    return interruptible((interrupted) => {
+      const signal = AbortSignal.any([
+        interrupted,
+        ...(options.signal === undefined ? [] : [options.signal]),
+      ]);
+      return withOwner(cluster, signal, (owner) =>
+        owner.serve(model.name, {
+          requestLimit: numRequests ?? null,
+          signal,
+          onStarted: () => {
+            const until =
+              numRequests === undefined ? 'press Ctrl-C to stop' : `for ${numRequests} predictions`;
+            console.error(`Serving model "${model.name}": ${until}.`);
+          },
+          onServed: (number) => log(`Served encrypted prediction ${number} to client.`),
+        }),
+      );
+    });
+  }
+
+  /** Ends serving; the model stays shared. Nothing happens when it is not served. */
+  async stop(): Promise<void> {
+    const { model, cluster } = this.#sharedModel();
+    await withOwner(cluster, undefined, (owner) => owner.stop(model.name));
+  }
+
+  #sharedModel() {
+    if (this.#shared !== null) return this.#shared;
+    throw new TrivetError('FAILED_PRECONDITION', 'Share the model first: await model.share(cluster).');
+  }
+}
+
+/** A model name out of a file's. */
+function nameOf(path: string): string {
+  const name = basename(path)
+    .replace(/\.(h5|hdf5|keras|json|onnx)$/i, '')
+    .replace(/[^A-Za-z0-9_.-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 64);
+  return name === '' ? 'model' : name;
+}
+
+/** Connects as the owner, for as long as the work takes. */
+async function withOwner<T>(
+  cluster: Cluster,
+  signal: AbortSignal | undefined,
+  work: (owner: ModelOwner) => Promise<T>,
+): Promise<T> {
+  const { file, ownerSecretKey } = cluster.owned();
+  const { workers, clusterId } = file;
+  const owner = await ModelOwner.connect({
+    workers,
+    clusterId,
+    ownerSecretKey,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  try {
+    return await work(owner);
+  } finally {
+    owner.close();
+  }
+}
