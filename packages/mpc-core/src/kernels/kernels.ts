@@ -181,6 +181,94 @@ export interface Kernels {
     k: number,
     holdsConstants: boolean,
   ): void;
+
+  // Digits modulo 67 lie row by row, one row a bit, `lanes` bytes (a multiple of 16) a row, one byte a value; planes
+  // beside them have `words` words. See protocols/securenn/comparison.ts.
+
+  /**
+   * Uniform digits from `least` (0 or 1) to 66, from `bytes` bytes of a stream, by rejection; dst may be src.
+   * @returns how many there are: `need`, or fewer when the bytes did not suffice
+   */
+  sampleDigits(dst: Pointer, src: Pointer, bytes: number, need: number, least: number): number;
+  /** As sampleDigits: the partners of a Fisher-Yates shuffle of each lane's rows, (rows - 1) * lanes of them. */
+  sampleSwaps(dst: Pointer, src: Pointer, bytes: number, rows: number, lanes: number): number;
+  /** dst = bits of the planes - left, modulo 67. */
+  shareDigits(dst: Pointer, left: Pointer, planes: Pointer, rows: number, lanes: number, words: number): void;
+  /**
+   * This party's share of multiplier * c + blind, where c is 0 in exactly one row if x > t (mode bit 0) or t > x (mode bit
+   * 1), or if forced, and in none else; x in shared digits, t in planes.
+   */
+  compareDigits(
+    dst: Pointer,
+    digits: Pointer,
+    targets: Pointer,
+    mode: Pointer,
+    forced: Pointer,
+    multipliers: Pointer,
+    blinds: Pointer,
+    rows: number,
+    lanes: number,
+    words: number,
+    holdsConstants: boolean,
+  ): void;
+  /** Shuffles each lane's rows with the partners of sampleSwaps. */
+  permuteDigits(data: Pointer, swaps: Pointer, rows: number, lanes: number): void;
+  /** Plane of the lanes in which a + b is 0 modulo 67 in some row. */
+  zeroDigits(dst: Pointer, a: Pointer, b: Pointer, rows: number, lanes: number, words: number): void;
+
+  // Words modulo 2^bits and modulo the odd number 2^bits - 1; bits is 17 to 49.
+
+  /** Uniform residues modulo 2^bits - 1 from `count` packed stream words, by rejection. @returns how many, at most need */
+  sampleOdd(dst: Pointer, src: Pointer, count: number, need: number, bits: number): number;
+  /** a = 2 v; masked = a + own summand of r = left + right; y = a - its carry (+ the left party: r's carry), odd ring. */
+  maskConvert(
+    masked: Pointer,
+    y: Pointer,
+    r: Pointer,
+    v: Pointer,
+    left: Pointer,
+    right: Pointer,
+    n: number,
+    bits: number,
+    isLeft: boolean,
+  ): void;
+  /** targets = r + step * flip modulo 2^bits; forced = plane of the values where that went below 0. */
+  compareTargets(
+    targets: Pointer,
+    forced: Pointer,
+    r: Pointer,
+    flip: Pointer,
+    n: number,
+    bits: number,
+    step: number,
+    words: number,
+  ): void;
+  /** dst = 2 (y - delta + (eta xor flip)) + x in the odd ring, on shares. */
+  finishConvert(
+    dst: Pointer,
+    y: Pointer,
+    delta: Pointer,
+    eta: Pointer,
+    x: Pointer,
+    flip: Pointer,
+    n: number,
+    bits: number,
+    isLeft: boolean,
+  ): void;
+  /** dst = a + b in the odd ring. */
+  addOdd(dst: Pointer, a: Pointer, b: Pointer, n: number, bits: number): void;
+  /** sum = a + b modulo 2^bits, carry = the plane of what was carried out. */
+  sumCarry(
+    sum: Pointer,
+    carry: Pointer,
+    a: Pointer,
+    b: Pointer,
+    n: number,
+    bits: number,
+    words: number,
+  ): void;
+  /** dst = bit of the plane - left, in the odd ring. */
+  shareOdd(dst: Pointer, left: Pointer, plane: Pointer, n: number, bits: number): void;
 }
 
 /** conv2dNarrow computes modulo 2^42. */
@@ -203,6 +291,11 @@ export const COMPARISON_LEAF_BITS = 7;
 export function comparisonKeyBytes(k: number): number {
   const levels = k - 1 - COMPARISON_LEAF_BITS;
   return 16 * (levels + 1) + 4 * Math.ceil(levels / 16);
+}
+
+/** Bytes of a row of digits of n values: whole 128-bit lanes. */
+export function digitLanes(n: number): number {
+  return Math.ceil(n / 16) * 16;
 }
 
 /** Words of a plane of n values: whole 128-bit lanes, so that SIMD needs no tail. */

@@ -4,6 +4,23 @@ import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
 import { averagePool2d, conv2d, conv2dNarrow, kernelBytes, prepareNarrow } from './convolution.js';
 import { choose, compareWithKeys, comparisonKeys } from './distributed.js';
+import {
+  compareDigits,
+  permuteDigits,
+  sampleDigits,
+  sampleSwaps,
+  shareDigits,
+  zeroDigits,
+} from './digits.js';
+import {
+  addOdd,
+  compareTargets,
+  finishConvert,
+  maskConvert,
+  sampleOdd,
+  shareOdd,
+  sumCarry,
+} from './odd-ring.js';
 import { select, selectMaterial, truncate, truncateMaterial } from './selection.js';
 import { add, addBias, addConstant, gather, pack, subtract, unpack, type Views, xor } from './words.js';
 
@@ -34,11 +51,11 @@ class ArrayMemory implements LinearMemory, Views {
 }
 
 /** Drops the first parameter of a kernel: the views, which the instance fills in. */
-type Rest<F> = F extends (v: Views, ...rest: infer R) => void ? (...rest: R) => void : never;
+type Rest<F> = F extends (v: Views, ...rest: infer R) => infer G ? (...rest: R) => G : never;
 
 export function createTypeScriptKernels(): Kernels {
   const memory = new ArrayMemory();
-  const over = <F extends (v: Views, ...rest: never[]) => void>(kernel: F): Rest<F> =>
+  const over = <F extends (v: Views, ...rest: never[]) => unknown>(kernel: F): Rest<F> =>
     ((...rest: never[]) => kernel(memory, ...rest)) as Rest<F>;
   return {
     kind: 'typescript',
@@ -70,5 +87,18 @@ export function createTypeScriptKernels(): Kernels {
     select: over(select),
     truncateMaterial: over(truncateMaterial),
     truncate: over(truncate),
+    sampleDigits: over(sampleDigits),
+    sampleSwaps: over(sampleSwaps),
+    shareDigits: over(shareDigits),
+    compareDigits: over(compareDigits),
+    permuteDigits: over(permuteDigits),
+    zeroDigits: over(zeroDigits),
+    sampleOdd: over(sampleOdd),
+    maskConvert: over(maskConvert),
+    compareTargets: over(compareTargets),
+    finishConvert: over(finishConvert),
+    addOdd: over(addOdd),
+    sumCarry: over(sumCarry),
+    shareOdd: over(shareOdd),
   };
 }

@@ -60,9 +60,17 @@ export async function createWasmKernels(): Promise<Kernels> {
     | 'comparisonKeys'
     | 'choose'
     | 'selectMaterial'
-    | 'truncateMaterial',
+    | 'truncateMaterial'
+    | 'shareDigits'
+    | 'permuteDigits'
+    | 'zeroDigits'
+    | 'compareTargets'
+    | 'addOdd'
+    | 'sumCarry'
+    | 'shareOdd',
     Numeric
-  >;
+  > &
+    Record<'sampleDigits' | 'sampleSwaps' | 'sampleOdd', (...values: number[]) => number>;
   const memory = new WasmMemory(instance.exports.memory as WebAssembly.Memory, align(raw.heapBase!()));
 
   return {
@@ -84,6 +92,16 @@ export async function createWasmKernels(): Promise<Kernels> {
     choose: direct.choose,
     selectMaterial: direct.selectMaterial,
     truncateMaterial: direct.truncateMaterial,
+    sampleDigits: direct.sampleDigits,
+    sampleSwaps: direct.sampleSwaps,
+    shareDigits: direct.shareDigits,
+    permuteDigits: direct.permuteDigits,
+    zeroDigits: direct.zeroDigits,
+    sampleOdd: direct.sampleOdd,
+    compareTargets: direct.compareTargets,
+    addOdd: direct.addOdd,
+    sumCarry: direct.sumCarry,
+    shareOdd: direct.shareOdd,
     conv2d: (dst, x, w, batch, g, accumulate) => {
       raw.conv2d!(
         dst,
@@ -171,6 +189,16 @@ export async function createWasmKernels(): Promise<Kernels> {
     },
     truncate: (dst, c, material, n, shift, k, holdsConstants) => {
       raw.truncate!(dst, c, material, n, shift, k, holdsConstants ? 1 : 0);
+    },
+    compareDigits: (dst, digits, targets, mode, forced, multipliers, blinds, rows, lanes, words, holds) => {
+      const one = holds ? 1 : 0;
+      raw.compareDigits!(dst, digits, targets, mode, forced, multipliers, blinds, rows, lanes, words, one);
+    },
+    maskConvert: (masked, y, r, v, left, right, n, bits, isLeft) => {
+      raw.maskConvert!(masked, y, r, v, left, right, n, bits, isLeft ? 1 : 0);
+    },
+    finishConvert: (dst, y, delta, eta, x, flip, n, bits, isLeft) => {
+      raw.finishConvert!(dst, y, delta, eta, x, flip, n, bits, isLeft ? 1 : 0);
     },
   };
 }
