@@ -19,6 +19,7 @@ export { fss } from './protocols/fss/index.js';
 export { plaintext } from './protocols/plaintext/index.js';
 export type { Cost, Material, Protocol } from './protocols/protocol.js';
 export { replicated } from './protocols/replicated/index.js';
+export { securenn } from './protocols/securenn/index.js';
 export * from './random/entropy.js';
 export { addWords, readWords, writeWords } from './ring/words.js';
 export * from './sharing/input.js';

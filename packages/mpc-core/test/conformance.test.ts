@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { fss } from '../src/protocols/fss/index.js';
 import type { Protocol } from '../src/protocols/protocol.js';
 import { replicated } from '../src/protocols/replicated/index.js';
+import { securenn } from '../src/protocols/securenn/index.js';
 import { randomWords, reconstruct, runParties, split } from './support/parties.js';
 
 const protocols: readonly (readonly [string, Protocol])[] = [
@@ -15,6 +16,9 @@ const protocols: readonly (readonly [string, Protocol])[] = [
   ['fss, helper 0', fss(0)],
   ['fss, helper 1', fss(1)],
   ['fss, helper 2', fss(2)],
+  ['securenn, helper 0', securenn(0)],
+  ['securenn, helper 1', securenn(1)],
+  ['securenn, helper 2', securenn(2)],
 ];
 
 /** Random values below 2^bits in magnitude of every size, and the edges of the range and around zero. */
@@ -51,7 +55,8 @@ async function apply(
   const f = 16;
   const shares = split(values);
   const run = await runParties(protocol, { f }, async (bench, party) => {
-    const y = await bench.session[operation](bench.additive(shares[party]), {
+    const x = bench.shared(shares[party], shares[(party + 1) % 3]);
+    const y = await bench.session[operation](bench.session.additive(x), {
       shift,
       activationBits: k,
       bits: f + k,
@@ -115,7 +120,8 @@ describe.each(protocols)('%s', (name, protocol) => {
     const shares = split(values);
     const once = () =>
       runParties(protocol, {}, async (bench, party) => {
-        const z = bench.session.reveal(bench.additive(shares[party]));
+        const x = bench.shared(shares[party], shares[(party + 1) % 3]);
+        const z = bench.session.reveal(bench.session.additive(x));
         return bench.get(z.words, z.n);
       });
     const [a, b] = [await once(), await once()];

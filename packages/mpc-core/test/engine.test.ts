@@ -10,6 +10,7 @@ import type { FloatTensor, Layer, LayerGraph } from '../src/graph/layers.js';
 import { createKernels } from '../src/kernels/create.js';
 import { fss } from '../src/protocols/fss/index.js';
 import { replicated } from '../src/protocols/replicated/index.js';
+import { securenn } from '../src/protocols/securenn/index.js';
 import { shareModel } from '../src/sharing/weights.js';
 import { preparePrediction } from './support/predict.js';
 
@@ -136,6 +137,7 @@ const models: readonly (readonly [string, LayerGraph])[] = [
 const protocols = [
   ['replicated', replicated(), false],
   ['replicated, dealt ahead', replicated(1), true],
+  ['securenn', securenn(2), false],
   ['fss', fss(1), false],
   ['fss, dealt ahead', fss(2), true],
 ] as const;

@@ -1,11 +1,11 @@
 /** The protocols that a worker runs, by name. All three workers of a cluster take the same roles in each. */
-import { type Protocol, replicated } from '@trivet/mpc-core';
+import { type Protocol, replicated, securenn } from '@trivet/mpc-core';
 import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 
 export type ProtocolTable = Readonly<Partial<Record<ProtocolName, Protocol>>>;
 
 export function createProtocols(): ProtocolTable {
-  return { replicated: replicated() };
+  return { replicated: replicated(), securenn: securenn() };
 }
 
 /**

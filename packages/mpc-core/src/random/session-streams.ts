@@ -26,6 +26,19 @@ export enum Purpose {
   Roots = 7,
   /** What hides from the helper which of its masks is in use: known to the evaluators. */
   Choice = 8,
+  /** Masks of what share convert sends to the helper; known to the evaluators, as all up to Shuffle. */
+  ConvertMask = 9,
+  /** What hides from the helper which way a comparison went. */
+  Flip = 10,
+  /** Multipliers of the digits of a comparison. */
+  Multiplier = 11,
+  /** What makes the two shares of a comparison's digits independent of what the helper knows of them. */
+  Blind = 12,
+  Shuffle = 13,
+  /** Shares of bits modulo 67. */
+  Digits = 14,
+  /** Shares modulo 2^bits - 1. */
+  OddRing = 15,
 }
 
 /** Which of a party's two links: to party i + 1 or to party i - 1. */

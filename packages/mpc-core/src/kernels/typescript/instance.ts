@@ -3,7 +3,6 @@ import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
 import { averagePool2d, conv2d, conv2dNarrow, kernelBytes, prepareNarrow } from './convolution.js';
-import { choose, compareWithKeys, comparisonKeys } from './distributed.js';
 import {
   compareDigits,
   permuteDigits,
@@ -12,6 +11,7 @@ import {
   shareDigits,
   zeroDigits,
 } from './digits.js';
+import { choose, compareWithKeys, comparisonKeys } from './distributed.js';
 import {
   addOdd,
   compareTargets,

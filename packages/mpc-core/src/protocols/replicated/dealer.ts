@@ -118,7 +118,7 @@ export class Dealer {
   }
 
   /** Replaces the left evaluator's packed share at `dealt` by the right one's. */
-  private dealWords(dealt: Pointer, values: Pointer, n: number, width: number): void {
+  dealWords(dealt: Pointer, values: Pointer, n: number, width: number): void {
     const { arena } = this.context;
     const mark = arena.mark();
     const left = arena.words(n);

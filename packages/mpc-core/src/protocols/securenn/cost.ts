@@ -1,0 +1,27 @@
+/** Declared costs, from the same layouts that the session uses; tests compare them with what channels counted. */
+import type { PartyIndex } from '../../channel/channel.js';
+import type { Cost, Reduction } from '../protocol.js';
+import { rolesOf } from '../replicated/roles.js';
+import { rectifyLayout } from './layout.js';
+
+function triple(helper: PartyIndex, ofHelper: number, ofEvaluator: number): [number, number, number] {
+  const { leftEvaluator, rightEvaluator } = rolesOf(helper, helper);
+  const bytes: [number, number, number] = [0, 0, 0];
+  bytes[helper] = ofHelper;
+  bytes[leftEvaluator] = ofEvaluator;
+  bytes[rightEvaluator] = ofEvaluator;
+  return bytes;
+}
+
+/** Nine rounds, or eight without a shift, when the opening is not waited for. */
+export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
+  const { opening, ringBytes, digitBytes, selectBytes } = rectifyLayout(n, reduction);
+  const evaluator = opening.openedBytes + 2 * ringBytes + 2 * digitBytes + opening.resultBytes;
+  const dealtBytes = opening.dealtBytes + digitBytes;
+  const online = digitBytes + 2 * ringBytes + selectBytes;
+  return {
+    rounds: reduction.shift > 0 ? 9 : 8,
+    bytesSent: triple(helper, dealtBytes + online, evaluator),
+    bytesDealt: triple(helper, dealtBytes, 0),
+  };
+}
