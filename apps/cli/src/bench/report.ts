@@ -115,7 +115,10 @@ export interface QuickReport {
       readonly p50_ms: number;
       readonly p95_ms: number;
       readonly batch100_ms: number;
+      /** Of the first load: eight clients with requests of 100 digits. */
       readonly digits_per_s: number;
+      /** Of eight clients with requests of one digit, when that was measured. */
+      readonly digits_per_s_one_by_one?: number;
       readonly rounds: number;
       /** Everything that the busiest worker writes to its peers for one digit, dealt material included. */
       readonly bytes_sent_max: number;
@@ -130,6 +133,7 @@ export interface QuickReport {
 export function quickReport({ plaintext, protocols, rttMs }: BenchReport): QuickReport {
   const entries = Object.entries(protocols).map(([name, protocol]: [string, ProtocolReport]) => {
     const batch100 = protocol.batches.find(({ digits }) => digits === 100)!;
+    const oneByOne = protocol.loads.find(({ requestSize }) => requestSize === 1);
     return [
       name,
       {
@@ -137,6 +141,7 @@ export function quickReport({ plaintext, protocols, rttMs }: BenchReport): Quick
         p95_ms: milliseconds(protocol.single.request.p95),
         batch100_ms: milliseconds(batch100.request.p50),
         digits_per_s: Math.round(protocol.loads[0]!.digitsPerSecond),
+        ...(oneByOne && { digits_per_s_one_by_one: Math.round(oneByOne.digitsPerSecond) }),
         rounds: protocol.rounds,
         bytes_sent_max: Math.ceil(Math.max(...protocol.meshBytesPerDigit)),
         dealt_bytes_max: Math.max(...protocol.bytesDealt),

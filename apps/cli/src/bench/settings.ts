@@ -28,17 +28,20 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
   return { warmUpMs, measureMs, minRuns, maxRuns };
 };
 
-/** About 33 s of measurement; with what starts and stops around it, under 50 s. */
+/** About 28 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
-  warmUpMs: 6000,
+  warmUpMs: 5000,
   plaintextSingle: budget(300, 700, 20, 5000),
   plaintextBatch: budget(200, 500, 3, 200),
-  single: budget(1500, 7000, 5, 3000),
+  single: budget(1000, 5000, 5, 3000),
   batches: [
     { digits: 10, budget: budget(300, 1200, 3, 200) },
     { digits: 100, budget: budget(1000, 3500, 3, 100) },
   ],
-  loads: [{ clients: 8, requestSize: 1, warmUpMs: 1000, measureMs: 6000 }],
+  loads: [
+    { clients: 8, requestSize: 100, warmUpMs: 500, measureMs: 4000 },
+    { clients: 8, requestSize: 1, warmUpMs: 500, measureMs: 3000 },
+  ],
   allDigits: null,
   soak: [],
 };
@@ -49,7 +52,7 @@ export const QUICK_FURTHER: BenchSettings = {
   warmUpMs: 1500,
   single: budget(300, 1500, 5, 3000),
   batches: [{ digits: 100, budget: budget(0, 1000, 3, 100) }],
-  loads: [{ clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1500 }],
+  loads: [{ clients: 8, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
 };
 
 export const FULL: BenchSettings = {
@@ -63,9 +66,9 @@ export const FULL: BenchSettings = {
     { digits: 1000, budget: budget(2000, 20_000, 5, 30) },
   ],
   loads: [
-    { clients: 8, requestSize: 1, warmUpMs: 3000, measureMs: 15_000 },
-    { clients: 8, requestSize: 10, warmUpMs: 2000, measureMs: 10_000 },
     { clients: 8, requestSize: 100, warmUpMs: 3000, measureMs: 15_000 },
+    { clients: 8, requestSize: 10, warmUpMs: 2000, measureMs: 10_000 },
+    { clients: 8, requestSize: 1, warmUpMs: 3000, measureMs: 15_000 },
   ],
   allDigits: { digits: TEST_IMAGES, requestSize: 100 },
   soak: [],
