@@ -36,6 +36,7 @@ describe('help and usage', () => {
     'rollback',
     'label',
     'versions',
+    'gateway',
   ])('%s has examples', (name) => {
     const command = createProgram('0').commands.find((one) => one.name() === name)!;
     let help = '';

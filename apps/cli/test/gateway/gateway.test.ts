@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { ModelOwner, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
+import { compile, type LayerGraph } from '@trivet/mpc-core';
 import {
   compileModelFile,
   type LocalCluster,
@@ -29,6 +30,21 @@ let cluster: LocalCluster;
 let owner: ModelOwner;
 let gateway: Gateway;
 const notices: string[] = [];
+
+/** y = 2 x. */
+const double: LayerGraph = {
+  name: 'double',
+  input: 'input',
+  inputShape: [1],
+  output: 'dense',
+  nodes: [
+    {
+      name: 'dense',
+      inputs: ['input'],
+      layer: { type: 'Dense', kernel: { shape: [1, 1], values: Float64Array.of(2) }, activation: 'linear' },
+    },
+  ],
+};
 
 beforeAll(async () => {
   cluster = await startLocalCluster();
@@ -332,6 +348,51 @@ describe('pages and names', () => {
     expect((await withHeaders({ host: 'localhost:8501' })).status).toBe(200);
     expect((await withHeaders({ host: '[::1]:8501' })).status).toBe(200);
   });
+});
+
+describe('versions', () => {
+  const predictAt = async (where: string): Promise<string> => {
+    const { status, text } = await ask(`/v1/models/half_plus_two${where}:predict`, { instances: [8] });
+    return status === 200 ? text : String(status);
+  };
+  const OLD = '{"predictions": [6.0]}\n';
+  const NEW = '{"predictions": [16.0]}\n';
+
+  it('a label, a change of version under load, and the way back', async () => {
+    const inputRange = { min: -100, max: 100 };
+    await owner.share({
+      name: 'half_plus_two',
+      version: 124,
+      compiled: compile(double, { inputRange }),
+      preprocessing: null,
+      inputRange,
+      labels: null,
+    });
+    expect(await predictAt('')).toBe(OLD);
+    expect(await predictAt('/versions/124')).toBe('404');
+    await owner.setLabel('half_plus_two', 'canary', 124);
+    expect(await predictAt('/labels/canary')).toBe(NEW);
+    expect(await predictAt('/versions/124')).toBe(NEW);
+    expect(await predictAt('')).toBe(OLD);
+    const status = JSON.parse((await ask('/v1/models/half_plus_two')).text).model_version_status;
+    expect(status.map((one: { version: string }) => one.version)).toEqual(['124', '123']);
+    expect(
+      JSON.parse((await ask('/v1/models/half_plus_two/labels/canary')).text).model_version_status,
+    ).toHaveLength(1);
+
+    const seen: string[] = [];
+    let asking = true;
+    const askers = Array.from({ length: 4 }, async () => {
+      while (asking) seen.push(await predictAt(''));
+    });
+    await owner.switchTo('half_plus_two', 124);
+    await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toBe(NEW);
+    await owner.rollback('half_plus_two');
+    await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toBe(OLD);
+    asking = false;
+    await Promise.all(askers);
+    expect(new Set(seen)).toEqual(new Set([OLD, NEW]));
+  }, 60_000);
 });
 
 it('metrics tell what was asked, never what it was', async () => {
