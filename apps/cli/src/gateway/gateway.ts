@@ -129,7 +129,8 @@ class Service {
         this.#count('preflight', 204, start);
         return;
       }
-      const route = parseRoute(request.method ?? '', new URL(request.url ?? '', 'http://gateway').pathname);
+      const [path = ''] = (request.url ?? '').split('?', 1);
+      const route = parseRoute(request.method ?? '', path);
       kind = route.kind;
       answer = await this.#handle(route, request, gone.signal);
     } catch (error) {

@@ -235,6 +235,25 @@ describe('bodies', () => {
     expect(() => read(deep, matrix)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
+  it('any JSON is read or refused, never a fault', () => {
+    const bodies = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ instances: fc.jsonValue() }),
+      fc.record({ inputs: fc.jsonValue(), signature_name: fc.jsonValue() }, { requiredKeys: ['inputs'] }),
+      fc.record({ instances: fc.array(fc.oneof(fc.double(), fc.record({ x: fc.jsonValue() }))) }),
+    );
+    fc.assert(
+      fc.property(bodies, fc.constantFrom(named, matrix), (body, model) => {
+        try {
+          const { values, count } = read(body, model);
+          expect(values).toHaveLength(count * model.inputSize);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+        }
+      }),
+    );
+  });
+
   it('never repeats a value in an error', () => {
     for (const body of [
       '{"instances": [8151623',
