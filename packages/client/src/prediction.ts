@@ -1,4 +1,5 @@
 /** What a prediction gives its caller. */
+import { applyOutputActivation, type Plan } from '@trivet/mpc-core';
 import type { PredictStatistics, PredictStepStatistics, ProtocolName } from '@trivet/shared-types';
 import type { SharedModel } from './models.js';
 import type { Triple } from './worker-links.js';
@@ -48,7 +49,7 @@ export interface Prediction {
   readonly count: number;
   /** count * outputSize, row-major. */
   readonly logits: Float64Array;
-  /** Softmax of each row when the model ends in one, else null. */
+  /** What the softmax, sigmoid or tanh that the model ends in makes of the logits; null when it ends in none. */
   readonly probabilities: Float64Array | null;
   /** Index of the largest logit of each sample. */
   readonly classes: Int32Array;
@@ -73,6 +74,11 @@ export function softmaxRows(logits: Float64Array, columns: number): Float64Array
     for (let column = 0; column < columns; column++) result[start + column] = exponentials[column]! / sum;
   }
   return result;
+}
+
+/** The activation that the plan leaves to the client, applied; null when there is none. */
+export function activated(plan: Plan, logits: Float64Array): Float64Array | null {
+  return plan.outputActivation === 'linear' ? null : applyOutputActivation(plan, logits);
 }
 
 /** Index of the largest value of each row, the first of equals. */
@@ -107,7 +113,6 @@ export function joinPredictions(
     logits.set(part.logits, offset);
     offset += part.logits.length;
   }
-  const softmax = model.manifest.plan.outputActivation === 'softmax';
   return {
     requestId: first.requestId,
     model: first.model,
@@ -115,7 +120,7 @@ export function joinPredictions(
     protocol: first.protocol,
     count: sum((part) => part.count),
     logits,
-    probabilities: softmax ? softmaxRows(logits, model.outputSize) : null,
+    probabilities: activated(model.manifest.plan, logits),
     classes: argmaxRows(logits, model.outputSize),
     timings: {
       shareMs: sum((part) => part.timings.shareMs),

@@ -26,7 +26,7 @@ import { abortError, type Deadline } from './deadline.js';
 import { mostTelling, toTrivetError } from './failures.js';
 import { bytesSchema, type WorkerLink } from './link.js';
 import type { SharedModel } from './models.js';
-import { argmaxRows, type Prediction, softmaxRows, type Transcript, workerReport } from './prediction.js';
+import { activated, argmaxRows, type Prediction, type Transcript, workerReport } from './prediction.js';
 import type { Triple, WorkerLinks } from './worker-links.js';
 
 export interface RequestContext {
@@ -86,7 +86,7 @@ export async function runRequest(
     protocol: agreedProtocol(replies),
     count,
     logits,
-    probabilities: plan.outputActivation === 'softmax' ? softmaxRows(logits, model.outputSize) : null,
+    probabilities: activated(plan, logits),
     classes: argmaxRows(logits, model.outputSize),
     timings: {
       shareMs: shared - start,

@@ -5,7 +5,7 @@
  * What Trivet cannot evaluate becomes an Unsupported layer with the reason; only a config that makes no sense
  * throws.
  */
-import type { ActivationName, Layer, Padding, UnsupportedLayer } from '@trivet/mpc-core';
+import type { ActivationName, FloatTensor, Layer, Padding, UnsupportedLayer } from '@trivet/mpc-core';
 import type { LayerConfig } from './config.js';
 import { Unsupported } from './unsupported.js';
 import { requireWeight, type WeightSource } from './weights.js';
@@ -18,9 +18,16 @@ const dropped: Translator = () => ({ type: 'Dropout' });
 const TRANSLATORS: Readonly<Record<string, Translator>> = {
   Conv2D: conv2d,
   Convolution2D: conv2d,
+  DepthwiseConv2D: depthwiseConv2d,
+  SeparableConv2D: separableConv2d,
+  SeparableConvolution2D: separableConv2d,
   Dense: dense,
   AveragePooling2D: pooling('AveragePooling2D'),
   MaxPooling2D: pooling('MaxPooling2D'),
+  GlobalAveragePooling2D: globalPooling('GlobalAveragePooling2D'),
+  GlobalMaxPooling2D: globalPooling('GlobalMaxPooling2D'),
+  Add: () => ({ type: 'Add' }),
+  Concatenate: concatenate,
   BatchNormalization: batchNormalization,
   Flatten: (config) => {
     requireChannelsLast(config);
@@ -33,6 +40,8 @@ const TRANSLATORS: Readonly<Record<string, Translator>> = {
   },
   Activation: (config) => ({ type: 'Activation', activation: activation(config) }),
   ReLU: relu,
+  LeakyReLU: leakyRelu,
+  Identity: dropped,
   Softmax: softmax,
   // The identity at inference.
   Dropout: dropped,
@@ -64,6 +73,9 @@ export function unsupportedLayer(className: string, reason: string): Unsupported
 export function rankAfter(layer: Layer, rank: number): number {
   if (layer.type === 'Flatten') return 2;
   if (layer.type === 'Reshape') return layer.targetShape.length + 1;
+  if (layer.type === 'GlobalAveragePooling2D' || layer.type === 'GlobalMaxPooling2D') {
+    return layer.keepDims ? 4 : 2;
+  }
   return rank;
 }
 
@@ -75,14 +87,76 @@ function conv2d(config: LayerConfig, weights: WeightSource): Layer {
   const filters = config.integer('filters');
   const common = {
     type: 'Conv2D' as const,
-    strides: config.pair('strides', [1, 1]),
-    padding: padding(config),
-    dilationRate: config.pair('dilation_rate', [1, 1]),
-    activation: activation(config),
+    ...sliding(config),
     kernel: requireWeight(weights, config, 'kernel', [height, width, -1, filters]),
   };
   if (!config.boolean('use_bias', true)) return common;
   return { ...common, bias: requireWeight(weights, config, 'bias', [filters]) };
+}
+
+/** What all convolutions have. */
+function sliding(config: LayerConfig) {
+  return {
+    strides: config.pair('strides', [1, 1]),
+    padding: padding(config),
+    dilationRate: config.pair('dilation_rate', [1, 1]),
+    activation: activation(config),
+  };
+}
+
+/** Keras calls the kernel "depthwise_kernel", and Keras 3 "kernel". */
+function depthwiseKernel(config: LayerConfig, weights: WeightSource): FloatTensor {
+  const [height, width] = config.pair('kernel_size');
+  // tfjs leaves the multiplier of a separable convolution out.
+  const multiplier = config.raw('depth_multiplier') === undefined ? -1 : config.integer('depth_multiplier');
+  const name = weights.find(config.layerName, 'depthwise_kernel') ? 'depthwise_kernel' : 'kernel';
+  return requireWeight(weights, config, name, [height, width, -1, multiplier]);
+}
+
+function depthwiseConv2d(config: LayerConfig, weights: WeightSource): Layer {
+  requireChannelsLast(config);
+  const kernel = depthwiseKernel(config, weights);
+  const common = { type: 'DepthwiseConv2D' as const, ...sliding(config), kernel };
+  if (!config.boolean('use_bias', true)) return common;
+  const [, , channels, multiplier] = kernel.shape as [number, number, number, number];
+  return { ...common, bias: requireWeight(weights, config, 'bias', [channels * multiplier]) };
+}
+
+function separableConv2d(config: LayerConfig, weights: WeightSource): Layer {
+  requireChannelsLast(config);
+  const filters = config.integer('filters');
+  const depthwise = depthwiseKernel(config, weights);
+  const [, , channels, multiplier] = depthwise.shape as [number, number, number, number];
+  const pointwise = [1, 1, channels * multiplier, filters];
+  const common = {
+    type: 'SeparableConv2D' as const,
+    ...sliding(config),
+    depthwiseKernel: depthwise,
+    pointwiseKernel: requireWeight(weights, config, 'pointwise_kernel', pointwise),
+  };
+  if (!config.boolean('use_bias', true)) return common;
+  return { ...common, bias: requireWeight(weights, config, 'bias', [filters]) };
+}
+
+function globalPooling(type: 'GlobalAveragePooling2D' | 'GlobalMaxPooling2D'): Translator {
+  return (config) => {
+    requireChannelsLast(config);
+    return { type, keepDims: config.boolean('keepdims', false) };
+  };
+}
+
+function concatenate(config: LayerConfig, _weights: WeightSource, rank: number): Layer {
+  const axis = config.number('axis', -1);
+  if (axis !== -1 && axis !== rank - 1) {
+    throw new Unsupported(`joining along axis ${axis} is not supported, only along the last one`);
+  }
+  return { type: 'Concatenate' };
+}
+
+function leakyRelu(config: LayerConfig): Layer {
+  // Keras 2 and tfjs call the slope alpha.
+  const slope = config.number('negative_slope', config.number('alpha', 0.3));
+  return { type: 'LeakyReLU', slope };
 }
 
 function dense(config: LayerConfig, weights: WeightSource): Layer {
@@ -129,12 +203,15 @@ function batchNormalization(config: LayerConfig, weights: WeightSource, rank: nu
 
 function relu(config: LayerConfig): Layer {
   const maximum = config.raw('max_value');
-  if (maximum !== undefined) throw new Unsupported(`a ReLU with a max_value of ${maximum} is not supported`);
-  for (const option of ['negative_slope', 'threshold']) {
-    const value = config.number(option, 0);
-    if (value !== 0) throw new Unsupported(`a ReLU with a ${option} of ${value} is not supported`);
+  if (maximum !== undefined && maximum !== 6) {
+    throw new Unsupported(`a ReLU with a max_value of ${maximum} is not supported, only 6`);
   }
-  return { type: 'Activation', activation: 'relu' };
+  const threshold = config.number('threshold', 0);
+  if (threshold !== 0) throw new Unsupported(`a ReLU with a threshold of ${threshold} is not supported`);
+  const slope = config.number('negative_slope', 0);
+  if (slope === 0) return { type: 'Activation', activation: maximum === 6 ? 'relu6' : 'relu' };
+  if (maximum === 6) throw new Unsupported('a ReLU with a max_value and a negative_slope is not supported');
+  return { type: 'LeakyReLU', slope };
 }
 
 function softmax(config: LayerConfig, _weights: WeightSource, rank: number): Layer {
@@ -144,6 +221,8 @@ function softmax(config: LayerConfig, _weights: WeightSource, rank: number): Lay
   }
   return { type: 'Activation', activation: 'softmax' };
 }
+
+const ACTIVATIONS = ['linear', 'relu', 'relu6', 'sigmoid', 'tanh', 'softmax'] as const;
 
 function activation(config: LayerConfig): ActivationName {
   const raw = config.raw('activation') ?? 'linear';
@@ -155,8 +234,11 @@ function activation(config: LayerConfig): ActivationName {
         : raw.class_name
       : raw;
   if (typeof name !== 'string') throw config.invalid('activation', raw, 'the name of a function');
-  if (name === 'linear' || name === 'relu' || name === 'softmax') return name;
-  throw new Unsupported(`the activation "${name}" is not supported, only linear, relu and a final softmax`);
+  const known = ACTIVATIONS.find((each) => each === name);
+  if (known !== undefined) return known;
+  throw new Unsupported(
+    `the activation "${name}" is not supported, only ${ACTIVATIONS.join(', ')}; softmax at the end only`,
+  );
 }
 
 function padding(config: LayerConfig): Padding {

@@ -1,4 +1,11 @@
-import { compile, evaluateGraph, evaluatePlan, type LayerGraph, sizeOf, softmax } from '@trivet/mpc-core';
+import {
+  applyOutputActivation,
+  compile,
+  evaluateGraph,
+  evaluatePlan,
+  type LayerGraph,
+  sizeOf,
+} from '@trivet/mpc-core';
 import { describe, expect, it } from 'vitest';
 import { importKerasHdf5, importTfjsLayers } from '../src/index.js';
 import { kerasFile } from './keras-file.js';
@@ -12,8 +19,7 @@ function expectSamePredictions(graph: LayerGraph, model: layers.LayersModel): vo
   const expected = predict(model, inputs as Float32Array, COUNT);
   const compiled = compile(graph);
   for (const logits of [evaluateGraph(graph, inputs, COUNT), evaluatePlan(compiled, inputs, COUNT)]) {
-    const classes = logits.length / COUNT;
-    const actual = compiled.plan.outputActivation === 'softmax' ? softmax(logits, classes) : logits;
+    const actual = applyOutputActivation(compiled.plan, logits);
     expect(actual.length).toBe(expected.length);
     actual.forEach((value, index) => {
       expect(Math.abs(value - expected[index]!)).toBeLessThan(1e-4 * (1 + Math.abs(value)));

@@ -143,6 +143,45 @@ export const MODELS: Readonly<Record<string, Build>> = {
       layers.layers.activation({ activation: 'linear' }),
       layers.layers.conv2d({ filters: 2, kernelSize: 2 }),
     ),
+  'DepthwiseConv2D, ReLU with a maximum, GlobalAveragePooling2D': () =>
+    chain(
+      layers.layers.depthwiseConv2d({ ...first, kernelSize: [3, 2], strides: [2, 2], padding: 'same' }),
+      layers.layers.reLU({ maxValue: 6 }),
+      layers.layers.depthwiseConv2d({
+        kernelSize: 2,
+        depthMultiplier: 3,
+        useBias: false,
+        activation: 'relu6',
+      }),
+      layers.layers.globalAveragePooling2d({}),
+      layers.layers.dense({ units: 2, activation: 'sigmoid' }),
+    ),
+  'SeparableConv2D, LeakyReLU, GlobalMaxPooling2D': () =>
+    chain(
+      layers.layers.separableConv2d({
+        ...first,
+        filters: 5,
+        kernelSize: 3,
+        depthMultiplier: 2,
+        padding: 'same',
+      }),
+      layers.layers.leakyReLU({ alpha: 0.2 }),
+      layers.layers.separableConv2d({ filters: 3, kernelSize: 2, depthMultiplier: 1, useBias: false }),
+      layers.layers.globalMaxPooling2d({}),
+      layers.layers.dense({ units: 2, activation: 'tanh' }),
+    ),
+  'a residual block, and branches side by side': () => {
+    const { conv2d, add, concatenate, reLU, maxPooling2d, flatten, dense } = layers.layers;
+    const input = layers.input({ shape: image });
+    const stem = conv2d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'relu' }).apply(input);
+    const inner = conv2d({ filters: 4, kernelSize: 3, padding: 'same' }).apply(stem);
+    const sum = reLU().apply(add().apply([stem, inner] as layers.SymbolicTensor[]));
+    const left = conv2d({ filters: 2, kernelSize: 1 }).apply(sum);
+    const right = maxPooling2d({ poolSize: 3, strides: 1, padding: 'same' }).apply(sum);
+    const joined = concatenate().apply([left, right] as layers.SymbolicTensor[]);
+    const output = dense({ units: 3 }).apply(flatten().apply(joined));
+    return layers.model({ inputs: input, outputs: output as layers.SymbolicTensor });
+  },
   'functional chain': () => {
     const input = layers.input({ shape: image });
     const convolution = layers.layers.conv2d({ filters: 4, kernelSize: 3, name: 'z_first' }).apply(input);

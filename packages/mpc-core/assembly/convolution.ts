@@ -90,6 +90,45 @@ export function conv2d(
   }
 }
 
+// Each channel by itself: kernels [kernelHeight, kernelWidth, channels]. Two channels at a time, for all windows.
+export function depthwiseConv2d(
+  dst: usize, x: usize, w: usize, batch: u32,
+  inHeight: i32, inWidth: i32, channels: u32, outHeight: i32, outWidth: i32,
+  kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  dilationHeight: i32, dilationWidth: i32, padTop: i32, padLeft: i32, accumulate: bool,
+): void {
+  const pixel: usize = <usize>channels << 3;
+  const pairs: usize = (<usize>channels & ~1) << 3;
+  const rowBytes: usize = <usize>inWidth * pixel;
+  for (let b: u32 = 0; b < batch; b++, x += <usize>inHeight * rowBytes) {
+    for (let oy: i32 = 0; oy < outHeight; oy++) {
+      const y0 = oy * strideHeight - padTop;
+      for (let ox: i32 = 0; ox < outWidth; ox++, dst += pixel) {
+        const x0 = ox * strideWidth - padLeft;
+        for (let c: usize = 0; c < pixel; c += 16) {
+          const single = c >= pairs;
+          let pair = i64x2.splat(0);
+          let one: u64 = 0;
+          for (let ky: i32 = 0; ky < kernelHeight; ky++) {
+            const iy = y0 + ky * dilationHeight;
+            if (<u32>iy >= <u32>inHeight) continue;
+            for (let kx: i32 = 0; kx < kernelWidth; kx++) {
+              const ix = x0 + kx * dilationWidth;
+              if (<u32>ix >= <u32>inWidth) continue;
+              const p = x + <usize>iy * rowBytes + <usize>ix * pixel + c;
+              const q = w + <usize>(ky * kernelWidth + kx) * pixel + c;
+              if (single) one += load<u64>(p) * load<u64>(q);
+              else pair = i64x2.add(pair, i64x2.mul(v128.load(p), v128.load(q)));
+            }
+          }
+          if (single) store<u64>(dst + c, accumulate ? one + load<u64>(dst + c) : one);
+          else v128.store(dst + c, accumulate ? i64x2.add(pair, v128.load(dst + c)) : pair);
+        }
+      }
+    }
+  }
+}
+
 // Sum over each window, clipped to the image, times round(2^fractionalBits / cells): a public linear map.
 export function averagePool2d(
   dst: usize, x: usize, batch: u32,

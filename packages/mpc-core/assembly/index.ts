@@ -2,7 +2,7 @@
 
 export { add, addBias, addConstant, gather, pack, subtract, unpack, xor } from './words';
 export { chacha20 } from './chacha20';
-export { averagePool2d, conv2d } from './convolution';
+export { averagePool2d, conv2d, depthwiseConv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';
 export { compareDigits, permuteDigits, sampleDigits, sampleSwaps, shareDigits, zeroDigits } from './digits';
 export { conv2dNarrow, prepareNarrow } from './narrow';

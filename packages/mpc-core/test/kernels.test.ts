@@ -193,6 +193,35 @@ describe('convolution', () => {
     );
   });
 
+  it('is a convolution of each channel by itself where it is depthwise', () => {
+    fc.assert(
+      fc.property(geometry, fc.integer({ min: 1, max: 2 }), (any, batch) => {
+        const channels = any.outChannels % 6 || 7;
+        const g = { ...any, inChannels: channels, outChannels: channels };
+        const positions = g.kernelHeight * g.kernelWidth;
+        fill(5);
+        const x = words(A, batch * g.inHeight * g.inWidth * channels);
+        const own = words(B, positions * channels);
+        const diagonal = Array.from({ length: positions * channels * channels }, (_, i) => {
+          const [cell, c, o] = [
+            Math.floor(i / channels ** 2),
+            Math.floor(i / channels) % channels,
+            i % channels,
+          ];
+          return c === o ? own[cell * channels + c] : 0n;
+        });
+        const expected = reference(x, diagonal, batch, g);
+        const run = (accumulate: boolean) =>
+          agree(D, 8 * expected.length, (k, p) =>
+            k.depthwiseConv2d(p + D, p + A, p + B, batch, g, accumulate),
+          );
+        expect(asWords(run(false))).toEqual(expected);
+        expect(asWords(run(true))).toEqual(expected.map((value) => (2n * value) & MASK));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('is the same modulo 2^42 on narrow multipliers', () => {
     const mask = (1n << 42n) - 1n;
     fc.assert(

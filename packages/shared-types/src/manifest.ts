@@ -26,6 +26,16 @@ const shape = z.array(extent).min(1).max(4);
 const valueId = z.int().min(0).max(MODEL_LIMITS.maxSteps);
 const stepBase = { name: z.string().max(1024), input: valueId, output: valueId };
 
+const joinBase = { name: z.string().max(1024), inputs: z.array(valueId).min(1).max(64), output: valueId };
+
+/** Whole numbers at the scale of the plan. */
+const fixedPoint = z.int().min(-2_147_483_648).max(2_147_483_648);
+const piece = z.strictObject({
+  sign: z.union([z.literal(1), z.literal(-1)]),
+  slope: fixedPoint,
+  offset: fixedPoint,
+});
+
 const conv2dGeometry = z.strictObject({
   inHeight: extent,
   inWidth: extent,
@@ -79,6 +89,21 @@ const stepSchema = z.discriminatedUnion('op', [
     kernel: weightIndex,
     bias: weightIndex.nullable(),
   }),
+  z.strictObject({
+    op: z.literal('depthwiseConv2d'),
+    ...stepBase,
+    geometry: conv2dGeometry,
+    kernel: weightIndex,
+    bias: weightIndex.nullable(),
+  }),
+  z.strictObject({
+    op: z.literal('piecewiseLinear'),
+    ...stepBase,
+    activationBits,
+    pieces: z.array(piece).min(1).max(64),
+  }),
+  z.strictObject({ op: z.literal('add'), ...joinBase }),
+  z.strictObject({ op: z.literal('concatenate'), ...joinBase, channels: z.array(extent).min(1).max(64) }),
   z.strictObject({ op: z.literal('averagePool2d'), ...stepBase, geometry: poolGeometry }),
   z.strictObject({ op: z.literal('truncate'), ...stepBase, activationBits }),
   z.strictObject({ op: z.literal('rectify'), ...stepBase, activationBits }),
@@ -93,7 +118,7 @@ export const planSchema = z.strictObject({
   fractionalBits: z.int().min(1).max(24),
   outputBits: z.int().min(40).max(64),
   outputFractionalBits: z.int().min(1).max(48),
-  outputActivation: z.enum(['linear', 'softmax']),
+  outputActivation: z.enum(['linear', 'softmax', 'sigmoid', 'tanh']),
   weights: z
     .array(z.strictObject({ name: z.string().max(1024), shape, fractionalBits: z.int().min(1).max(48) }))
     .max(MODEL_LIMITS.maxWeights),

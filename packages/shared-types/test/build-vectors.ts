@@ -20,6 +20,7 @@ import {
   CLUSTER,
   CLUSTER_ID,
   counting,
+  JOINING_MANIFEST,
   MANIFEST,
   OWNER_PUBLIC_KEY,
   OWNER_SECRET_KEY,
@@ -172,6 +173,12 @@ function manifest() {
     return { name, manifest, signed, digest: manifestDigest(signed) };
   };
   const { signature, ...withoutSignature } = MANIFEST;
+  const withPlan = (change: object) => ({
+    ...JOINING_MANIFEST,
+    plan: { ...JOINING_MANIFEST.plan, ...change },
+  });
+  const [, , curve, add] = JOINING_MANIFEST.plan.steps;
+  const steep = { sign: 1, slope: 2 ** 32, offset: 0 };
   const withSignature = (other: unknown) => ({ ...MANIFEST, signature: other });
   const { input, output } = signature!;
   const scalars: Manifest = {
@@ -185,6 +192,7 @@ function manifest() {
     good: [
       good('tiny', MANIFEST),
       good('one number in, one out', scalars),
+      good('values that join', JOINING_MANIFEST),
       good('from before there were signatures', withoutSignature),
     ],
     bad: [
@@ -212,6 +220,9 @@ function manifest() {
         name: 'a tensor without a name',
         manifest: withSignature({ ...signature, output: { ...output, name: '' } }),
       },
+      { name: 'an activation that no client applies', manifest: withPlan({ outputActivation: 'relu' }) },
+      { name: 'a step without its inputs', manifest: withPlan({ steps: [{ ...add, inputs: [] }] }) },
+      { name: 'a slope beyond the scale', manifest: withPlan({ steps: [{ ...curve, pieces: [steep] }] }) },
       { name: 'a signature without an output', manifest: withSignature({ ...signature, output: undefined }) },
     ],
   };

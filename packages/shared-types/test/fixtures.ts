@@ -69,6 +69,51 @@ export const MANIFEST: Manifest = {
   shareDigests: ['0a'.repeat(32), '0b'.repeat(32), '0c'.repeat(32)],
 };
 
+const POINTWISE = { ...MANIFEST.plan.steps[0]! } as Extract<
+  Manifest['plan']['steps'][number],
+  { op: 'conv2d' }
+>;
+
+/** x joined with a depthwise layer's result, of which a piecewise linear function is added to itself. */
+export const JOINING_MANIFEST: Manifest = {
+  ...MANIFEST,
+  name: 'joining',
+  labels: null,
+  plan: {
+    inputShape: [3],
+    outputShape: [6],
+    fractionalBits: 16,
+    outputBits: 40,
+    outputFractionalBits: 16,
+    outputActivation: 'sigmoid',
+    weights: [{ name: 'own/kernel', shape: [1, 1, 3, 1], fractionalBits: 16 }],
+    steps: [
+      {
+        op: 'depthwiseConv2d',
+        name: 'own',
+        input: 0,
+        output: 1,
+        kernel: 0,
+        bias: null,
+        geometry: { ...POINTWISE.geometry, inChannels: 3 },
+      },
+      { op: 'concatenate', name: 'joined', inputs: [0, 1], output: 2, channels: [3, 3] },
+      {
+        op: 'piecewiseLinear',
+        name: 'leaky',
+        input: 2,
+        output: 3,
+        activationBits: 24,
+        pieces: [
+          { sign: 1, slope: 65_536, offset: 0 },
+          { sign: -1, slope: -6_554, offset: -65_536 },
+        ],
+      },
+      { op: 'add', name: 'twice', inputs: [3, 3], output: 4 },
+    ],
+  },
+};
+
 export const CLUSTER: Cluster = {
   format: 1,
   clusterId: CLUSTER_ID,

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { type FloatTensor, type Layer, type LayerGraph, sizeOf } from '@trivet/mpc-core';
+import { type FloatTensor, type Layer, type LayerGraph, type Padding, sizeOf } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 
 type KerasLayer = Parameters<tfl.Sequential['add']>[0];
@@ -58,6 +58,14 @@ export class PlaintextModel {
   }
 }
 
+function paddingMode(name: string, padding: Padding): 'valid' | 'same' {
+  if (padding === 'valid' || padding === 'same') return padding;
+  throw new TrivetError(
+    'INVALID_ARGUMENT',
+    `Layer "${name}": explicit padding has no plaintext counterpart here.`,
+  );
+}
+
 function translate(name: string, layer: Layer): Translation {
   const { layers } = tfl;
   switch (layer.type) {
@@ -68,7 +76,7 @@ function translate(name: string, layer: Layer): Translation {
           filters: filters!,
           kernelSize: [kernelHeight!, kernelWidth!],
           strides: [...layer.strides],
-          padding: layer.padding,
+          padding: paddingMode(name, layer.padding),
           dilationRate: [...layer.dilationRate],
           activation: layer.activation,
           useBias: layer.bias !== undefined,
@@ -88,7 +96,7 @@ function translate(name: string, layer: Layer): Translation {
       const options = {
         poolSize: [...layer.poolSize] as [number, number],
         strides: [...layer.strides] as [number, number],
-        padding: layer.padding,
+        padding: paddingMode(name, layer.padding),
       };
       const make = layer.type === 'MaxPooling2D' ? layers.maxPooling2d : layers.averagePooling2d;
       return { layer: make(options), weights: [] };

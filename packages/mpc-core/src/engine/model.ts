@@ -1,8 +1,8 @@
 /** A model as a party keeps it: shares expanded once, laid out for the kernels, index lists of public steps. */
 import type { PartyIndex } from '../channel/channel.js';
-import { resultBits } from '../graph/bits.js';
-import type { Conv2DGeometry, Plan, PlanStep } from '../graph/plan.js';
-import { sizeOf } from '../graph/plan.js';
+import { resultBits, unreducedValues } from '../graph/bits.js';
+import type { Conv2DGeometry, PiecewiseLinearStep, Plan, PlanStep } from '../graph/plan.js';
+import { sizeOf, valueSizes } from '../graph/plan.js';
 import type { Allocator } from '../kernels/arena.js';
 import { fitsNarrow, type Kernels, type Pointer } from '../kernels/kernels.js';
 import { SEED_BYTES } from '../random/entropy.js';
@@ -10,7 +10,7 @@ import { WORD_BYTES } from '../ring/words.js';
 import type { SharePart } from '../sharing/input.js';
 import type { KernelForm, LinearWeights, WeightForm } from '../sharing/values.js';
 import { decodeShareFile, weightWords } from '../sharing/weights.js';
-import { paddingIndices, windowIndices } from './windows.js';
+import { joinIndices, paddingIndices, windowIndices } from './windows.js';
 
 /** Writes the words that a share part stands for to `dst`. `scratch`: 32 bytes for a key. */
 export function expandPart(
@@ -30,6 +30,12 @@ export function expandPart(
   kernels.memory.bytes.fill(0, scratch, scratch + SEED_BYTES);
 }
 
+/** The slopes of a piecewise linear step, and this party's summands of its offsets. */
+export interface PieceWords {
+  readonly slopes: Pointer;
+  readonly offsets: Pointer;
+}
+
 interface Block {
   readonly pointer: Pointer;
   readonly bytes: number;
@@ -46,6 +52,7 @@ class StepWeights implements LinearWeights {
     private readonly first: Pointer,
     private readonly second: Pointer,
     readonly bias: Pointer | null,
+    readonly depthwise: boolean,
   ) {}
 
   form(which: WeightForm): KernelForm {
@@ -58,11 +65,12 @@ class StepWeights implements LinearWeights {
     const { kernels, geometry, first, second } = this;
     let words = which === 'second' ? second : first;
     if (which === 'sum') {
-      const n = geometry.kernelHeight * geometry.kernelWidth * geometry.inChannels * geometry.outChannels;
+      const inChannels = this.depthwise ? 1 : geometry.inChannels;
+      const n = geometry.kernelHeight * geometry.kernelWidth * inChannels * geometry.outChannels;
       words = this.block(n * WORD_BYTES);
       kernels.add(words, first, second, n);
     }
-    if (!fitsNarrow(geometry)) return { words, narrow: null };
+    if (this.depthwise || !fitsNarrow(geometry)) return { words, narrow: null };
     const narrow = this.block(kernels.narrowWeightBytes(geometry));
     kernels.prepareNarrow(narrow, words, geometry);
     return { words, narrow };
@@ -76,10 +84,12 @@ export class ModelMemory {
   private readonly blocks: Block[] = [];
   private readonly weights = new Map<PlanStep, StepWeights>();
   private readonly indexLists = new Map<PlanStep, readonly Pointer[]>();
+  private readonly pieceWords = new Map<PlanStep, PieceWords>();
 
   /** @param fill writes w_i and w_{i+1}, n words each, to the two pointers */
   constructor(
     readonly plan: Plan,
+    party: PartyIndex,
     private readonly kernels: Kernels,
     private readonly allocator: Allocator,
     fill: (first: Pointer, second: Pointer, n: number) => void,
@@ -95,16 +105,35 @@ export class ModelMemory {
       offsets.push(at * WORD_BYTES);
       at += sizeOf(weight.shape);
     }
+    const unreduced = unreducedValues(plan);
+    const sizes = valueSizes(plan);
     for (const step of plan.steps) {
-      if (step.op === 'conv2d') {
+      if (step.op === 'conv2d' || step.op === 'depthwiseConv2d') {
         const offset = offsets[step.kernel];
         const bias = step.bias === null ? null : first + offsets[step.bias];
         const block = (bytes: number): Pointer => this.block(bytes);
         const { geometry } = step;
         this.weights.set(
           step,
-          new StepWeights(kernels, block, geometry, first + offset, second + offset, bias),
+          new StepWeights(
+            kernels,
+            block,
+            geometry,
+            first + offset,
+            second + offset,
+            bias,
+            step.op === 'depthwiseConv2d',
+          ),
         );
+      }
+      if (step.op === 'piecewiseLinear') {
+        const scale = plan.fractionalBits * (unreduced.has(step.input) ? 2 : 1);
+        this.pieceWords.set(step, this.pieces(step, scale, party));
+      }
+      if (step.op === 'concatenate') {
+        const positions = sizes[step.output]! / step.channels.reduce((total, each) => total + each, 0);
+        const lists = joinIndices(step.channels, positions).map((list) => this.indices(list));
+        this.indexLists.set(step, lists);
       }
       if (step.op === 'pad2d') this.indexLists.set(step, [this.indices(paddingIndices(step.geometry))]);
       if (step.op === 'maxPool2d') {
@@ -128,6 +157,12 @@ export class ModelMemory {
     return this.indexLists.get(step) ?? [];
   }
 
+  pieceWordsOf(step: PlanStep): PieceWords {
+    const words = this.pieceWords.get(step);
+    if (!words) throw new Error(`Step "${step.name}" has no pieces.`);
+    return words;
+  }
+
   release(): void {
     for (const block of this.blocks.splice(0)) this.allocator.release(block.pointer, block.bytes);
   }
@@ -137,6 +172,18 @@ export class ModelMemory {
     const pointer = this.allocator.allocate(size);
     this.blocks.push({ pointer, bytes: size });
     return pointer;
+  }
+
+  /** Public numbers are the first party's to add. */
+  private pieces({ pieces }: PiecewiseLinearStep, scale: number, party: PartyIndex): PieceWords {
+    const words = new BigUint64Array(2 * pieces.length);
+    pieces.forEach(({ slope, offset }, index) => {
+      words[index] = BigInt.asUintN(64, BigInt(slope));
+      if (party === 0) words[pieces.length + index] = BigInt.asUintN(64, BigInt(offset) << BigInt(scale));
+    });
+    const slopes = this.block(words.byteLength);
+    this.kernels.memory.bytes.set(new Uint8Array(words.buffer), slopes);
+    return { slopes, offsets: slopes + WORD_BYTES * pieces.length };
   }
 
   private indices(list: Int32Array): Pointer {
@@ -158,7 +205,7 @@ export function loadShareFile(
   allocator: Allocator,
 ): ModelMemory {
   const [own, next] = decodeShareFile(file, party, plan);
-  return new ModelMemory(plan, kernels, allocator, (first, second, n) => {
+  return new ModelMemory(plan, party, kernels, allocator, (first, second, n) => {
     const scratch = allocator.allocate(SEED_BYTES);
     expandPart(kernels, own, first, n, scratch);
     expandPart(kernels, next, second, n, scratch);

@@ -1,9 +1,9 @@
 /** Runs a plan under a protocol: the only place where steps meet operations. */
-import type { Plan, PlanStep } from '../graph/plan.js';
-import { sizeOf } from '../graph/plan.js';
+import type { PiecewiseLinearStep, Plan, PlanStep } from '../graph/plan.js';
+import { inputsOf, sizeOf } from '../graph/plan.js';
 import type { ProtocolSession, Reduction } from '../protocols/protocol.js';
 import type { Additive, Shared } from '../sharing/values.js';
-import type { ModelMemory } from './model.js';
+import type { ModelMemory, PieceWords } from './model.js';
 
 /** Called after each step. */
 export type StepListener = (step: PlanStep) => void;
@@ -38,14 +38,50 @@ async function maxPool(
   return cells;
 }
 
+/** The sum of the pieces: all of them are compared with zero in one operation. */
+async function piecewiseLinear(
+  session: ProtocolSession,
+  x: Additive,
+  { pieces }: PiecewiseLinearStep,
+  { slopes, offsets }: PieceWords,
+  reduction: Reduction,
+): Promise<Shared> {
+  const lines = session.affine(x, slopes, offsets, pieces.length);
+  const positive = await session.rectify(lines, reduction);
+  const part = (index: number): Shared => ({
+    first: positive.first + 8 * x.n * index,
+    second: positive.second + 8 * x.n * index,
+    n: x.n,
+  });
+  const signed = (sign: number) =>
+    pieces.flatMap((piece, index) => (piece.sign === sign ? [part(index)] : []));
+  const sum = (parts: readonly Shared[]) => parts.reduce((total, each) => session.add(total, each));
+  const [rising, falling] = [signed(1), signed(-1)];
+  return falling.length === 0 ? sum(rising) : session.subtract(sum(rising), sum(falling));
+}
+
+/** Values in one form: shared when all of them are, else at scale 2f. */
+function join(
+  session: ProtocolSession,
+  values: readonly Value[],
+  shared: (values: readonly Shared[]) => Shared,
+  additive: (values: readonly Additive[]) => Additive,
+): Value {
+  const all = values.flatMap((each) => (each.kind === 'shared' ? [each.value] : []));
+  if (all.length === values.length) return { kind: 'shared', value: shared(all) };
+  const lifted = values.map((each) => (each.kind === 'shared' ? session.lift(each.value) : each.value));
+  return { kind: 'unreduced', value: additive(lifted) };
+}
+
 async function runStep(
   session: ProtocolSession,
   model: ModelMemory,
   step: PlanStep,
-  input: Value,
+  inputs: readonly Value[],
   batch: number,
   bits: number,
 ): Promise<Value> {
+  const input = inputs[0]!;
   const asShared = (): Shared => {
     if (input.kind !== 'shared') throw new Error(`Step "${step.name}" needs a truncated input.`);
     return input.value;
@@ -54,9 +90,41 @@ async function runStep(
   const shift = input.kind === 'shared' ? 0 : model.plan.fractionalBits;
   const reduction = (activationBits: number): Reduction => ({ shift, activationBits, bits });
   switch (step.op) {
-    case 'conv2d': {
+    case 'conv2d':
+    case 'depthwiseConv2d': {
       const weights = model.linear(step);
       return { kind: 'unreduced', value: session.linear(asShared(), weights, batch, step.geometry, bits) };
+    }
+    case 'piecewiseLinear': {
+      const { activationBits } = step;
+      const products = { shift: shift + model.plan.fractionalBits, activationBits, bits };
+      return {
+        kind: 'shared',
+        value: await piecewiseLinear(session, additive(), step, model.pieceWordsOf(step), products),
+      };
+    }
+    case 'add':
+      return join(
+        session,
+        inputs,
+        (values) => values.reduce((total, each) => session.add(total, each)),
+        (values) => values.reduce((total, each) => session.sum(total, each)),
+      );
+    case 'concatenate': {
+      const lists = model.indexList(step);
+      const n = inputs.reduce((total, each) => total + each.value.n, 0) / batch;
+      return join(
+        session,
+        inputs,
+        (values) =>
+          values
+            .map((each, index) => session.gather(each, lists[index]!, n, batch, each.n / batch))
+            .reduce((total, each) => session.add(total, each)),
+        (values) =>
+          values
+            .map((each, index) => session.gatherAdditive(each, lists[index]!, n, batch, each.n / batch))
+            .reduce((total, each) => session.sum(total, each)),
+      );
     }
     case 'averagePool2d':
       return { kind: 'unreduced', value: session.averagePool(asShared(), batch, step.geometry) };
@@ -110,8 +178,11 @@ export async function runPlan(
   let last: Value = { kind: 'shared', value: input };
   for (const [index, step] of plan.steps.entries()) {
     signal?.throwIfAborted();
-    const from = values.get(step.input);
-    if (!from) throw new Error(`Step "${step.name}" reads a value that no step gives.`);
+    const from = inputsOf(step).map((value) => {
+      const known = values.get(value);
+      if (!known) throw new Error(`Step "${step.name}" reads a value that no step gives.`);
+      return known;
+    });
     last = await runStep(session, model, step, from, batch, model.resultBits[index]);
     values.set(step.output, last);
     onStep(step);

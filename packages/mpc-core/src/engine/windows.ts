@@ -18,6 +18,20 @@ export function paddingIndices(g: PadGeometry): Int32Array {
   return indices;
 }
 
+/** For each of several values that are joined, for each output word its input word, or -1: the word is another's. */
+export function joinIndices(channels: readonly number[], positions: number): readonly Int32Array[] {
+  const width = channels.reduce((total, each) => total + each, 0);
+  let before = 0;
+  return channels.map((own) => {
+    const indices = new Int32Array(positions * width).fill(-1);
+    for (let position = 0; position < positions; position++) {
+      for (let c = 0; c < own; c++) indices[position * width + before + c] = position * own + c;
+    }
+    before += own;
+    return indices;
+  });
+}
+
 /**
  * For each cell of a pooling window, for each output word, the input word under it. A cell outside the image repeats
  * the window's first inner cell, which leaves a maximum as it is.

@@ -3,11 +3,25 @@
  * takes `outputBits` of the output, and a linear step needs of its input what is needed of its result. Shares of a
  * result are made, sent and dealt with that many bits and no more.
  */
-import type { Plan, PlanStep } from './plan.js';
+import { inputsOf, type Plan, type PlanStep } from './plan.js';
 
-/** Whether the step leaves an additive sharing at scale 2f. */
-export function leavesUnreduced(step: PlanStep): boolean {
-  return step.op === 'conv2d' || step.op === 'averagePool2d';
+const LINEAR: ReadonlySet<PlanStep['op']> = new Set(['conv2d', 'depthwiseConv2d', 'averagePool2d']);
+
+/** The values that are additive sharings at scale 2f. */
+export function unreducedValues(plan: Plan): ReadonlySet<number> {
+  const unreduced = new Set<number>();
+  for (const step of plan.steps) {
+    const joins = 'inputs' in step && step.inputs.some((input) => unreduced.has(input));
+    if (LINEAR.has(step.op) || joins) unreduced.add(step.output);
+  }
+  return unreduced;
+}
+
+/** Bits that a step cuts off the values that it opens. */
+export function shiftOf(step: PlanStep, plan: Plan, unreduced: ReadonlySet<number>): number {
+  const input = inputsOf(step)[0]!;
+  const scales = (unreduced.has(input) ? 1 : 0) + (step.op === 'piecewiseLinear' ? 1 : 0);
+  return scales * plan.fractionalBits;
 }
 
 /** For each step, in order, the bits that are needed of its output. */
@@ -19,15 +33,15 @@ export function resultBits(plan: Plan): readonly number[] {
   // A result is never made narrower than the comparison it comes from.
   const own = (step: PlanStep): number => ('activationBits' in step ? step.activationBits + 1 : 1);
   const bitsOf = (step: PlanStep): number => Math.max(needed.get(step.output) ?? 0, own(step));
-  const unreduced = new Set(plan.steps.filter(leavesUnreduced).map((step) => step.output));
+  const unreduced = unreducedValues(plan);
   const last = plan.steps.at(-1);
   if (last) need(last.output, plan.outputBits);
   for (const step of [...plan.steps].reverse()) {
-    if (step.op === 'truncate' || step.op === 'rectify') {
-      need(step.input, step.activationBits + (unreduced.has(step.input) ? plan.fractionalBits : 0));
+    if (step.op === 'truncate' || step.op === 'rectify' || step.op === 'piecewiseLinear') {
+      need(step.input, step.activationBits + shiftOf(step, plan, unreduced));
     } else {
       // The maximum of two values is one of them, so all of its bits come from the input.
-      need(step.input, bitsOf(step));
+      for (const input of inputsOf(step)) need(input, bitsOf(step));
     }
   }
   return plan.steps.map(bitsOf);

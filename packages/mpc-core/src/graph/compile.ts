@@ -3,14 +3,16 @@
  *
  * support check -> normal form -> shapes -> folding -> steps -> range analysis -> validation.
  */
-import { multiplicationsOf } from './chain.js';
+
+import { shiftOf, unreducedValues } from './bits.js';
 import { InvalidModelError, ModelRangeError, UnsupportedLayersError } from './errors.js';
 import { evaluatePlan } from './evaluate.js';
 import { type Folded, fold } from './fold.js';
 import type { LayerGraph } from './layers.js';
 import { lower } from './lower.js';
 import { normalise } from './normalise.js';
-import type { CompiledModel, Plan, PlanStep } from './plan.js';
+import { multiplicationsOf } from './operations.js';
+import { type CompiledModel, inputsOf, type Plan, type PlanStep } from './plan.js';
 import { type Bounds, boundValues, type InputRange, openingLimit, valueLimits } from './range.js';
 import { inferShapes } from './shapes.js';
 import { liveNodes } from './structure.js';
@@ -72,15 +74,16 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
 
   const live = liveNodes(graph);
   checkSupport(live);
-  const { nodes, outputActivation } = normalise(live);
-  const { chain, outputShape } = inferShapes(graph.inputShape, nodes);
+  const normal = normalise(graph.input, graph.output, live);
+  const { outputActivation } = normal;
+  const { graph: operations, outputShape } = inferShapes(graph.inputShape, normal);
   if (outputActivation === 'softmax' && outputShape.length !== 1) {
     throw softmaxOverImage(live, outputShape);
   }
-  const { chain: foldedChain, folded } = fold(chain);
+  const { graph: foldedGraph, folded } = fold(operations);
   const widestBits = ACTIVATION_BITS.findLast((bits) => fractionalBits + bits <= RING_BITS)!;
   const { steps, weightSpecs, weights, outputFractionalBits } = lower(
-    foldedChain,
+    foldedGraph,
     fractionalBits,
     widestBits,
   );
@@ -100,11 +103,12 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
   const model: CompiledModel = { plan: narrow(widest, bounds, options.activationBits), weights };
   const limits = valueLimits(model.plan);
   const observed = options.calibration === undefined ? null : calibrate(model, options.calibration);
+  const shapes = stepShapes(model.plan);
   const report = steps.map((step, index) => ({
     name: step.name,
     op: step.op,
-    outputShape: shapeAfter(steps, index, outputShape),
-    multiplications: step.op === 'conv2d' ? multiplicationsOf(step.geometry) : 0,
+    outputShape: index === steps.length - 1 ? outputShape : shapes[index]!,
+    multiplications: multiplications(step),
     bound: bounds.steps[index]!,
     observed: observed?.[index] ?? null,
     bitsLeft: Math.log2(limits.steps[index]! / Math.max(bounds.steps[index]!, 2 ** -fractionalBits)),
@@ -144,17 +148,19 @@ function checkOptions(fractionalBits: number, range: InputRange, activationBits:
 function narrow(widest: Plan, bounds: Bounds, forced: number | undefined): Plan {
   const { fractionalBits, outputFractionalBits } = widest;
   const candidates = forced === undefined ? ACTIVATION_BITS : [forced];
-  const possible = candidates.filter((bits) => fractionalBits + bits <= RING_BITS);
+  const unreduced = unreducedValues(widest);
   const producers = new Map(widest.steps.map((step, index) => [step.output, index]));
   const steps = widest.steps.map((step): PlanStep => {
     if (!('activationBits' in step)) return step;
     const producer = producers.get(step.input);
     const bound = producer === undefined ? bounds.input : bounds.steps[producer]!;
-    const limit = (bits: number): number => openingLimit(step.op, bits, fractionalBits);
+    const limit = (bits: number): number => openingLimit(step, bits, fractionalBits);
+    const room = RING_BITS - Math.max(fractionalBits, shiftOf(step, widest, unreduced));
+    const possible = candidates.filter((bits) => bits <= room);
     const activationBits = possible.find((bits) => bound < limit(bits));
     if (activationBits !== undefined) return { ...step, activationBits };
     const name = producer === undefined ? 'input' : widest.steps[producer]!.name;
-    const most = possible.at(-1)!;
+    const most = possible.at(-1) ?? ACTIVATION_BITS[0];
     throw new ModelRangeError(name, bound, limit(most), most, fractionalBits);
   });
   const largestOutput = bounds.steps.at(-1)!;
@@ -193,19 +199,27 @@ function calibrate(
   return largest;
 }
 
-function shapeAfter(
-  steps: readonly PlanStep[],
-  index: number,
-  outputShape: readonly number[],
-): readonly number[] {
-  if (index === steps.length - 1) return outputShape;
-  for (let position = index; position >= 0; position--) {
-    const step = steps[position]!;
-    if (!('geometry' in step)) continue;
-    const g = step.geometry;
-    return [g.outHeight, g.outWidth, 'channels' in g ? g.channels : g.outChannels];
+function multiplications(step: PlanStep): number {
+  if (step.op !== 'conv2d' && step.op !== 'depthwiseConv2d') return 0;
+  return multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d');
+}
+
+/** Shape of each step's result for one sample, as far as the plan tells it. */
+function stepShapes(plan: Plan): readonly (readonly number[])[] {
+  const shapes: (readonly number[])[] = [plan.inputShape];
+  for (const step of plan.steps) {
+    const input = shapes[inputsOf(step)[0]!]!;
+    if ('geometry' in step) {
+      const g = step.geometry;
+      shapes.push([g.outHeight, g.outWidth, 'channels' in g ? g.channels : g.outChannels]);
+    } else if (step.op === 'concatenate') {
+      const channels = step.channels.reduce((total, each) => total + each, 0);
+      shapes.push([...input.slice(0, -1), channels]);
+    } else {
+      shapes.push(input);
+    }
   }
-  return outputShape;
+  return shapes.slice(1);
 }
 
 function softmaxOverImage(live: ReturnType<typeof liveNodes>, outputShape: readonly number[]): Error {

@@ -1,16 +1,27 @@
 /** Plain float evaluation of a model, layer by layer or step by step: the reference for everything private. */
-import type { ChainNode } from './chain.js';
-import { averagePool, convolve, maxPool, padImage, rectify } from './float-kernels.js';
+
+import { activate, evaluatePieces } from './activations.js';
+import {
+  averagePool,
+  convolve,
+  convolveDepthwise,
+  interleave,
+  maxPool,
+  padImage,
+  rectify,
+  sum,
+} from './float-kernels.js';
 import type { LayerGraph } from './layers.js';
 import { normalise } from './normalise.js';
-import { type CompiledModel, type Plan, type PlanStep, sizeOf } from './plan.js';
+import type { OperationNode } from './operations.js';
+import { type CompiledModel, inputsOf, type Plan, type PlanStep, sizeOf } from './plan.js';
 import { inferShapes } from './shapes.js';
 import { liveNodes } from './structure.js';
 import { checkSupport } from './support.js';
 
 /**
- * Evaluates the model as its layers say, nothing folded, in Float64. A softmax at the end is left off: the result
- * is the logits.
+ * Evaluates the model as its layers say, nothing folded, in Float64. An activation at the end that the client applies is
+ * left off: the result is the logits.
  *
  * @param inputs `count * sizeOf(graph.inputShape)` values
  * @returns `count * outputSize` values
@@ -19,16 +30,38 @@ import { checkSupport } from './support.js';
 export function evaluateGraph(graph: LayerGraph, inputs: ArrayLike<number>, count: number): Float64Array {
   const nodes = liveNodes(graph);
   checkSupport(nodes);
-  const { chain, outputShape } = inferShapes(graph.inputShape, normalise(nodes).nodes);
-  return eachSample(inputs, count, sizeOf(graph.inputShape), sizeOf(outputShape), (sample) =>
-    chain.reduce(evaluateNode, sample),
+  const { graph: operations, outputShape } = inferShapes(
+    graph.inputShape,
+    normalise(graph.input, graph.output, nodes),
   );
+  return eachSample(inputs, count, sizeOf(graph.inputShape), sizeOf(outputShape), (sample) => {
+    const values = new Map([[0, sample]]);
+    for (const node of operations.nodes) {
+      values.set(
+        node.id,
+        evaluateNode(
+          node,
+          node.inputs.map((input) => values.get(input)!),
+        ),
+      );
+    }
+    return values.get(operations.output)!;
+  });
 }
 
-function evaluateNode(value: Float64Array, { operation }: ChainNode): Float64Array {
+function evaluateNode({ operation }: OperationNode, inputs: readonly Float64Array[]): Float64Array {
+  const value = inputs[0]!;
   switch (operation.kind) {
-    case 'linear':
-      return convolve(operation.geometry, operation.kernel, operation.bias, value);
+    case 'linear': {
+      const { geometry, kernel, bias, depthwise } = operation;
+      return (depthwise ? convolveDepthwise : convolve)(geometry, kernel, bias, value);
+    }
+    case 'activate':
+      return value.map((x) => activate(operation.activation, x));
+    case 'add':
+      return sum(inputs);
+    case 'concatenate':
+      return interleave(inputs, operation.channels);
     case 'averagePool':
       return averagePool(operation.geometry, value);
     case 'maxPool':
@@ -62,7 +95,8 @@ export function evaluatePlan(
   return eachSample(inputs, count, sizeOf(plan.inputShape), sizeOf(plan.outputShape), (sample) => {
     const values = [sample];
     plan.steps.forEach((step, index) => {
-      const value = evaluateStep(step, values[step.input]!, weights);
+      const read = inputsOf(step).map((input) => values[input]!);
+      const value = evaluateStep(step, read, plan, weights);
       observe?.(index, value);
       values[step.output] = value;
     });
@@ -70,15 +104,26 @@ export function evaluatePlan(
   });
 }
 
-function evaluateStep(step: PlanStep, input: Float64Array, weights: readonly Float64Array[]): Float64Array {
+function evaluateStep(
+  step: PlanStep,
+  inputs: readonly Float64Array[],
+  plan: Plan,
+  weights: readonly Float64Array[],
+): Float64Array {
+  const input = inputs[0]!;
   switch (step.op) {
     case 'conv2d':
-      return convolve(
-        step.geometry,
-        weights[step.kernel]!,
-        step.bias === null ? null : weights[step.bias]!,
-        input,
-      );
+    case 'depthwiseConv2d': {
+      const bias = step.bias === null ? null : weights[step.bias]!;
+      const evaluate = step.op === 'conv2d' ? convolve : convolveDepthwise;
+      return evaluate(step.geometry, weights[step.kernel]!, bias, input);
+    }
+    case 'piecewiseLinear':
+      return input.map((x) => evaluatePieces(step.pieces, plan.fractionalBits, x));
+    case 'add':
+      return sum(inputs);
+    case 'concatenate':
+      return interleave(inputs, step.channels);
     case 'averagePool2d':
       return averagePool(step.geometry, input);
     case 'maxPool2d':
@@ -110,7 +155,16 @@ export function softmax(logits: Float64Array, classes: number): Float64Array {
 
 /** The client's last step: `Plan.outputActivation` over each sample's logits. */
 export function applyOutputActivation(plan: Plan, logits: Float64Array): Float64Array {
-  return plan.outputActivation === 'softmax' ? softmax(logits, sizeOf(plan.outputShape)) : logits;
+  const { outputActivation } = plan;
+  switch (outputActivation) {
+    case 'linear':
+      return logits;
+    case 'softmax':
+      return softmax(logits, sizeOf(plan.outputShape));
+    case 'sigmoid':
+    case 'tanh':
+      return logits.map((logit) => activate({ kind: outputActivation }, logit));
+  }
 }
 
 function eachSample(

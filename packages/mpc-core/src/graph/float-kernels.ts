@@ -40,6 +40,60 @@ export function convolve(
   return output;
 }
 
+/** The same for each channel by itself; kernel [kh, kw, channels]. */
+export function convolveDepthwise(
+  g: Conv2DGeometry,
+  kernel: Float64Array,
+  bias: Float64Array | null,
+  input: Float64Array,
+): Float64Array {
+  const channels = g.outChannels;
+  const output = new Float64Array(g.outHeight * g.outWidth * channels);
+  for (let outRow = 0; outRow < g.outHeight; outRow++) {
+    for (let outColumn = 0; outColumn < g.outWidth; outColumn++) {
+      const target = (outRow * g.outWidth + outColumn) * channels;
+      if (bias !== null) output.set(bias, target);
+      for (let kernelRow = 0; kernelRow < g.kernelHeight; kernelRow++) {
+        const row = outRow * g.strideHeight + kernelRow * g.dilationHeight - g.padTop;
+        if (row < 0 || row >= g.inHeight) continue;
+        for (let kernelColumn = 0; kernelColumn < g.kernelWidth; kernelColumn++) {
+          const column = outColumn * g.strideWidth + kernelColumn * g.dilationWidth - g.padLeft;
+          if (column < 0 || column >= g.inWidth) continue;
+          const source = (row * g.inWidth + column) * channels;
+          const weight = (kernelRow * g.kernelWidth + kernelColumn) * channels;
+          for (let c = 0; c < channels; c++) output[target + c]! += input[source + c]! * kernel[weight + c]!;
+        }
+      }
+    }
+  }
+  return output;
+}
+
+/** The sum of values of one size. */
+export function sum(inputs: readonly Float64Array[]): Float64Array {
+  const total = inputs[0]!.slice();
+  for (const input of inputs.slice(1)) {
+    for (let index = 0; index < total.length; index++) total[index]! += input[index]!;
+  }
+  return total;
+}
+
+/** For each position the channels of all inputs. */
+export function interleave(inputs: readonly Float64Array[], channels: readonly number[]): Float64Array {
+  const width = channels.reduce((total, each) => total + each, 0);
+  const positions = inputs[0]!.length / channels[0]!;
+  const output = new Float64Array(positions * width);
+  let at = 0;
+  inputs.forEach((input, index) => {
+    const own = channels[index]!;
+    for (let position = 0; position < positions; position++) {
+      output.set(input.subarray(position * own, (position + 1) * own), position * width + at);
+    }
+    at += own;
+  });
+  return output;
+}
+
 /** Combines the real cells of each window: `combine` over them, then `finish` with their number. */
 function pool(
   g: PoolGeometry,

@@ -6,12 +6,13 @@
  * (p - 1) s + (k - 1) d + 1 cells, stride s q, dilation 1, and the zero padding of the convolution.
  */
 import {
-  type ChainNode,
+  type Joined,
   type LinearOperation,
   multiplicationsOf,
+  type OperationNode,
   poolingPaddingAfter,
   windowExtent,
-} from './chain.js';
+} from './operations.js';
 import type { Conv2DGeometry, PoolGeometry } from './plan.js';
 
 /**
@@ -21,7 +22,7 @@ import type { Conv2DGeometry, PoolGeometry } from './plan.js';
 const MAX_COST_RATIO = 2;
 
 /** @returns both as one node, or null when they are not a convolution and a pooling that can be folded */
-export function foldAveragePooling(left: ChainNode, right: ChainNode): ChainNode | null {
+export function foldAveragePooling(left: OperationNode, right: OperationNode): Joined {
   if (left.operation.kind !== 'linear' || right.operation.kind !== 'averagePool') return null;
   const g = left.operation.geometry;
   const pool = right.operation.geometry;
@@ -32,9 +33,11 @@ export function foldAveragePooling(left: ChainNode, right: ChainNode): ChainNode
   const padded = pool.padTop > 0 || pool.padLeft > 0 || bottom > 0 || side > 0;
   if (!sameImage || padded) return null;
   const geometry = compositeGeometry(g, pool);
-  if (multiplicationsOf(geometry) > MAX_COST_RATIO * multiplicationsOf(g)) return null;
+  const { depthwise } = left.operation;
+  if (multiplicationsOf(geometry, depthwise) > MAX_COST_RATIO * multiplicationsOf(g, depthwise)) return null;
   const operation: LinearOperation = {
     kind: 'linear',
+    depthwise,
     geometry,
     kernel: compositeKernel(left.operation, pool, geometry),
     bias: left.operation.bias,
@@ -57,11 +60,11 @@ function compositeGeometry(g: Conv2DGeometry, pool: PoolGeometry): Conv2DGeometr
 }
 
 function compositeKernel(
-  { geometry: g, kernel }: LinearOperation,
+  { geometry: g, kernel, depthwise }: LinearOperation,
   pool: PoolGeometry,
   composite: Conv2DGeometry,
 ): Float64Array {
-  const cell = g.inChannels * g.outChannels;
+  const cell = (depthwise ? 1 : g.inChannels) * g.outChannels;
   const cells = pool.poolHeight * pool.poolWidth;
   const sum = new Float64Array(composite.kernelHeight * composite.kernelWidth * cell);
   for (let down = 0; down < pool.poolHeight; down++) {

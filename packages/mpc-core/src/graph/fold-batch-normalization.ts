@@ -1,18 +1,19 @@
 /**
  * At inference batch normalization is x * scale + shift in each channel, which the linear layer before it, or the
- * one after it, can do at no cost. Where there is neither, it becomes a 1x1 convolution with a diagonal kernel.
+ * one after it, can do at no cost. Where there is neither, it becomes a depthwise 1x1 convolution.
  */
 import {
-  type ChainNode,
   convolutionPaddingAfter,
+  type Joined,
   type LinearOperation,
+  type OperationNode,
   type ScaleOperation,
-} from './chain.js';
+} from './operations.js';
 import { type Conv2DGeometry, sizeOf } from './plan.js';
 import { pointwise } from './shapes.js';
 
 /** Two in a row are one. Null when it is not that. */
-export function foldScales(left: ChainNode, right: ChainNode): ChainNode | null {
+export function foldScales(left: OperationNode, right: OperationNode): Joined {
   if (left.operation.kind !== 'scale' || right.operation.kind !== 'scale') return null;
   const [first, second] = [left.operation, right.operation];
   const length = Math.max(first.scale.length, second.scale.length);
@@ -31,14 +32,15 @@ export function foldScales(left: ChainNode, right: ChainNode): ChainNode | null 
 }
 
 /** Linear, then batch normalization: scales the outputs. Exact whatever the padding. Null when it is not that. */
-export function foldScaleIntoPrevious(left: ChainNode, right: ChainNode): ChainNode | null {
+export function foldScaleIntoPrevious(left: OperationNode, right: OperationNode): Joined {
   if (left.operation.kind !== 'linear' || right.operation.kind !== 'scale') return null;
-  const { geometry, kernel, bias } = left.operation;
+  const { geometry, depthwise, kernel, bias } = left.operation;
   const { scale, shift } = right.operation;
   const outputs = geometry.outChannels;
   if (outputs % scale.length !== 0) return null;
   const operation: LinearOperation = {
     kind: 'linear',
+    depthwise,
     geometry,
     kernel: kernel.map((weight, index) => weight * scale[(index % outputs) % scale.length]!),
     bias: Float64Array.from({ length: outputs }, (_, output) => {
@@ -53,19 +55,21 @@ export function foldScaleIntoPrevious(left: ChainNode, right: ChainNode): ChainN
  * Batch normalization, then linear: scales the inputs. Exact only without zero padding: a padded cell is zero
  * after the normalization, not shift. Null when it is not that.
  */
-export function foldScaleIntoNext(left: ChainNode, right: ChainNode): ChainNode | null {
+export function foldScaleIntoNext(left: OperationNode, right: OperationNode): Joined {
   if (left.operation.kind !== 'scale' || right.operation.kind !== 'linear') return null;
-  const { geometry, kernel, bias } = right.operation;
+  const { geometry, depthwise, kernel, bias } = right.operation;
   const { scale, shift } = left.operation;
   if (isPadded(geometry) || geometry.inChannels % scale.length !== 0) return null;
   const outputs = geometry.outChannels;
-  const channelOf = (index: number) => (Math.floor(index / outputs) % geometry.inChannels) % scale.length;
+  const inputOf = (index: number) => (depthwise ? index : Math.floor(index / outputs)) % geometry.inChannels;
+  const channelOf = (index: number) => inputOf(index) % scale.length;
   const shifted = bias === null ? new Float64Array(outputs) : Float64Array.from(bias);
   kernel.forEach((weight, index) => {
     shifted[index % outputs]! += weight * shift[channelOf(index)]!;
   });
   const operation: LinearOperation = {
     kind: 'linear',
+    depthwise,
     geometry,
     kernel: kernel.map((weight, index) => weight * scale[channelOf(index)]!),
     bias: shifted,
@@ -73,16 +77,12 @@ export function foldScaleIntoNext(left: ChainNode, right: ChainNode): ChainNode 
   return { name: `${left.name}+${right.name}`, operation, outputShape: right.outputShape };
 }
 
-/** Batch normalization by itself, as a 1x1 convolution with a diagonal kernel. */
-export function scaleAsLinear(node: ChainNode<ScaleOperation>): ChainNode<LinearOperation> {
+/** Batch normalization by itself, as a depthwise 1x1 convolution. */
+export function scaleAsLinear(node: OperationNode<ScaleOperation>): OperationNode<LinearOperation> {
   const { scale, shift } = node.operation;
   const channels = scale.length;
-  const kernel = new Float64Array(channels * channels);
-  scale.forEach((factor, channel) => {
-    kernel[channel * channels + channel] = factor;
-  });
   const geometry = pointwise(sizeOf(node.outputShape) / channels, channels, channels);
-  return { ...node, operation: { kind: 'linear', geometry, kernel, bias: shift } };
+  return { ...node, operation: { kind: 'linear', depthwise: true, geometry, kernel: scale, bias: shift } };
 }
 
 function isPadded(geometry: Conv2DGeometry): boolean {

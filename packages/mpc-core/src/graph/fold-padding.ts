@@ -1,11 +1,11 @@
 /** Zero padding before a convolution is padding of the convolution: nothing needs to be moved for it. */
-import { type ChainNode, convolutionPaddingAfter, windowExtent } from './chain.js';
+import { convolutionPaddingAfter, type Joined, type OperationNode, windowExtent } from './operations.js';
 
 /**
  * @returns both as one node, or null when they are not a padding and a convolution, or when the padding is so
  * wide that a window would lie wholly in it (plans do not allow that)
  */
-export function foldPadding(left: ChainNode, right: ChainNode): ChainNode | null {
+export function foldPadding(left: OperationNode, right: OperationNode): Joined {
   if (left.operation.kind !== 'pad' || right.operation.kind !== 'linear') return null;
   const pad = left.operation.geometry;
   const g = right.operation.geometry;

@@ -1,5 +1,4 @@
-/** Runs the folding passes until none applies: each joins two neighbours of the chain into one operation. */
-import type { ChainNode, ScaleOperation } from './chain.js';
+/** Runs the folding passes until none applies: each joins an operation with the only one that reads its value. */
 import { foldAveragePooling } from './fold-average-pooling.js';
 import {
   foldScaleIntoNext,
@@ -8,6 +7,13 @@ import {
   scaleAsLinear,
 } from './fold-batch-normalization.js';
 import { foldPadding } from './fold-padding.js';
+import {
+  type Joined,
+  type OperationGraph,
+  type OperationNode,
+  readersOf,
+  type ScaleOperation,
+} from './operations.js';
 
 /** A layer that is gone because another does its work. */
 export interface Folded {
@@ -15,7 +21,7 @@ export interface Folded {
   readonly into: string;
 }
 
-type Fold = (left: ChainNode, right: ChainNode) => ChainNode | null;
+type Fold = (left: OperationNode, right: OperationNode) => Joined;
 
 /** Batch normalization prefers the layer before it; only what that leaves goes into the layer after it. */
 const PASSES: readonly (readonly Fold[])[] = [
@@ -23,31 +29,44 @@ const PASSES: readonly (readonly Fold[])[] = [
   [foldScaleIntoNext],
 ];
 
-/** @returns the chain without batch normalization, and what was folded into what */
-export function fold(chain: readonly ChainNode[]): {
-  readonly chain: readonly ChainNode[];
+/** @returns the graph without batch normalization, and what was folded into what */
+export function fold(graph: OperationGraph): {
+  readonly graph: OperationGraph;
   readonly folded: readonly Folded[];
 } {
-  let nodes = [...chain];
+  const nodes = [...graph.nodes];
   const folded: Folded[] = [];
   for (const folds of PASSES) {
-    for (let index = 0; index + 1 < nodes.length; ) {
-      const left = nodes[index]!;
-      const right = nodes[index + 1]!;
-      const joined = folds.map((attempt) => attempt(left, right)).find((node) => node !== null);
-      if (joined === undefined) {
+    for (let index = 0; index < nodes.length; ) {
+      const right = nodes[index]!;
+      const leftIndex = onlyReadBy(nodes, graph.output, right);
+      const left = nodes[leftIndex];
+      const joined =
+        left === undefined
+          ? undefined
+          : folds.map((attempt) => attempt(left, right)).find((each) => each !== null);
+      if (left === undefined || joined === undefined || joined === null) {
         index++;
         continue;
       }
       const [kept, gone] = right.operation.kind === 'linear' ? [right, left] : [left, right];
       folded.push({ layer: gone.name, into: kept.name });
-      nodes.splice(index, 2, joined);
+      nodes[index] = { ...joined, id: right.id, inputs: left.inputs };
+      nodes.splice(leftIndex, 1);
       // The new node may join with the one before it.
-      index = Math.max(0, index - 1);
+      index--;
     }
   }
-  nodes = nodes.map((node) =>
-    node.operation.kind === 'scale' ? scaleAsLinear(node as ChainNode<ScaleOperation>) : node,
+  const without = nodes.map((node) =>
+    node.operation.kind === 'scale' ? scaleAsLinear(node as OperationNode<ScaleOperation>) : node,
   );
-  return { chain: nodes, folded };
+  return { graph: { nodes: without, output: graph.output }, folded };
+}
+
+/** Position of the operation whose value this one reads, and nobody else; -1 when there is none. */
+function onlyReadBy(nodes: readonly OperationNode[], output: number, node: OperationNode): number {
+  const [input, ...others] = node.inputs;
+  if (input === undefined || others.length > 0) return -1;
+  if (readersOf({ nodes, output }).get(input) !== 1) return -1;
+  return nodes.findIndex((other) => other.id === input);
 }

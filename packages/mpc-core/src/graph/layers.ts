@@ -14,14 +14,42 @@ export interface FloatTensor {
   readonly values: Float64Array;
 }
 
-export type Padding = 'valid' | 'same';
+/** Cells added above and below, left and right; zeros for a convolution, nothing that counts for a pooling. */
+export type ExplicitPadding = readonly [
+  vertical: readonly [number, number],
+  horizontal: readonly [number, number],
+];
+export type Padding = 'valid' | 'same' | ExplicitPadding;
 export type Pair = readonly [height: number, width: number];
-export type ActivationName = 'linear' | 'relu' | 'softmax';
+export type ActivationName = 'linear' | 'relu' | 'relu6' | 'sigmoid' | 'tanh' | 'softmax';
 
 /** Keras `Conv2D`: kernel shape [kernelHeight, kernelWidth, inChannels, filters], optional bias [filters]. */
 export interface Conv2DLayer {
   readonly type: 'Conv2D';
   readonly kernel: FloatTensor;
+  readonly bias?: FloatTensor;
+  readonly strides: Pair;
+  readonly padding: Padding;
+  readonly dilationRate: Pair;
+  readonly activation: ActivationName;
+}
+
+/** Keras `DepthwiseConv2D`: kernel shape [kernelHeight, kernelWidth, channels, multiplier], optional bias [channels * multiplier]. */
+export interface DepthwiseConv2DLayer {
+  readonly type: 'DepthwiseConv2D';
+  readonly kernel: FloatTensor;
+  readonly bias?: FloatTensor;
+  readonly strides: Pair;
+  readonly padding: Padding;
+  readonly dilationRate: Pair;
+  readonly activation: ActivationName;
+}
+
+/** Keras `SeparableConv2D`: a depthwise convolution, then one with a 1x1 kernel and the bias. */
+export interface SeparableConv2DLayer {
+  readonly type: 'SeparableConv2D';
+  readonly depthwiseKernel: FloatTensor;
+  readonly pointwiseKernel: FloatTensor;
   readonly bias?: FloatTensor;
   readonly strides: Pair;
   readonly padding: Padding;
@@ -43,6 +71,28 @@ export interface Pooling2DLayer {
   readonly poolSize: Pair;
   readonly strides: Pair;
   readonly padding: Padding;
+}
+
+/** Keras `GlobalAveragePooling2D` and `GlobalMaxPooling2D`: [height, width, channels] to [channels], or to [1, 1, channels]. */
+export interface GlobalPooling2DLayer {
+  readonly type: 'GlobalAveragePooling2D' | 'GlobalMaxPooling2D';
+  readonly keepDims: boolean;
+}
+
+/** Keras `Add`: values of one shape. */
+export interface AddLayer {
+  readonly type: 'Add';
+}
+
+/** Keras `Concatenate` over the last axis. */
+export interface ConcatenateLayer {
+  readonly type: 'Concatenate';
+}
+
+/** Keras `LeakyReLU`: x where x > 0, else slope * x. The slope is public. */
+export interface LeakyReLULayer {
+  readonly type: 'LeakyReLU';
+  readonly slope: number;
 }
 
 /** Keras `BatchNormalization` over the last axis, at inference: gamma (x - mean) / sqrt(variance + epsilon) + beta. */
@@ -86,7 +136,7 @@ export interface ZeroPadding2DLayer {
   readonly padding: readonly [vertical: readonly [number, number], horizontal: readonly [number, number]];
 }
 
-/** Keras `Activation`, `ReLU` without options and `Softmax`. */
+/** Keras `Activation`, `ReLU` without options or with a maximum of 6, and `Softmax`. */
 export interface ActivationLayer {
   readonly type: 'Activation';
   readonly activation: ActivationName;
@@ -104,8 +154,14 @@ export interface UnsupportedLayer {
 
 export type Layer =
   | Conv2DLayer
+  | DepthwiseConv2DLayer
+  | SeparableConv2DLayer
   | DenseLayer
   | Pooling2DLayer
+  | GlobalPooling2DLayer
+  | AddLayer
+  | ConcatenateLayer
+  | LeakyReLULayer
   | BatchNormalizationLayer
   | ScaleLayer
   | FlattenLayer

@@ -67,6 +67,17 @@ export interface Conv2DStep extends StepBase {
   readonly bias: number | null;
 }
 
+/**
+ * shared -> unreduced: each channel by itself. inChannels and outChannels of the geometry are equal; the kernel is
+ * [kh, kw, channels, 1] at scale f, the bias [channels] at 2f.
+ */
+export interface DepthwiseConv2DStep extends StepBase {
+  readonly op: 'depthwiseConv2d';
+  readonly geometry: Conv2DGeometry;
+  readonly kernel: number;
+  readonly bias: number | null;
+}
+
 /** shared -> unreduced: the mean over each window by a public reciprocal at scale f. */
 export interface AveragePool2DStep extends StepBase {
   readonly op: 'averagePool2d';
@@ -104,8 +115,49 @@ export interface Pad2DStep extends StepBase {
   readonly geometry: PadGeometry;
 }
 
+/** One summand of a piecewise linear function, as integers at scale f: sign * max(0, slope x + offset). */
+export interface Piece {
+  readonly sign: 1 | -1;
+  readonly slope: number;
+  readonly offset: number;
+}
+
+/**
+ * unreduced (2f) or shared (f) -> shared (f): the sum of the pieces, which are public. All of them are compared with
+ * zero at once. |slope x + offset| < 2^(k-1) for each, and slope x + offset is opened with its low f + k bits, or 2f + k
+ * when x is unreduced: at most 64.
+ */
+export interface PiecewiseLinearStep extends OpeningStep {
+  readonly op: 'piecewiseLinear';
+  readonly pieces: readonly Piece[];
+}
+
+interface JoinStepBase {
+  readonly name: string;
+  readonly inputs: readonly number[];
+  readonly output: number;
+}
+
+/** Values of one size -> their sum: shared when all of them are, else unreduced. */
+export interface AddStep extends JoinStepBase {
+  readonly op: 'add';
+}
+
+/**
+ * Values with as many positions each -> for each position the channels of all of them: shared when all of them are,
+ * else unreduced. `channels` are those of the inputs.
+ */
+export interface ConcatenateStep extends JoinStepBase {
+  readonly op: 'concatenate';
+  readonly channels: readonly number[];
+}
+
 export type PlanStep =
   | Conv2DStep
+  | DepthwiseConv2DStep
+  | PiecewiseLinearStep
+  | AddStep
+  | ConcatenateStep
   | AveragePool2DStep
   | TruncateStep
   | RectifyStep
@@ -130,7 +182,7 @@ export interface Plan {
   /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear. */
   readonly outputFractionalBits: number;
   /** Applied by the client, in the clear. */
-  readonly outputActivation: 'linear' | 'softmax';
+  readonly outputActivation: 'linear' | 'softmax' | 'sigmoid' | 'tanh';
   /** Weights in the order in which their ring words are concatenated. */
   readonly weights: readonly WeightSpec[];
   /** In order of execution. The last step's output is the model's output. */
@@ -141,6 +193,27 @@ export interface Plan {
 export interface CompiledModel {
   readonly plan: Plan;
   readonly weights: readonly Float64Array[];
+}
+
+/** The values that a step reads. */
+export function inputsOf(step: PlanStep): readonly number[] {
+  return 'inputs' in step ? step.inputs : [step.input];
+}
+
+/** Elements of each value of a plan, for one sample. */
+export function valueSizes(plan: Plan): readonly number[] {
+  const sizes = [sizeOf(plan.inputShape)];
+  for (const step of plan.steps) sizes[step.output] = outputSize(step, sizes);
+  return sizes;
+}
+
+function outputSize(step: PlanStep, sizes: readonly number[]): number {
+  if ('geometry' in step) {
+    const g = step.geometry;
+    return g.outHeight * g.outWidth * ('channels' in g ? g.channels : g.outChannels);
+  }
+  const inputs = inputsOf(step).map((input) => sizes[input] ?? 0);
+  return step.op === 'concatenate' ? inputs.reduce((total, size) => total + size, 0) : (inputs[0] ?? 0);
 }
 
 /** Number of elements of a shape. */

@@ -6,9 +6,19 @@
  * biases and reciprocals are rounded as they will be shared, inputs may be off by a unit in the last place, and
  * each truncation by one more. So a plan that passes can never overflow.
  */
-import { leavesUnreduced } from './bits.js';
-import { averagePool, convolve, maxPool, padImage, rectify } from './float-kernels.js';
-import { type CompiledModel, type Plan, type PlanStep, sizeOf } from './plan.js';
+import { evaluatePieces } from './activations.js';
+import { unreducedValues } from './bits.js';
+import {
+  averagePool,
+  convolve,
+  convolveDepthwise,
+  interleave,
+  maxPool,
+  padImage,
+  rectify,
+  sum,
+} from './float-kernels.js';
+import { type CompiledModel, inputsOf, type Plan, type PlanStep, sizeOf } from './plan.js';
 
 /** Values outside were never promised: the client refuses inputs beyond it. */
 export interface InputRange {
@@ -46,8 +56,10 @@ export function boundValues(model: CompiledModel, range: InputRange): Bounds {
       unit,
     ),
   ];
+  const unreduced = unreducedValues(plan);
   const steps = plan.steps.map((step) => {
-    const result = stepInterval(step, values[step.input]!, rounded, unit, plan.steps);
+    const inputs = inputsOf(step).map((input) => values[input]!);
+    const result = stepInterval(step, inputs, rounded, plan.fractionalBits, unreduced);
     values[step.output] = result;
     return magnitude(result);
   });
@@ -56,14 +68,23 @@ export function boundValues(model: CompiledModel, range: InputRange): Bounds {
 
 /** Inputs are encoded as 32-bit integers. */
 const INPUT_BITS = 32;
+const RING_BITS = 64;
 
 /**
  * What a step that opens values takes: |t| < 2^(k-1) to compare, |t| < 2^(k-2) to truncate or to pool, less the unit
  * that truncation may add.
  */
-export function openingLimit(op: PlanStep['op'], activationBits: number, fractionalBits: number): number {
-  const bits = op === 'rectify' ? activationBits - 1 : activationBits - 2;
-  return (2 ** bits - 1) * 2 ** -fractionalBits;
+export function openingLimit(step: PlanStep, activationBits: number, fractionalBits: number): number {
+  const compares = step.op === 'rectify' || step.op === 'piecewiseLinear';
+  const limit = (2 ** (activationBits - (compares ? 1 : 2)) - 1) * 2 ** -fractionalBits;
+  if (step.op !== 'piecewiseLinear') return limit;
+  // |slope x + offset| is what is compared.
+  const unit = 2 ** -fractionalBits;
+  const limits = step.pieces.map(({ slope, offset }) => {
+    const rest = limit - Math.abs(offset * unit);
+    return slope === 0 ? (rest > 0 ? Number.POSITIVE_INFINITY : 0) : rest / Math.abs(slope * unit);
+  });
+  return Math.max(0, Math.min(...limits));
 }
 
 /**
@@ -72,15 +93,18 @@ export function openingLimit(op: PlanStep['op'], activationBits: number, fractio
  */
 export function valueLimits(plan: Plan): Bounds {
   const { fractionalBits: f } = plan;
+  const unreduced = unreducedValues(plan);
   const made: number[] = [2 ** (INPUT_BITS - 1 - f)];
   for (const step of plan.steps) {
-    made[step.output] = 'activationBits' in step ? 2 ** (step.activationBits - 1 - f) : made[step.input]!;
+    const scale = unreduced.has(step.output) ? 2 * f : f;
+    made[step.output] =
+      'activationBits' in step ? 2 ** (step.activationBits - 1 - f) : 2 ** (RING_BITS - 1 - scale);
   }
   const limitOf = (value: number): number => {
-    const readers = plan.steps.filter((step) => step.input === value);
+    const readers = plan.steps.filter((step) => inputsOf(step).includes(value));
     if (readers.length === 0) return 2 ** (plan.outputBits - 1 - plan.outputFractionalBits);
     const limits = readers.map((step) =>
-      'activationBits' in step ? openingLimit(step.op, step.activationBits, f) : made[value]!,
+      'activationBits' in step ? openingLimit(step, step.activationBits, f) : made[value]!,
     );
     return Math.min(...limits);
   };
@@ -89,22 +113,25 @@ export function valueLimits(plan: Plan): Bounds {
 
 function stepInterval(
   step: PlanStep,
-  input: Interval,
+  inputs: readonly Interval[],
   weights: readonly Float64Array[],
-  unit: number,
-  steps: readonly PlanStep[],
+  fractionalBits: number,
+  unreduced: ReadonlySet<number>,
 ): Interval {
+  const unit = 2 ** -fractionalBits;
+  const input = inputs[0]!;
   switch (step.op) {
-    case 'conv2d': {
+    case 'conv2d':
+    case 'depthwiseConv2d': {
       const kernel = weights[step.kernel]!;
       const bias = step.bias === null ? null : weights[step.bias]!;
       const positive = kernel.map((weight) => Math.max(0, weight));
       const negative = kernel.map((weight) => Math.min(0, weight));
       const part = (own: Float64Array, b: Float64Array | null, x: Float64Array) =>
-        convolve(step.geometry, own, b, x);
+        (step.op === 'conv2d' ? convolve : convolveDepthwise)(step.geometry, own, b, x);
       return {
-        low: sum(part(positive, bias, input.low), part(negative, null, input.high)),
-        high: sum(part(positive, bias, input.high), part(negative, null, input.low)),
+        low: sum([part(positive, bias, input.low), part(negative, null, input.high)]),
+        high: sum([part(positive, bias, input.high), part(negative, null, input.low)]),
       };
     }
     case 'averagePool2d':
@@ -116,10 +143,26 @@ function stepInterval(
     case 'truncate':
       return widen(input, unit);
     case 'rectify': {
-      const producer = steps.find((other) => other.output === step.input);
-      const truncates = producer !== undefined && leavesUnreduced(producer);
-      return both(truncates ? widen(input, unit) : input, rectify);
+      return both(unreduced.has(step.input) ? widen(input, unit) : input, rectify);
     }
+    case 'piecewiseLinear': {
+      const evaluate = (x: number) => evaluatePieces(step.pieces, fractionalBits, x);
+      const knots = step.pieces
+        .filter(({ slope }) => slope !== 0)
+        .map(({ slope, offset }) => -offset / slope);
+      const extreme = (pick: (...values: number[]) => number) =>
+        input.low.map((low, index) => {
+          const high = input.high[index]!;
+          const inside = knots.filter((knot) => knot > low && knot < high);
+          return pick(...[low, high, ...inside].map(evaluate));
+        });
+      // Each piece is truncated by itself.
+      return widen({ low: extreme(Math.min), high: extreme(Math.max) }, unit * step.pieces.length);
+    }
+    case 'add':
+      return all(inputs, sum);
+    case 'concatenate':
+      return all(inputs, (values) => interleave(values, step.channels));
   }
 }
 
@@ -128,8 +171,15 @@ function both(input: Interval, operation: (values: Float64Array) => Float64Array
   return { low: operation(input.low), high: operation(input.high) };
 }
 
-function sum(left: Float64Array, right: Float64Array): Float64Array {
-  return left.map((value, index) => value + right[index]!);
+/** The same for operations of several values. */
+function all(
+  inputs: readonly Interval[],
+  operation: (values: readonly Float64Array[]) => Float64Array,
+): Interval {
+  return {
+    low: operation(inputs.map(({ low }) => low)),
+    high: operation(inputs.map(({ high }) => high)),
+  };
 }
 
 function widen({ low, high }: Interval, by: number): Interval {

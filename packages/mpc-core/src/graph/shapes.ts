@@ -1,13 +1,15 @@
 /**
- * Shape inference: turns the normal form into a chain of operations with geometry, by the rules of Keras and
+ * Shape inference: turns the normal form into operations with geometry, by the rules of Keras and
  * TensorFlow ('same' pads ceil(in / stride) windows into place, the odd cell at the bottom and right).
  */
-import { type ChainNode, type Operation, windowExtent } from './chain.js';
+
 import { InvalidModelError } from './errors.js';
 import type {
   BatchNormalizationLayer,
   Conv2DLayer,
   DenseLayer,
+  DepthwiseConv2DLayer,
+  GlobalPooling2DLayer,
   Padding,
   Pair,
   Pooling2DLayer,
@@ -15,8 +17,9 @@ import type {
   ScaleLayer,
   ZeroPadding2DLayer,
 } from './layers.js';
-import type { NormalNode } from './normalise.js';
-import { sizeOf } from './plan.js';
+import type { NormalForm, NormalNode } from './normalise.js';
+import { type Operation, type OperationGraph, type OperationNode, windowExtent } from './operations.js';
+import { type Conv2DGeometry, sizeOf } from './plan.js';
 
 type Shape = readonly number[];
 type ImageShape = readonly [height: number, width: number, channels: number];
@@ -28,29 +31,50 @@ interface Inferred {
 }
 
 /**
- * @returns the chain, and the shape of the model's output
+ * @returns the operations, and the shape of the model's output
  * @throws InvalidModelError naming the layer whose input or tensors do not fit
  */
 export function inferShapes(
   inputShape: Shape,
-  nodes: readonly NormalNode[],
-): { readonly chain: readonly ChainNode[]; readonly outputShape: Shape } {
-  let shape = inputShape;
-  const chain: ChainNode[] = [];
+  { nodes, output }: Pick<NormalForm, 'nodes' | 'output'>,
+): { readonly graph: OperationGraph; readonly outputShape: Shape } {
+  // What only renames the axes is the value that it reads, with another shape.
+  const values = new Map([[0, { id: 0, shape: inputShape }]]);
+  const operations: OperationNode[] = [];
   for (const node of nodes) {
-    const { operation, outputShape } = inferLayer(node, shape);
-    if (operation !== null) chain.push({ name: node.name, operation, outputShape });
-    shape = outputShape;
+    const inputs = node.inputs.map((input) => values.get(input)!);
+    const shapes = inputs.map(({ shape }) => shape);
+    const { operation, outputShape } = inferLayer(node, shapes);
+    if (operation === null) {
+      values.set(node.id, { id: inputs[0]!.id, shape: outputShape });
+      continue;
+    }
+    const { name, id } = node;
+    operations.push({ name, operation, id, inputs: inputs.map((input) => input.id), outputShape });
+    values.set(id, { id, shape: outputShape });
   }
-  return { chain, outputShape: shape };
+  const last = values.get(output)!;
+  return { graph: { nodes: operations, output: last.id }, outputShape: last.shape };
 }
 
-function inferLayer({ name, layer }: NormalNode, input: Shape): Inferred {
+function inferLayer({ name, layer }: NormalNode, inputs: readonly Shape[]): Inferred {
+  const input = inputs[0]!;
   switch (layer.type) {
     case 'Conv2D':
       return inferConv2D(name, layer, input);
+    case 'DepthwiseConv2D':
+      return inferDepthwise(name, layer, input);
     case 'Dense':
       return inferDense(name, layer, input);
+    case 'GlobalAveragePooling2D':
+    case 'GlobalMaxPooling2D':
+      return inferGlobalPooling(name, layer, input);
+    case 'Add':
+      return inferAdd(name, inputs);
+    case 'Concatenate':
+      return inferConcatenate(name, inputs);
+    case 'Smooth':
+      return { operation: { kind: 'activate', activation: layer.activation }, outputShape: input };
     case 'AveragePooling2D':
     case 'MaxPooling2D':
       return inferPooling(name, layer, input);
@@ -70,23 +94,33 @@ function inferLayer({ name, layer }: NormalNode, input: Shape): Inferred {
 }
 
 function inferConv2D(name: string, layer: Conv2DLayer, input: Shape): Inferred {
-  const [inHeight, inWidth, inChannels] = imageShape(name, input);
+  const [, , inChannels] = imageShape(name, input);
   expectRank(name, 'kernel', layer.kernel.shape, 4);
-  const [kernelHeight, kernelWidth, kernelChannels, outChannels] = layer.kernel.shape as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [, , kernelChannels, outChannels] = layer.kernel.shape as [number, number, number, number];
   if (kernelChannels !== inChannels) {
     throw invalid(name, `its kernel reads ${kernelChannels} channels, its input has ${inChannels}`);
   }
   const bias = biasOf(name, layer, outChannels);
+  const geometry = convolution(name, layer, input as ImageShape, outChannels);
+  return {
+    operation: { kind: 'linear', depthwise: false, geometry, kernel: layer.kernel.values, bias },
+    outputShape: [geometry.outHeight, geometry.outWidth, outChannels],
+  };
+}
+
+function convolution(
+  name: string,
+  layer: Conv2DLayer | DepthwiseConv2DLayer,
+  [inHeight, inWidth, inChannels]: ImageShape,
+  outChannels: number,
+): Conv2DGeometry {
+  const [kernelHeight, kernelWidth] = layer.kernel.shape as [number, number];
   const strides = positivePair(name, 'strides', layer.strides);
   const dilation = positivePair(name, 'dilation rate', layer.dilationRate);
-  const rows = slide(name, inHeight, windowExtent(kernelHeight, dilation[0]), strides[0], layer.padding);
-  const columns = slide(name, inWidth, windowExtent(kernelWidth, dilation[1]), strides[1], layer.padding);
-  const geometry = {
+  const [vertical, horizontal] = paddings(name, layer.padding);
+  const rows = slide(name, inHeight, windowExtent(kernelHeight, dilation[0]), strides[0], vertical);
+  const columns = slide(name, inWidth, windowExtent(kernelWidth, dilation[1]), strides[1], horizontal);
+  return {
     inHeight,
     inWidth,
     inChannels,
@@ -102,9 +136,73 @@ function inferConv2D(name: string, layer: Conv2DLayer, input: Shape): Inferred {
     padTop: rows.before,
     padLeft: columns.before,
   };
+}
+
+/** With a multiplier above one the channels mix, as in a convolution most of whose kernel is zero. */
+function inferDepthwise(name: string, layer: DepthwiseConv2DLayer, input: Shape): Inferred {
+  const image = imageShape(name, input);
+  expectRank(name, 'kernel', layer.kernel.shape, 4);
+  const [kernelHeight, kernelWidth, channels, multiplier] = layer.kernel.shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (channels !== image[2]) {
+    throw invalid(name, `its kernel reads ${channels} channels, its input has ${image[2]}`);
+  }
+  const outChannels = channels * multiplier;
+  const geometry = convolution(name, layer, image, outChannels);
+  const depthwise = multiplier === 1;
+  const { values } = layer.kernel;
+  const kernel = depthwise ? values : new Float64Array(kernelHeight * kernelWidth * channels * outChannels);
+  if (!depthwise) {
+    values.forEach((weight, index) => {
+      const cell = Math.floor(index / outChannels);
+      const out = index % outChannels;
+      kernel[(cell * channels + Math.floor(out / multiplier)) * outChannels + out] = weight;
+    });
+  }
+  const bias = biasOf(name, layer, outChannels);
   return {
-    operation: { kind: 'linear', geometry, kernel: layer.kernel.values, bias },
-    outputShape: [rows.count, columns.count, outChannels],
+    operation: { kind: 'linear', depthwise, geometry, kernel, bias },
+    outputShape: [geometry.outHeight, geometry.outWidth, outChannels],
+  };
+}
+
+function inferGlobalPooling(name: string, layer: GlobalPooling2DLayer, input: Shape): Inferred {
+  const [height, width, channels] = imageShape(name, input);
+  const type = layer.type === 'GlobalAveragePooling2D' ? 'AveragePooling2D' : 'MaxPooling2D';
+  const window = [height, width] as const;
+  const { operation } = inferPooling(
+    name,
+    { type, poolSize: window, strides: window, padding: 'valid' },
+    input,
+  );
+  return { operation, outputShape: layer.keepDims ? [1, 1, channels] : [channels] };
+}
+
+function inferAdd(name: string, inputs: readonly Shape[]): Inferred {
+  const [first, ...others] = inputs as [Shape, ...Shape[]];
+  const differs = others.find((other) => other.join() !== first.join());
+  if (differs !== undefined) {
+    throw invalid(name, `it adds [${first.join(', ')}] and [${differs.join(', ')}]`);
+  }
+  return { operation: others.length === 0 ? null : { kind: 'add' }, outputShape: first };
+}
+
+function inferConcatenate(name: string, inputs: readonly Shape[]): Inferred {
+  const [first, ...others] = inputs as [Shape, ...Shape[]];
+  const rows = first.slice(0, -1);
+  const differs = others.find((other) => other.slice(0, -1).join() !== rows.join());
+  if (differs !== undefined) {
+    throw invalid(name, `[${first.join(', ')}] and [${differs.join(', ')}] do not fit side by side`);
+  }
+  const channels = inputs.map((shape) => shape.at(-1)!);
+  const total = channels.reduce((sum, each) => sum + each, 0);
+  return {
+    operation: others.length === 0 ? null : { kind: 'concatenate', channels },
+    outputShape: [...rows, total],
   };
 }
 
@@ -118,6 +216,7 @@ function inferDense(name: string, layer: DenseLayer, input: Shape): Inferred {
   return {
     operation: {
       kind: 'linear',
+      depthwise: false,
       geometry: pointwise(sizeOf(input) / inputs, inputs, units),
       kernel: layer.kernel.values,
       bias: biasOf(name, layer, units),
@@ -150,8 +249,9 @@ function inferPooling(name: string, layer: Pooling2DLayer, input: Shape): Inferr
   const [inHeight, inWidth, channels] = imageShape(name, input);
   const pool = positivePair(name, 'pool size', layer.poolSize);
   const strides = positivePair(name, 'strides', layer.strides);
-  const rows = slide(name, inHeight, pool[0], strides[0], layer.padding);
-  const columns = slide(name, inWidth, pool[1], strides[1], layer.padding);
+  const [vertical, horizontal] = paddings(name, layer.padding);
+  const rows = slide(name, inHeight, pool[0], strides[0], vertical);
+  const columns = slide(name, inWidth, pool[1], strides[1], horizontal);
   const geometry = {
     inHeight,
     inWidth,
@@ -230,8 +330,32 @@ function reshaped(name: string, layer: ReshapeLayer, input: Shape): Shape {
   return target.map((extent) => (extent === -1 ? size / known : extent));
 }
 
-/** How many windows fit along one axis, and how many cells of padding come before the first. */
-function slide(name: string, extent: number, window: number, stride: number, padding: Padding) {
+type AxisPadding = 'valid' | 'same' | readonly [before: number, after: number];
+
+/** The padding of the rows and of the columns. */
+function paddings(name: string, padding: Padding): readonly [AxisPadding, AxisPadding] {
+  if (padding === 'valid' || padding === 'same') return [padding, padding];
+  if (!padding.flat().every((cells) => Number.isSafeInteger(cells) && cells >= 0)) {
+    throw invalid(name, 'its padding must be whole numbers, zero or more');
+  }
+  return padding;
+}
+
+interface Windows {
+  /** How many fit along one axis. */
+  readonly count: number;
+  /** Cells of padding before the first. */
+  readonly before: number;
+}
+
+function slide(name: string, extent: number, window: number, stride: number, padding: AxisPadding): Windows {
+  if (typeof padding !== 'string') {
+    const [before, after] = padding;
+    if (before >= window || after >= window) {
+      throw invalid(name, `a padding of ${Math.max(before, after)} is as wide as its window of ${window}`);
+    }
+    return { count: slide(name, extent + before + after, window, stride, 'valid').count, before };
+  }
   if (padding === 'valid') {
     if (window > extent) {
       throw invalid(name, `a window of ${window} does not fit into an input of ${extent}`);
@@ -242,7 +366,11 @@ function slide(name: string, extent: number, window: number, stride: number, pad
   return { count, before: Math.floor(Math.max((count - 1) * stride + window - extent, 0) / 2) };
 }
 
-function biasOf(name: string, layer: Conv2DLayer | DenseLayer, outputs: number): Float64Array | null {
+function biasOf(
+  name: string,
+  layer: Conv2DLayer | DenseLayer | DepthwiseConv2DLayer,
+  outputs: number,
+): Float64Array | null {
   if (layer.bias === undefined) return null;
   if (layer.bias.shape.length !== 1 || layer.bias.shape[0] !== outputs) {
     throw invalid(name, `its bias has the shape [${layer.bias.shape.join(', ')}], expected [${outputs}]`);

@@ -21,7 +21,10 @@ export function checkSupport(nodes: readonly LiveNode[]): void {
 function unsupportedReason({ node }: LiveNode, following: readonly LiveNode[]): string | null {
   const { layer } = node;
   if (layer.type === 'Unsupported') return layer.reason;
-  if (node.inputs.length !== 1) return `it joins ${node.inputs.length} inputs; a layer must have exactly one`;
+  const joins = layer.type === 'Add' || layer.type === 'Concatenate';
+  if (joins ? node.inputs.length === 0 : node.inputs.length !== 1) {
+    return `it joins ${node.inputs.length} inputs; such a layer must have exactly one`;
+  }
   if (activationOf(layer) === 'softmax' && !following.every((live) => isIdentity(live.node.layer))) {
     return 'softmax is only supported at the end of the model, where the client applies it';
   }

@@ -3,9 +3,21 @@
  * passes can be run without a look at any extent again: values exist when they are read, shapes fit each other,
  * each operation gets the sharing it takes, and no tensor, weight or product outgrows its limit.
  */
-import { multiplicationsOf, paddingAfter, windowExtent } from './chain.js';
+
+import { shiftOf, unreducedValues } from './bits.js';
 import { InvalidModelError } from './errors.js';
-import { type Conv2DGeometry, type Plan, type PlanStep, type PoolGeometry, sizeOf } from './plan.js';
+import { multiplicationsOf, paddingAfter, windowExtent } from './operations.js';
+import {
+  type Conv2DGeometry,
+  type Conv2DStep,
+  type DepthwiseConv2DStep,
+  inputsOf,
+  type Piece,
+  type Plan,
+  type PlanStep,
+  type PoolGeometry,
+  sizeOf,
+} from './plan.js';
 
 /** The same for every model; all well below 2^31, so that products of two of them are exact in a double. */
 export const PLAN_LIMITS = {
@@ -17,7 +29,14 @@ export const PLAN_LIMITS = {
   maxWeightElements: 50_000_000,
   /** Multiplications of linear steps and cells of pooling windows, for one sample. */
   maxOperations: 2 ** 36,
+  /** Values that one step joins. */
+  maxJoined: 64,
+  /** Pieces of a piecewise linear function. */
+  maxPieces: 64,
 } as const;
+
+/** Slopes and offsets are below it: products with activations then fit the ring. */
+const PIECE_LIMIT = 2 ** 31;
 
 type Sharing = 'shared' | 'unreduced';
 
@@ -29,6 +48,11 @@ interface Value {
 /** What each operation takes and gives. */
 const SHARINGS: Record<PlanStep['op'], { readonly takes: readonly Sharing[]; readonly gives: Sharing }> = {
   conv2d: { takes: ['shared'], gives: 'unreduced' },
+  depthwiseConv2d: { takes: ['shared'], gives: 'unreduced' },
+  piecewiseLinear: { takes: ['shared', 'unreduced'], gives: 'shared' },
+  // Of values that are all shared; with an unreduced one among them, they give an unreduced one.
+  add: { takes: ['shared', 'unreduced'], gives: 'shared' },
+  concatenate: { takes: ['shared', 'unreduced'], gives: 'shared' },
   averagePool2d: { takes: ['shared'], gives: 'unreduced' },
   truncate: { takes: ['unreduced'], gives: 'shared' },
   rectify: { takes: ['shared', 'unreduced'], gives: 'shared' },
@@ -42,33 +66,44 @@ export function validatePlan(plan: Plan): void {
   const values: Value[] = [{ size: elements('The input', plan.inputShape), sharing: 'shared' }];
   const uses = [0];
   const weightUses = plan.weights.map(() => 0);
+  const unreduced = unreducedValues(plan);
   let operations = 0;
   plan.steps.forEach((step, index) => {
     const fail = (problem: string) => new InvalidModelError(`Step ${index} "${step.name}": ${problem}.`);
-    const input = values[step.input];
-    if (input === undefined) throw fail(`it reads value ${step.input}, which no earlier step computes`);
+    const inputs = inputsOf(step).map((value) => {
+      const input = values[value];
+      if (input === undefined) throw fail(`it reads value ${value}, which no earlier step computes`);
+      return input;
+    });
+    if (inputs.length === 0 || inputs.length > PLAN_LIMITS.maxJoined) {
+      throw fail(`it joins ${inputs.length} values`);
+    }
     if (step.output !== values.length) throw fail(`its result must be value ${values.length}`);
     const sharing = SHARINGS[step.op];
     if (sharing === undefined) throw fail('it is of no known kind');
-    if (!sharing.takes.includes(input.sharing))
-      throw fail(`${step.op} cannot take an ${input.sharing} value`);
-    const opens = step.op === 'truncate' || step.op === 'rectify' || step.op === 'maxPool2d';
-    if (opens && !isWhole(step.activationBits, 16, Math.min(48, 64 - plan.fractionalBits))) {
-      throw fail(`its activationBits are out of range`);
+    const wrong = inputs.find((input) => !sharing.takes.includes(input.sharing));
+    if (wrong !== undefined) throw fail(`${step.op} cannot take an ${wrong.sharing} value`);
+    if ('activationBits' in step) {
+      const shift = Math.max(plan.fractionalBits, shiftOf(step, plan, unreduced));
+      if (!isWhole(step.activationBits, 16, Math.min(48, 64 - shift))) {
+        throw fail(`its activationBits are out of range`);
+      }
     }
-    const { inputSize, outputSize } = checkGeometry(step, input.size, fail);
-    if (inputSize !== input.size) {
-      throw fail(`it reads ${inputSize} elements, but value ${step.input} has ${input.size}`);
+    const sizes = inputs.map((input) => input.size);
+    const outputSize = 'inputs' in step ? joinedSize(step, sizes, fail) : singleSize(step, sizes[0]!, fail);
+    if (step.op === 'piecewiseLinear') {
+      checkPieces(step.pieces, fail);
+      operations += outputSize * step.pieces.length;
     }
-    if (step.op === 'conv2d') {
+    if (step.op === 'conv2d' || step.op === 'depthwiseConv2d') {
       checkWeights(step, plan, weightUses, fail);
-      operations += multiplicationsOf(step.geometry);
+      operations += multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d');
     } else if (step.op === 'averagePool2d' || step.op === 'maxPool2d') {
       operations += outputSize * step.geometry.poolHeight * step.geometry.poolWidth;
     }
-    uses[step.input]!++;
+    for (const input of inputsOf(step)) uses[input]!++;
     uses.push(0);
-    values.push({ size: outputSize, sharing: sharing.gives });
+    values.push({ size: outputSize, sharing: unreduced.has(step.output) ? 'unreduced' : sharing.gives });
   });
   if (operations > PLAN_LIMITS.maxOperations) {
     throw new InvalidModelError(`The plan takes ${operations} operations for one sample, too many.`);
@@ -126,12 +161,51 @@ function checkTail(
 
 type Fail = (problem: string) => InvalidModelError;
 
+type SingleStep = Exclude<PlanStep, { readonly inputs: readonly number[] }>;
+
+function singleSize(step: SingleStep, size: number, fail: Fail): number {
+  const { inputSize, outputSize } = checkGeometry(step, size, fail);
+  if (inputSize !== size) {
+    throw fail(`it reads ${inputSize} elements, but value ${step.input} has ${size}`);
+  }
+  return outputSize;
+}
+
+/** Of a step that joins values. */
+function joinedSize(step: Exclude<PlanStep, SingleStep>, sizes: readonly number[], fail: Fail): number {
+  if (step.op === 'add') {
+    if (sizes.some((size) => size !== sizes[0]))
+      throw fail(`it adds values of ${sizes.join(' and ')} elements`);
+    return sizes[0]!;
+  }
+  const { channels } = step;
+  const fits = channels.length === sizes.length && channels.every((each) => isWhole(each, 1, 1_000_000));
+  const positions = sizes.map((size, index) => size / channels[index]!);
+  if (!fits || !Number.isInteger(positions[0]) || positions.some((each) => each !== positions[0])) {
+    throw fail(`values of ${sizes.join(', ')} elements have no ${channels.join(', ')} channels side by side`);
+  }
+  return elements(`Step "${step.name}"`, [positions[0]!, channels.reduce((total, each) => total + each, 0)]);
+}
+
+function checkPieces(pieces: readonly Piece[], fail: Fail): void {
+  const valid = ({ sign, slope, offset }: Piece) =>
+    (sign === 1 || sign === -1) &&
+    isWhole(slope, -PIECE_LIMIT, PIECE_LIMIT) &&
+    isWhole(offset, -PIECE_LIMIT, PIECE_LIMIT);
+  const rises = pieces.some(({ sign }) => sign === 1);
+  if (!rises || pieces.length > PLAN_LIMITS.maxPieces || !pieces.every(valid)) {
+    throw fail('its pieces are out of range');
+  }
+}
+
 function checkGeometry(
-  step: PlanStep,
+  step: SingleStep,
   size: number,
   fail: Fail,
 ): { readonly inputSize: number; readonly outputSize: number } {
-  if (step.op === 'truncate' || step.op === 'rectify') return { inputSize: size, outputSize: size };
+  if (step.op === 'truncate' || step.op === 'rectify' || step.op === 'piecewiseLinear') {
+    return { inputSize: size, outputSize: size };
+  }
   const g = step.geometry;
   for (const [name, extent] of Object.entries(g)) {
     const minimum = name.startsWith('pad') ? 0 : 1;
@@ -139,7 +213,10 @@ function checkGeometry(
   }
   const [inChannels, outChannels] =
     'channels' in g ? [g.channels, g.channels] : [g.inChannels, g.outChannels];
-  if (step.op === 'conv2d') checkConvolutionWindows(step.geometry, fail);
+  if (step.op === 'depthwiseConv2d' && inChannels !== outChannels) {
+    throw fail(`it reads ${inChannels} channels and gives ${outChannels}`);
+  }
+  if (step.op === 'conv2d' || step.op === 'depthwiseConv2d') checkConvolutionWindows(step.geometry, fail);
   else if (step.op === 'pad2d') {
     if (g.padTop + g.inHeight > g.outHeight || g.padLeft + g.inWidth > g.outWidth) {
       throw fail('the padded image does not hold the image');
@@ -181,12 +258,7 @@ function checkWindows(
   }
 }
 
-function checkWeights(
-  step: Extract<PlanStep, { op: 'conv2d' }>,
-  plan: Plan,
-  uses: number[],
-  fail: Fail,
-): void {
+function checkWeights(step: Conv2DStep | DepthwiseConv2DStep, plan: Plan, uses: number[], fail: Fail): void {
   const g = step.geometry;
   const expect = (what: string, index: number, shape: readonly number[], fractionalBits: number) => {
     const spec = plan.weights[index];
@@ -199,7 +271,12 @@ function checkWeights(
     }
     uses[index]!++;
   };
-  const kernelShape = [g.kernelHeight, g.kernelWidth, g.inChannels, g.outChannels];
+  const kernelShape = [
+    g.kernelHeight,
+    g.kernelWidth,
+    g.inChannels,
+    step.op === 'depthwiseConv2d' ? 1 : g.outChannels,
+  ];
   expect('kernel', step.kernel, kernelShape, plan.fractionalBits);
   if (step.bias !== null) expect('bias', step.bias, [g.outChannels], 2 * plan.fractionalBits);
 }

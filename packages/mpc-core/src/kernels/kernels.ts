@@ -63,6 +63,15 @@ export interface Kernels {
     geometry: Conv2DGeometry,
     accumulate: boolean,
   ): void;
+  /** The same for each channel by itself: w is [kernelHeight, kernelWidth, channels], and inChannels = outChannels. */
+  depthwiseConv2d(
+    dst: Pointer,
+    x: Pointer,
+    w: Pointer,
+    batch: number,
+    geometry: Conv2DGeometry,
+    accumulate: boolean,
+  ): void;
   /** Bytes of a kernel prepared for conv2dNarrow. */
   narrowWeightBytes(geometry: Conv2DGeometry): number;
   /** Bytes of conv2dNarrow's scratch. */

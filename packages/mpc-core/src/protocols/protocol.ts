@@ -69,6 +69,14 @@ export interface ProtocolSession {
   concatenate(parts: readonly Shared[]): Shared;
   /** The summand of a shared value; local. */
   additive(x: Shared): Additive;
+  /** The summand of x * 2^f, at scale 2f; local. */
+  lift(x: Shared): Additive;
+  /** x + y of additive values; local. */
+  sum(x: Additive, y: Additive): Additive;
+  /** `gather` of an additive value; local. */
+  gatherAdditive(x: Additive, indices: Pointer, n: number, batch: number, srcStride: number): Additive;
+  /** slope x + offset for `count` public slopes and this party's summands of offsets, one slope after the other; local. */
+  affine(x: Additive, slopes: Pointer, offsets: Pointer, count: number): Additive;
 
   /** z / 2^shift, at most one unit in the last place above the floor. */
   truncate(z: Additive, reduction: Reduction): Promise<Shared>;

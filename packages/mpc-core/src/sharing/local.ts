@@ -3,6 +3,7 @@
  * public linear maps, and a party's part of a product with shared weights.
  */
 import type { Conv2DGeometry, PoolGeometry } from '../graph/plan.js';
+import { pointwise } from '../graph/shapes.js';
 import type { Arena } from '../kernels/arena.js';
 import { type Kernels, NARROW_BITS, type Pointer } from '../kernels/kernels.js';
 import type { Additive, LinearWeights, Shared, WeightForm } from './values.js';
@@ -39,6 +40,8 @@ export class LocalOperations {
       if (kernel.narrow !== null && bits <= NARROW_BITS) {
         const scratch = arena.allocate(kernels.narrowScratchBytes(geometry, batch));
         kernels.conv2dNarrow(words, x, kernel.narrow, scratch, batch, geometry, i > 0);
+      } else if (weights.depthwise) {
+        kernels.depthwiseConv2d(words, x, kernel.words, batch, geometry, i > 0);
       } else {
         kernels.conv2d(words, x, kernel.words, batch, geometry, i > 0);
       }
@@ -73,6 +76,42 @@ export class LocalOperations {
     return { words: x.first, n: x.n };
   }
 
+  /** The summand of x * 2^f: a shared value as one at scale 2f. */
+  lift(x: Shared): Additive {
+    const words = this.arena.words(x.n);
+    this.kernels.averagePool2d(words, x.first, 1, singleCells(x.n), this.fractionalBits);
+    return { words, n: x.n };
+  }
+
+  /** x + y of additive values. */
+  sum(x: Additive, y: Additive): Additive {
+    const words = this.arena.words(x.n);
+    this.kernels.add(words, x.words, y.words, x.n);
+    return { words, n: x.n };
+  }
+
+  /** `gather` of an additive value. */
+  gatherAdditive(x: Additive, indices: Pointer, n: number, batch: number, srcStride: number): Additive {
+    const words = this.arena.words(batch * n);
+    this.kernels.gather(words, x.words, indices, n, batch, srcStride);
+    return { words, n: batch * n };
+  }
+
+  /**
+   * slope x + offset for each of `count` public slopes and this party's summands of as many offsets: all values with the
+   * first, then all with the second.
+   */
+  affine(x: Additive, slopes: Pointer, offsets: Pointer, count: number): Additive {
+    const words = this.arena.words(x.n * count);
+    const geometry = pointwise(x.n, 1, 1);
+    for (let index = 0; index < count; index++) {
+      const part = words + 8 * x.n * index;
+      this.kernels.conv2d(part, x.words, slopes + 8 * index, 1, geometry, false);
+      this.kernels.addBias(part, part, offsets + 8 * index, x.n, 1);
+    }
+    return { words, n: x.n * count };
+  }
+
   /** The values one after the other. */
   concatenate(parts: readonly Shared[]): Shared {
     const n = parts.reduce((total, part) => total + part.n, 0);
@@ -91,4 +130,21 @@ export class LocalOperations {
     compute(value.second, 'second');
     return value;
   }
+}
+
+/** Windows of one cell: the mean of each value by itself. */
+function singleCells(n: number): PoolGeometry {
+  return {
+    inHeight: 1,
+    inWidth: n,
+    channels: 1,
+    outHeight: 1,
+    outWidth: n,
+    poolHeight: 1,
+    poolWidth: 1,
+    strideHeight: 1,
+    strideWidth: 1,
+    padTop: 0,
+    padLeft: 0,
+  };
 }

@@ -26,6 +26,8 @@ export interface KernelForm {
 
 /** A linear layer's weights as a party keeps them; forms are made on first use and kept. */
 export interface LinearWeights {
+  /** Each channel has a kernel of its own: [kh, kw, channels]. */
+  readonly depthwise: boolean;
   form(which: WeightForm): KernelForm;
   /** b_i at scale 2f, or null. */
   readonly bias: Pointer | null;

@@ -122,13 +122,13 @@ describe('folding', () => {
       'batch normalization before a padded convolution: a convolution of its own',
       [5, 5, 2],
       [relu, batchNormalization(next, 2), conv2d(next, [3, 3, 2, 3], { padding: 'same' })],
-      ['rectify', 'conv2d', 'truncate', 'conv2d'],
+      ['rectify', 'depthwiseConv2d', 'truncate', 'conv2d'],
     ],
     [
       'batch normalization at the end, after a ReLU',
       [5],
       [dense(next, 5, 4, 'relu'), batchNormalization(next, 4)],
-      ['conv2d', 'rectify', 'conv2d'],
+      ['conv2d', 'rectify', 'depthwiseConv2d'],
     ],
     [
       'zero padding into a convolution with a stride',

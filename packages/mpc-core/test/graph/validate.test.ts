@@ -37,6 +37,76 @@ function copy(): Record<string, unknown> & {
 
 const indexOf = (op: PlanStep['op']) => plan.steps.findIndex((step) => step.op === op);
 
+describe('steps that join and bend', () => {
+  const joining = compile({
+    name: 'joining',
+    input: 'input',
+    inputShape: [4],
+    nodes: [
+      { name: 'a', inputs: ['input'], layer: dense(next, 4, 4) },
+      { name: 'b', inputs: ['input', 'a'], layer: { type: 'Concatenate' } },
+      { name: 'c', inputs: ['b', 'b'], layer: { type: 'Add' } },
+      { name: 'd', inputs: ['c'], layer: { type: 'LeakyReLU', slope: 0.25 } },
+      {
+        name: 'e',
+        inputs: ['d'],
+        layer: { type: 'Scale', scale: { shape: [8], values: new Float64Array(8).fill(2) } },
+      },
+    ],
+    output: 'e',
+  }).plan;
+  const step = (op: PlanStep['op']) => joining.steps.findIndex((each) => each.op === op);
+  const changed = (op: PlanStep['op'], change: object): Plan => {
+    const steps = [...joining.steps];
+    steps[step(op)] = { ...steps[step(op)]!, ...change } as PlanStep;
+    return { ...joining, steps };
+  };
+
+  it('pass as the compiler makes them', () => {
+    expect(joining.steps.map(({ op }) => op)).toEqual([
+      'conv2d',
+      'truncate',
+      'concatenate',
+      'add',
+      'piecewiseLinear',
+      'depthwiseConv2d',
+    ]);
+    validatePlan(joining);
+  });
+
+  const manyPieces = Array.from({ length: 65 }, () => ({ sign: 1, slope: 1, offset: 0 }));
+  it.each<[string, PlanStep['op'], object, RegExp]>([
+    ['a sum of nothing', 'add', { inputs: [] }, /joins 0 values/],
+    ['a sum of too many values', 'add', { inputs: new Array(65).fill(3) }, /joins 65 values/],
+    ['a sum of values of other sizes', 'add', { inputs: [3, 0] }, /adds values of 8 and 4/],
+    ['a sum of a value to come', 'add', { inputs: [3, 5] }, /value 5, which no earlier step/],
+    ['other channels', 'concatenate', { channels: [4, 3] }, /no 4, 3 channels/],
+    ['channels too few', 'concatenate', { channels: [4] }, /channels side by side/],
+    ['no channels', 'concatenate', { channels: [0, 8] }, /channels side by side/],
+    ['no pieces', 'piecewiseLinear', { pieces: [] }, /pieces/],
+    ['too many pieces', 'piecewiseLinear', { pieces: manyPieces }, /pieces/],
+    ['a piece of no sign', 'piecewiseLinear', { pieces: [{ sign: 2, slope: 1, offset: 0 }] }, /pieces/],
+    [
+      'a slope of no whole number',
+      'piecewiseLinear',
+      { pieces: [{ sign: 1, slope: 0.5, offset: 0 }] },
+      /pieces/,
+    ],
+    ['more bits than the ring has', 'piecewiseLinear', { activationBits: 49 }, /activationBits/],
+  ])('%s', (_, op, change, message) => {
+    expect(() => validatePlan(changed(op, change))).toThrow(message);
+    expect(() => validatePlan(changed(op, change))).toThrow(InvalidModelError);
+  });
+
+  it('a depthwise layer that changes the number of channels', () => {
+    const own = joining.steps[step('depthwiseConv2d')]!;
+    const geometry = { ...('geometry' in own ? own.geometry : {}), outChannels: 4 };
+    expect(() => validatePlan(changed('depthwiseConv2d', { geometry }))).toThrow(
+      /reads 8 channels and gives 4/,
+    );
+  });
+});
+
 describe('validatePlan', () => {
   it('passes what the compiler makes, from JSON too', () => {
     expect(plan.steps.map(({ op }) => op)).toEqual([

@@ -47,6 +47,49 @@ export function conv2d(
   }
 }
 
+/** Each channel by itself: what conv2d gives with one input channel and one output channel. */
+export function depthwiseConv2d(
+  v: Views,
+  dst: Pointer,
+  x: Pointer,
+  w: Pointer,
+  batch: number,
+  g: Conv2DGeometry,
+  accumulate: boolean,
+): void {
+  const m = v.u32;
+  const channels = g.inChannels;
+  let d = dst >>> 2;
+  for (let b = 0; b < batch; b++) {
+    const image = (x >>> 2) + b * g.inHeight * g.inWidth * channels * 2;
+    for (let oy = 0; oy < g.outHeight; oy++) {
+      for (let ox = 0; ox < g.outWidth; ox++) {
+        for (let c = 0; c < channels; c++, d += 2) {
+          let low = accumulate ? m[d] : 0;
+          let high = accumulate ? m[d + 1] : 0;
+          for (let ky = 0; ky < g.kernelHeight; ky++) {
+            const iy = oy * g.strideHeight - g.padTop + ky * g.dilationHeight;
+            if (iy < 0 || iy >= g.inHeight) continue;
+            for (let kx = 0; kx < g.kernelWidth; kx++) {
+              const ix = ox * g.strideWidth - g.padLeft + kx * g.dilationWidth;
+              if (ix < 0 || ix >= g.inWidth) continue;
+              const p = image + ((iy * g.inWidth + ix) * channels + c) * 2;
+              const q = (w >>> 2) + ((ky * g.kernelWidth + kx) * channels + c) * 2;
+              low += Math.imul(m[p], m[q]) >>> 0;
+              high += multiplyHigh(m[p], m[q]) + Math.imul(m[p], m[q + 1]) + Math.imul(m[p + 1], m[q]);
+              high += low > 0xffffffff ? 1 : 0;
+              low >>>= 0;
+              high >>>= 0;
+            }
+          }
+          m[d] = low;
+          m[d + 1] = high;
+        }
+      }
+    }
+  }
+}
+
 /** Bytes of a kernel's words. */
 export function kernelBytes(g: Conv2DGeometry): number {
   return g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels * 8;

@@ -2,7 +2,14 @@
 import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
-import { averagePool2d, conv2d, conv2dNarrow, kernelBytes, prepareNarrow } from './convolution.js';
+import {
+  averagePool2d,
+  conv2d,
+  conv2dNarrow,
+  depthwiseConv2d,
+  kernelBytes,
+  prepareNarrow,
+} from './convolution.js';
 import {
   compareDigits,
   permuteDigits,
@@ -70,6 +77,7 @@ export function createTypeScriptKernels(): Kernels {
     gather: over(gather),
     chacha20: over(chacha20),
     conv2d: over(conv2d),
+    depthwiseConv2d: over(depthwiseConv2d),
     narrowWeightBytes: kernelBytes,
     narrowScratchBytes: () => 0,
     prepareNarrow: over(prepareNarrow),

@@ -125,6 +125,28 @@ export async function createWasmKernels(): Promise<Kernels> {
         accumulate ? 1 : 0,
       );
     },
+    depthwiseConv2d: (dst, x, w, batch, g, accumulate) => {
+      raw.depthwiseConv2d!(
+        dst,
+        x,
+        w,
+        batch,
+        g.inHeight,
+        g.inWidth,
+        g.inChannels,
+        g.outHeight,
+        g.outWidth,
+        g.kernelHeight,
+        g.kernelWidth,
+        g.strideHeight,
+        g.strideWidth,
+        g.dilationHeight,
+        g.dilationWidth,
+        g.padTop,
+        g.padLeft,
+        accumulate ? 1 : 0,
+      );
+    },
     narrowWeightBytes: (g) => {
       const pairs = Math.ceil((g.kernelWidth * g.inChannels) / 2);
       return Math.ceil(g.outChannels / 4) * g.kernelHeight * pairs * 48;
