@@ -47,12 +47,15 @@ let pool: Promise<readonly Kernels[]> | null = null;
 /** Runs `program` at three parties under a protocol; returns what it gave and what the channels counted. */
 export async function runParties<T>(
   protocol: Protocol,
-  { f = 16, keys = pairwiseKeys() }: { f?: number; keys?: ReturnType<typeof pairwiseKeys> },
+  {
+    f = 16,
+    keys = pairwiseKeys(),
+    sessionId = randomBytes(16),
+  }: { f?: number; keys?: ReturnType<typeof pairwiseKeys>; sessionId?: Uint8Array },
   program: (bench: PartyBench, party: PartyIndex) => Promise<T>,
 ): Promise<Simulation<T> & { readonly traffic: readonly Traffic[] }> {
   pool ??= Promise.all([createKernels('wasm'), createKernels('wasm'), createKernels('wasm')]);
   const kernelsOf = await pool;
-  const sessionId = randomBytes(16);
   const traffic: Traffic[] = [];
   const simulation = await simulate(async (channel: Channel, party: PartyIndex) => {
     const kernels = kernelsOf[party];

@@ -38,3 +38,37 @@ export class BitCounter {
     return Math.abs(this.bitDeviation()) < 5.5 && Math.abs(this.meanDeviation()) < 5;
   }
 }
+
+/**
+ * Is every place of a list of digits uniform modulo a number, over many runs? Chi-square over all places together, with
+ * (modulus - 1) degrees of freedom a place.
+ */
+export class DigitCounter {
+  private readonly counts: Float64Array[] = [];
+  private runs = 0;
+
+  constructor(private readonly modulus: number) {}
+
+  add(digits: ArrayLike<number>): void {
+    this.runs++;
+    for (let i = 0; i < digits.length; i++) {
+      this.counts[i] ??= new Float64Array(this.modulus);
+      this.counts[i]![digits[i]!]!++;
+    }
+  }
+
+  deviation(): number {
+    const mean = this.runs / this.modulus;
+    const chiSquare = this.counts.reduce(
+      (total, row) => total + row.reduce((sum, count) => sum + (count - mean) ** 2 / mean, 0),
+      0,
+    );
+    const freedom = (this.modulus - 1) * this.counts.length;
+    return (chiSquare - freedom) / Math.sqrt(2 * freedom);
+  }
+
+  /** As `BitCounter.looksUniform`. */
+  get looksUniform(): boolean {
+    return Math.abs(this.deviation()) < 6;
+  }
+}
