@@ -82,6 +82,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       clientConnections: () => endpoint.connections,
       peers: peerStates,
       meshBytes,
+      pool: () => serving.pool,
       models: () => {
         const served = models.names().filter((name) => models.records(name).serving);
         return { shared: models.all().length, serving: served.length };
@@ -90,6 +91,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     options.processMetrics ?? false,
   );
   const changed = () => {
+    serving.modelsChanged();
     serving.tellPeers();
     endpoint.changed();
   };

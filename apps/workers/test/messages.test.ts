@@ -6,6 +6,8 @@ import { SessionLedger } from '../src/mesh/session-ledger.js';
 
 const hex = (bytes: number) =>
   fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((b) => Buffer.from(b).toString('hex'));
+const latin1 = (bytes: number) =>
+  fc.uint8Array({ minLength: bytes, maxLength: bytes }).map((b) => Buffer.from(b).toString('latin1'));
 const u32 = fc.nat(0xffff_ffff);
 
 describe('control messages', () => {
@@ -21,6 +23,8 @@ describe('control messages', () => {
       link: hex(8),
       digest: hex(32),
       protocol: fc.constantFrom(...PROTOCOL_NAMES),
+      helper: fc.constantFrom(0 as const, 1 as const, 2 as const),
+      material: fc.uniqueArray(latin1(16), { maxLength: 20 }),
       requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
     });
     const error = fc.record({
@@ -31,6 +35,10 @@ describe('control messages', () => {
       fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
         expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
         expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
+        const { material, requestIds: _, ...run } = p;
+        const deal = { ...run, dropped: material };
+        expect(messages.decodeDeal(messages.encodeDeal(deal))).toEqual(deal);
+        expect(messages.decodeDealt(messages.encodeDealt(served))).toBe(served);
         expect(
           messages.decodeServed(messages.encodeServed({ digest: a.digest, since: a.count, served })),
         ).toEqual({
@@ -51,6 +59,8 @@ describe('control messages', () => {
       messages.decodeArrived,
       messages.decodeProposal,
       messages.decodeServed,
+      messages.decodeDeal,
+      messages.decodeDealt,
       (payload: Uint8Array) => messages.decodeRefusal(payload, 'bob'),
       (payload: Uint8Array) => messages.decodeError(payload, 'bob'),
       (payload: Uint8Array) => messages.decodeJson(messages.stateSchema, payload, 'The state'),
@@ -78,10 +88,10 @@ describe('control messages', () => {
     expect(() => messages.decodeError(Uint8Array.of(ERROR_CODES.length), 'bob')).toThrow(/malformed/);
   });
 
-  it('refuses a proposal that names a request twice, or none, or no protocol', () => {
+  it('refuses a proposal that names a request or an item twice, or no request, protocol or helper', () => {
     const id = '22'.repeat(16);
     const ids = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
-    const proposal = { ...ids, protocol: 'securenn' as const };
+    const proposal = { ...ids, protocol: 'securenn' as const, helper: 0 as const, material: [] };
     expect(() => messages.decodeProposal(messages.encodeProposal(proposal))).toThrow(/malformed/);
     const none = messages.encodeProposal({ ...proposal, requestIds: [] });
     expect(() => messages.decodeProposal(none)).toThrow(/malformed/);
@@ -90,6 +100,19 @@ describe('control messages', () => {
       good[40] = byte;
       expect(() => messages.decodeProposal(good)).toThrow(TrivetError);
     }
+    const item = 'm'.repeat(16);
+    const run = { ...proposal, requestIds: [id] };
+    const bad = [
+      messages.encodeProposal({ ...run, helper: 3 as never }),
+      messages.encodeProposal({ ...run, material: [item, item] }),
+      messages.encodeProposal({ ...run, material: [item] }).subarray(0, -16),
+      Buffer.concat([messages.encodeProposal({ ...run, material: [item] }), Buffer.alloc(1)]),
+      messages.encodeProposal(run).subarray(0, 44),
+    ];
+    for (const payload of bad) expect(() => messages.decodeProposal(payload)).toThrow(/malformed/);
+    const deal = messages.encodeDeal({ ...run, dropped: [item, item] });
+    expect(() => messages.decodeDeal(deal)).toThrow(/malformed/);
+    expect(() => messages.decodeDeal(deal.subarray(0, 41))).toThrow(/malformed/);
   });
 
   it('refuses unknown fields in JSON', () => {

@@ -155,7 +155,7 @@ interface ProtocolRun extends Pick<BenchOptions, 'settings' | 'signal' | 'onStag
 }
 
 function knownProtocol(name: ProtocolName): Protocol {
-  const protocol = createProtocols()[name];
+  const protocol = createProtocols()[name]?.[0];
   if (protocol === undefined) throw new TrivetError('INVALID_ARGUMENT', `No worker knows ${name}.`);
   return protocol;
 }

@@ -44,6 +44,7 @@ export interface ClusterOptions {
   /** Other settings of every worker, in place of the defaults. */
   readonly batching?: Partial<WorkerConfig['batching']>;
   readonly mesh?: Partial<Pick<WorkerConfig['mesh'], 'heartbeatMs' | 'peerTimeoutMs' | 'maxFrameBytes'>>;
+  readonly pool?: Partial<WorkerConfig['pool']>;
   readonly limits?: Partial<WorkerConfig['limits']>;
   readonly logLevel?: WorkerConfig['log']['level'];
 }
@@ -171,6 +172,7 @@ function workerConfig(
     },
     store: { directory: 'store', key: 'store.key' },
     batching: { ...DEFAULT_SETTINGS.batching, ...options.batching },
+    pool: { ...DEFAULT_SETTINGS.pool, ...options.pool },
     limits: { ...DEFAULT_SETTINGS.limits, ...options.limits },
     log: { level: options.logLevel ?? DEFAULT_SETTINGS.log.level },
   };

@@ -3,7 +3,14 @@
  * a file says everything that the worker does; `trivet init` writes them.
  * Paths are relative to the file's own folder.
  */
-import { CLIENT_LIMITS, clusterIdSchema, hexSchema, workerNameSchema } from '@trivet/shared-types';
+import {
+  CLIENT_LIMITS,
+  clusterIdSchema,
+  hexSchema,
+  PROTOCOL_NAMES,
+  protocolNameSchema,
+  workerNameSchema,
+} from '@trivet/shared-types';
 import { z } from 'zod';
 
 const port = z.int().min(1).max(65_535);
@@ -19,6 +26,25 @@ const origin = z
   );
 
 const peer = z.strictObject({ index: z.int().min(0).max(2), name: workerNameSchema, host, port });
+
+/** Material that is dealt ahead of requests, for protocols that have such a phase. */
+const pool = z.strictObject({
+  /** Of a worker's memory; 0: nothing is dealt ahead. */
+  maxBytes: z.int().min(0).max(1_073_741_824),
+  /** What becomes of a request for which nothing is ready: it waits, or is answered RESOURCE_EXHAUSTED. */
+  whenEmpty: z.enum(['wait', 'refuse']),
+  /** Which protocols deal ahead, of those that can. */
+  protocols: z.array(protocolNameSchema).max(PROTOCOL_NAMES.length),
+  /** Whether the workers take turns as the helper, from batch to batch. */
+  rotateHelper: z.boolean(),
+});
+
+const DEFAULT_POOL: z.infer<typeof pool> = {
+  maxBytes: 134_217_728,
+  whenEmpty: 'wait',
+  protocols: ['fss'],
+  rotateHelper: false,
+};
 
 export const workerConfigSchema = z
   .strictObject({
@@ -62,6 +88,8 @@ export const workerConfigSchema = z
       maxEnqueuedBatches: z.int().min(1).max(100_000),
       maxBatchesInFlight: z.int().min(1).max(64),
     }),
+    /** May be missing: files of earlier versions have none. */
+    pool: pool.default(DEFAULT_POOL),
     limits: z.strictObject({
       maxImagesPerRequest: z.int().min(1).max(CLIENT_LIMITS.maxImagesPerRequest),
       maxConnections: z.int().min(1).max(100_000),
@@ -101,6 +129,7 @@ export const DEFAULT_SETTINGS = {
   origins: ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'],
   mesh: { heartbeatMs: 250, peerTimeoutMs: 5000, maxFrameBytes: 268_435_456 },
   batching: { maxBatchSize: 128, batchTimeoutMicros: 0, maxEnqueuedBatches: 100, maxBatchesInFlight: 2 },
+  pool: DEFAULT_POOL,
   limits: {
     maxImagesPerRequest: CLIENT_LIMITS.maxImagesPerRequest,
     maxConnections: 1000,

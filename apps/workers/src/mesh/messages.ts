@@ -7,10 +7,13 @@
  * | arrived  | request id 16, manifest digest 32, count u32, deadline in ms u32, protocol u8 |
  * | reject   | request id 16, error                                                         |
  * | withdraw | request id 16, error                                                         |
+ * | deal     | id of the followers' link 8, manifest digest 32, protocol u8, helper u8, dropped items 16 each |
+ * | dealt    | memory of the item u48                                                       |
  * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, request ids 16 each |
  * | served   | manifest digest 32, since u32, served u48                                    |
  * | abort    | error: u8 code, UTF-8 sentence                                               |
  */
+import type { PartyIndex } from '@trivet/mpc-core';
 import {
   clusterIdSchema,
   ERROR_CODES,
@@ -25,12 +28,16 @@ import {
   workerNameSchema,
 } from '@trivet/shared-types';
 import { z } from 'zod';
+import type { SessionKey } from './frames.js';
 
 export const MESH_VERSION = 1;
 const ID_BYTES = 16;
 const DIGEST_BYTES = 32;
 const LINK_ID_BYTES = 8;
 const MAX_SENTENCE_BYTES = 1024;
+/** What proposals and dealing begin with: link, digest, protocol, helper. */
+const RUN_BYTES = LINK_ID_BYTES + DIGEST_BYTES + 2;
+const COUNT_BYTES = 4;
 const MAX_PROPOSED_REQUESTS = 100_000;
 const workerIndex = z.int().min(0).max(2);
 
@@ -124,33 +131,90 @@ export interface Proposal {
   readonly link: string;
   readonly digest: string;
   readonly protocol: ProtocolName;
+  readonly helper: PartyIndex;
+  /** Items of the pool that the batch uses up, one an image, or none. */
+  readonly material: readonly SessionKey[];
   readonly requestIds: readonly string[];
 }
 
 export function encodeProposal(proposal: Proposal): Uint8Array {
-  const { link, digest, protocol, requestIds } = proposal;
-  const byte = protocolToByte(protocol).toString(16).padStart(2, '0');
-  return Buffer.from(link + digest + byte + requestIds.join(''), 'hex');
+  const { material, requestIds } = proposal;
+  const count = Buffer.alloc(COUNT_BYTES);
+  count.writeUInt32LE(material.length);
+  const items = Buffer.from(material.join(''), 'latin1');
+  return Buffer.concat([encodeRun(proposal), count, items, Buffer.from(requestIds.join(''), 'hex')]);
 }
 
 export function decodeProposal(payload: Uint8Array): Proposal {
-  const digestEnd = LINK_ID_BYTES + DIGEST_BYTES;
-  const start = digestEnd + 1;
-  const count = (payload.length - start) / ID_BYTES;
-  if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
   const buffer = asBuffer(payload);
+  const run = decodeRun(buffer);
+  if (buffer.length < RUN_BYTES + COUNT_BYTES) throw malformed();
+  const items = buffer.readUInt32LE(RUN_BYTES);
+  const start = RUN_BYTES + COUNT_BYTES + items * ID_BYTES;
+  const count = (buffer.length - start) / ID_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
+  const material = decodeIds(buffer, RUN_BYTES + COUNT_BYTES, start, 'latin1');
+  const requestIds = decodeIds(buffer, start, buffer.length, 'hex');
+  return { ...run, material, requestIds };
+}
+
+/** That an item is dealt, in the frame's session. */
+export interface Deal {
+  readonly link: string;
+  readonly digest: string;
+  readonly protocol: ProtocolName;
+  readonly helper: PartyIndex;
+  /** Items that will not be used. */
+  readonly dropped: readonly SessionKey[];
+}
+
+export function encodeDeal(deal: Deal): Uint8Array {
+  return Buffer.concat([encodeRun(deal), Buffer.from(deal.dropped.join(''), 'latin1')]);
+}
+
+export function decodeDeal(payload: Uint8Array): Deal {
+  const buffer = asBuffer(payload);
+  return { ...decodeRun(buffer), dropped: decodeIds(buffer, RUN_BYTES, buffer.length, 'latin1') };
+}
+
+type Run = Omit<Deal, 'dropped'>;
+
+function encodeRun({ link, digest, protocol, helper }: Run): Buffer {
+  return Buffer.concat([Buffer.from(link + digest, 'hex'), Buffer.of(protocolToByte(protocol), helper)]);
+}
+
+function decodeRun(buffer: Buffer): Run {
+  if (buffer.length < RUN_BYTES) throw malformed();
+  const digestEnd = LINK_ID_BYTES + DIGEST_BYTES;
   const protocol = protocolFromByte(buffer[digestEnd]!);
-  if (protocol === null) throw malformed();
-  const requestIds: string[] = [];
-  for (let at = start; at < buffer.length; at += ID_BYTES)
-    requestIds.push(buffer.toString('hex', at, at + ID_BYTES));
-  if (new Set(requestIds).size !== count) throw malformed();
+  const helper = buffer[digestEnd + 1]!;
+  if (protocol === null || helper > 2) throw malformed();
   return {
     link: buffer.toString('hex', 0, LINK_ID_BYTES),
     digest: buffer.toString('hex', LINK_ID_BYTES, digestEnd),
     protocol,
-    requestIds,
+    helper: helper as PartyIndex,
   };
+}
+
+/** Ids of 16 bytes, none of them twice. */
+function decodeIds(buffer: Buffer, start: number, end: number, encoding: 'hex' | 'latin1'): string[] {
+  if ((end - start) % ID_BYTES !== 0) throw malformed();
+  const ids: string[] = [];
+  for (let at = start; at < end; at += ID_BYTES) ids.push(buffer.toString(encoding, at, at + ID_BYTES));
+  if (new Set(ids).size !== ids.length) throw malformed();
+  return ids;
+}
+
+/** @param bytes memory that the item takes at this follower */
+export function encodeDealt(bytes: number): Uint8Array {
+  const payload = Buffer.allocUnsafe(6);
+  payload.writeUIntLE(bytes, 0, 6);
+  return payload;
+}
+
+export function decodeDealt(payload: Uint8Array): number {
+  return exactly(payload, 6).readUIntLE(0, 6);
 }
 
 export interface Served {

@@ -12,6 +12,8 @@ export interface Observed {
   peers(): readonly { name: string; connected: boolean; roundTripMs: number | null }[];
   meshBytes(): { sent: number; received: number };
   models(): { shared: number; serving: number };
+  /** What was dealt ahead and waits for its request, and since this process began. */
+  pool(): { size: number; bytes: number; dealt: number; used: number; dropped: number };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -37,6 +39,11 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
   gauge('trivet_client_connections', 'Connected clients.', () => observed.clientConnections());
   gauge('trivet_models_shared', 'Models held by this worker.', () => observed.models().shared);
   gauge('trivet_models_serving', 'Models being served.', () => observed.models().serving);
+  gauge('trivet_pool_items', 'Items of material dealt ahead, one an image.', () => observed.pool().size);
+  gauge('trivet_pool_bytes', 'Memory that they take.', () => observed.pool().bytes);
+  total('trivet_pool_dealt_total', 'Items dealt ahead.', () => observed.pool().dealt);
+  total('trivet_pool_used_total', 'Items used, each by one request.', () => observed.pool().used);
+  total('trivet_pool_dropped_total', 'Items dropped unused.', () => observed.pool().dropped);
   perPeer('trivet_peer_connected', 'Whether the link to the peer is up.', (peer) => Number(peer.connected));
   perPeer('trivet_peer_round_trip_seconds', 'Round-trip time of the last heartbeat.', (peer) =>
     peer.roundTripMs === null ? null : peer.roundTripMs / 1000,

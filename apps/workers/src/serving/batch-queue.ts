@@ -78,18 +78,26 @@ export class BatchQueue<Item extends Batchable> {
     return false;
   }
 
-  /** The oldest batch that is full, or has waited long enough; undefined when there is none yet. */
-  take(now: number): Batch<Item> | undefined {
+  /** All batches, the oldest first. */
+  get batches(): readonly Batch<Item>[] {
+    return this.#batches;
+  }
+
+  /**
+   * The oldest batch that is full, or has waited long enough; undefined when there is none yet.
+   * @param mayRun asked of each such batch, the oldest first, until it says yes; what may not run goes on filling
+   */
+  take(now: number, mayRun: (batch: Batch<Item>) => boolean = () => true): Batch<Item> | undefined {
     const ready = this.#batches.findIndex(
-      (batch) => batch.images >= this.limits.maxBatchSize || now >= this.#due(batch),
+      (batch) => (batch.images >= this.limits.maxBatchSize || now >= this.#due(batch)) && mayRun(batch),
     );
     return ready < 0 ? undefined : this.#batches.splice(ready, 1)[0];
   }
 
-  /** Milliseconds until a batch is due by its age; undefined when the queue is empty. */
+  /** Milliseconds until another batch is due by its age; undefined when none is to come. */
   nextDueIn(now: number): number | undefined {
-    if (this.#batches.length === 0) return undefined;
-    return Math.max(0, Math.min(...this.#batches.map((batch) => this.#due(batch))) - now);
+    const dues = this.#batches.map((batch) => this.#due(batch) - now).filter((due) => due > 0);
+    return dues.length === 0 ? undefined : Math.min(...dues);
   }
 
   /** Empties the queue. */

@@ -8,6 +8,7 @@ import type { Logger } from '../observe/logger.js';
 import type { Metrics } from '../observe/metrics.js';
 import type { Model, Models } from './models.js';
 import type { Peers } from './peers.js';
+import type { MaterialPool } from './pool/material-pool.js';
 import type { ProtocolTable } from './protocols.js';
 import type { OpenRequest, RequestTable } from './request-table.js';
 
@@ -19,6 +20,7 @@ export interface ServingContext {
   readonly table: RequestTable;
   readonly sessions: Sessions;
   readonly peers: Peers;
+  readonly pool: MaterialPool;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Since this process began. */
@@ -40,6 +42,8 @@ export interface Role {
   /** Links or the peers' states have changed. */
   peersChanged(): void;
   linkDown(link: Link, error: TrivetError): void;
+  /** A model came, went, or is served otherwise. */
+  modelsChanged(): void;
   /** Batches in the queue. */
   readonly queuedBatches: number;
   /** Requests that wait for their batch. */

@@ -5,14 +5,17 @@
  * has it: a batch that crosses the news on its way still runs, for the sake of the others in it.
  */
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { TrivetError } from '@trivet/shared-types';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import {
+  type Deal,
+  decodeDeal,
   decodeProposal,
   decodeRefusal,
   decodeServed,
   encodeArrived,
+  encodeDealt,
   encodeError,
   encodeRefusal,
   type Proposal,
@@ -20,8 +23,9 @@ import {
 import type { Session } from '../mesh/session.js';
 import type { Role, ServingContext } from './context.js';
 import { LEADER, type Links } from './peers.js';
+import { dealItem } from './pool/deal-item.js';
 import type { OpenRequest } from './request-table.js';
-import { runBatch } from './run-batch.js';
+import { type BatchRun, runBatch } from './run-batch.js';
 
 export class Follower implements Role {
   readonly queuedBatches = 0;
@@ -30,6 +34,7 @@ export class Follower implements Role {
   constructor(
     private readonly context: ServingContext,
     private readonly links: Links,
+    private readonly maxPoolBytes: number,
   ) {
     const { index } = context.self;
     this.#third = nextParty(index) === LEADER ? previousParty(index) : nextParty(index);
@@ -64,6 +69,8 @@ export class Follower implements Role {
     }
     if (kind === FRAME_KINDS.propose) {
       this.#run(link, session, decodeProposal(payload));
+    } else if (kind === FRAME_KINDS.deal) {
+      this.#deal(link, session, decodeDeal(payload));
     } else if (kind === FRAME_KINDS.reject) {
       const { requestId, error } = decodeRefusal(payload, link.peer.name);
       const request = table.get(requestId);
@@ -83,6 +90,8 @@ export class Follower implements Role {
 
   peersChanged(): void {}
 
+  modelsChanged(): void {}
+
   linkDown(link: Link, error: TrivetError): void {
     const { table } = this.context;
     for (const request of [...table.values()]) {
@@ -95,7 +104,10 @@ export class Follower implements Role {
   close(): void {}
 
   #run(leader: Link, key: SessionKey, proposal: Proposal): void {
-    const { self, sessions, table, models } = this.context;
+    const { self, sessions, table, models, pool } = this.context;
+    const { digest, protocol, helper, material: keys } = proposal;
+    // Spent from here on, whatever becomes of the batch.
+    const material = pool.take(keys, { digest, protocol, helper });
     const held = proposal.requestIds
       .map((id) => table.get(id))
       .filter((request) => request !== undefined && request.batch === null) as OpenRequest[];
@@ -119,23 +131,48 @@ export class Follower implements Role {
       if (!fits) {
         throw new TrivetError('ABORTED', `${self.name} does not hold every request of the batch.`, self.name);
       }
+      if (material === undefined) {
+        const message = `${self.name} does not hold what was dealt ahead for the batch; try again.`;
+        throw new TrivetError('ABORTED', message, self.name);
+      }
     } catch (error) {
+      for (const item of material ?? []) item.release();
       this.#decline([leader, third], key, session, held, error as TrivetError);
       return;
     }
-    void this.#finish(leader, session, held, proposal.protocol);
+    const run = { session, model: model!, protocol, helper, requests: held };
+    void this.#finish(leader, { ...run, material: keys.length === 0 ? undefined : material });
   }
 
-  async #finish(
-    leader: Link,
-    session: Session,
-    requests: readonly OpenRequest[],
-    protocol: ProtocolName,
-  ): Promise<void> {
-    const model = requests[0]!.model;
-    const done = await runBatch(this.context, { session, model, protocol, requests });
+  async #finish(leader: Link, run: BatchRun): Promise<void> {
+    const { session } = run;
+    const done = await runBatch(this.context, run);
     this.context.sessions.end(session);
     if (done) leader.send(FRAME_KINDS.done, undefined, session.key);
+  }
+
+  #deal(leader: Link, key: SessionKey, deal: Deal): void {
+    const { models, pool, self, sessions } = this.context;
+    pool.drop(deal.dropped);
+    const model = models.byDigest(deal.digest);
+    const third = this.links.link(this.#third);
+    const linked = third !== undefined && third.id === deal.link && model !== undefined;
+    if (!linked || pool.bytes >= this.maxPoolBytes) {
+      const code = linked ? 'RESOURCE_EXHAUSTED' : 'UNAVAILABLE';
+      const error = new TrivetError(code, `${self.name} takes nothing ahead now.`, self.name);
+      this.#decline([leader, third], key, undefined, [], error);
+      return;
+    }
+    let session: Session;
+    try {
+      session = sessions.start(key, [leader, third]);
+    } catch (error) {
+      this.#decline([leader, third], key, undefined, [], error as TrivetError);
+      return;
+    }
+    void dealItem(this.context, session, model, deal).then((bytes) => {
+      if (bytes !== null) leader.send(FRAME_KINDS.dealt, encodeDealt(bytes), key);
+    });
   }
 
   /** The leader has spent these requests on a batch that cannot run: everybody is told. */

@@ -11,6 +11,7 @@ import type { Link } from '../mesh/link.js';
 import {
   type Arrived,
   decodeArrived,
+  decodeDealt,
   decodeRefusal,
   encodeProposal,
   encodeRefusal,
@@ -21,6 +22,7 @@ import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
 import { LEADER, type Links } from './peers.js';
+import { Dealer, type Demand } from './pool/dealer.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
 import { type BatchRun, runBatch } from './run-batch.js';
@@ -59,6 +61,7 @@ interface RunningBatch {
 
 export interface LeaderOptions {
   readonly batching: WorkerConfig['batching'];
+  readonly pool: WorkerConfig['pool'];
   readonly maxRequests: number;
 }
 
@@ -69,7 +72,9 @@ export class Leader implements Role {
   readonly #running = new Map<SessionKey, RunningBatch>();
   readonly #bootNonce = randomBytes(8).toString('latin1');
   readonly #sweep: NodeJS.Timeout;
+  readonly #dealer: Dealer;
   #counter = 0n;
+  #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -78,6 +83,12 @@ export class Leader implements Role {
     private readonly options: LeaderOptions,
   ) {
     this.#queue = new BatchQueue(options.batching, context.self.name);
+    this.#dealer = new Dealer(context, options.pool, {
+      nextKey: () => this.#nextKey(),
+      demands: () => this.#demands(),
+      busy: () => this.#running.size > 0 || this.#queue.length > 0,
+      onReady: () => this.#pump(),
+    });
     this.#sweep = setInterval(() => this.#sweepExpired(), SWEEP_MS);
   }
 
@@ -127,6 +138,8 @@ export class Leader implements Role {
       if (running === undefined || running.session.links[link.peer.index] !== link) return;
       running.done |= 1 << link.peer.index;
       running.onDone?.();
+    } else if (kind === FRAME_KINDS.dealt) {
+      this.#dealer.dealt(link, session, decodeDealt(payload));
     } else {
       throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader sends.`);
     }
@@ -135,13 +148,23 @@ export class Leader implements Role {
   peersChanged(): void {
     const obstacle = this.context.peers.obstacle();
     if (obstacle !== null) this.#rejectWaiting(obstacle);
+    const followersLink = this.context.peers.oppositeLink();
+    if (followersLink !== this.#followersLink) this.#dealer.reset();
+    this.#followersLink = followersLink;
+    this.#dealer.refill();
+  }
+
+  modelsChanged(): void {
+    this.#dealer.refill();
   }
 
   linkDown(_link: Link, error: TrivetError): void {
     this.#rejectWaiting(error);
+    this.#dealer.reset();
   }
 
   close(): void {
+    this.#dealer.close();
     clearInterval(this.#sweep);
     clearTimeout(this.#timer);
   }
@@ -221,12 +244,17 @@ export class Leader implements Role {
     }
   }
 
-  /** Starts every batch that may start now. */
+  /** Starts every batch that may start now, and has dealt what others lack. */
   #pump(): void {
     clearTimeout(this.#timer);
+    this.#startBatches();
+    this.#dealer.refill();
+  }
+
+  #startBatches(): void {
     while (this.#running.size < this.options.batching.maxBatchesInFlight) {
       const now = performance.now();
-      const batch = this.#queue.take(now);
+      const batch = this.#queue.take(now, this.#materialIsReady());
       if (batch === undefined) {
         const dueIn = this.#queue.nextDueIn(now);
         if (dueIn !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.ceil(dueIn));
@@ -236,8 +264,32 @@ export class Leader implements Role {
     }
   }
 
+  /** Whether a batch has what it needs; an older one that has not comes before the younger ones. */
+  #materialIsReady(): (batch: Demand) => boolean {
+    const asked = new Map<string, number>();
+    return ({ digest, protocol, images }) => {
+      if (this.options.pool.whenEmpty === 'refuse') return true;
+      if (images > this.#dealer.capacity(digest, protocol)) return true;
+      const total = (asked.get(digest + protocol) ?? 0) + images;
+      asked.set(digest + protocol, total);
+      return total <= this.#dealer.available(digest, protocol);
+    };
+  }
+
+  /** What the batches in the queue need, by model and protocol, no batch larger than the pool. */
+  #demands(): readonly Demand[] {
+    const demands = new Map<string, Demand>();
+    for (const { digest, protocol, images } of this.#queue.batches) {
+      const capacity = this.#dealer.capacity(digest, protocol);
+      if (images > capacity) continue;
+      const before = demands.get(digest + protocol)?.images ?? 0;
+      demands.set(digest + protocol, { digest, protocol, images: Math.min(before + images, capacity) });
+    }
+    return [...demands.values()];
+  }
+
   #start(batch: Batch<Queued>): void {
-    const { peers, models, sessions, self } = this.context;
+    const { peers, models, pool, sessions, self } = this.context;
     const links = peers.both();
     const followersLink = peers.oppositeLink();
     const model = models.byDigest(batch.digest);
@@ -250,6 +302,16 @@ export class Leader implements Role {
     }
     const { gatherings, images } = this.#withRoom(batch, model);
     if (gatherings.length === 0) return;
+    const { digest, protocol } = batch;
+    const allotment = this.#dealer.allot({ digest, protocol, images });
+    if (allotment === undefined && images <= this.#dealer.capacity(digest, protocol)) {
+      const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
+      const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
+      for (const gathering of gatherings) this.#reject(gathering, error);
+      return;
+    }
+    const helper = allotment?.helper ?? this.#dealer.nextHelper();
+    const keys = allotment?.keys ?? [];
     const requests = gatherings.map((gathering) => gathering.request!);
     for (const gathering of gatherings) gathering.running = true;
     const key = this.#nextKey();
@@ -257,10 +319,18 @@ export class Leader implements Role {
     const running: RunningBatch = { session, done: 1 << LEADER, onDone: null };
     this.#running.set(key, running);
     const requestIds = gatherings.map((gathering) => gathering.id);
-    const { digest, protocol } = batch;
-    const proposal = encodeProposal({ link: followersLink, digest, protocol, requestIds });
+    const material = keys.length === 0 ? undefined : pool.take(keys, { digest, protocol, helper });
+    const proposal = encodeProposal({
+      link: followersLink,
+      digest,
+      protocol,
+      helper,
+      material: keys,
+      requestIds,
+    });
     for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
-    void this.#finish(running, { session, model, protocol, requests }, model.records.reserve(images));
+    const run = { session, model, protocol, helper, material, requests };
+    void this.#finish(running, run, model.records.reserve(images));
   }
 
   /** Those of a batch that the owner's limit leaves room for; the others are refused. */

@@ -1,11 +1,15 @@
 /** The protocols that a worker runs, by name. All three workers of a cluster take the same roles in each. */
-import { type Protocol, replicated, securenn } from '@trivet/mpc-core';
+import { fss, type PartyIndex, type Protocol, replicated, securenn } from '@trivet/mpc-core';
 import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 
-export type ProtocolTable = Readonly<Partial<Record<ProtocolName, Protocol>>>;
+/** A protocol with each of the three workers as its helper. */
+export type ProtocolFamily = readonly [Protocol, Protocol, Protocol];
+export type ProtocolTable = Readonly<Partial<Record<ProtocolName, ProtocolFamily>>>;
+
+const family = (make: (helper: PartyIndex) => Protocol): ProtocolFamily => [make(0), make(1), make(2)];
 
 export function createProtocols(): ProtocolTable {
-  return { replicated: replicated(), securenn: securenn() };
+  return { replicated: family(replicated), fss: family(fss), securenn: family(securenn) };
 }
 
 /**
@@ -17,7 +21,7 @@ export function allowedProtocol(
   { name, protocols }: Pick<Manifest, 'name' | 'protocols'>,
   chosen: ProtocolName,
   worker: string,
-): Protocol {
+): ProtocolFamily {
   if (!protocols.includes(chosen)) {
     throw new TrivetError(
       'FAILED_PRECONDITION',

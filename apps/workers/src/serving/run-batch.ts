@@ -1,9 +1,10 @@
 /** Runs one batch on this worker, from its start to the answers. */
-import { nextParty, previousParty } from '@trivet/mpc-core';
+import type { Material, PartyIndex } from '@trivet/mpc-core';
 import { encodePredictReply, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { Session } from '../mesh/session.js';
 import type { ServingContext } from './context.js';
 import type { Model } from './models.js';
+import { keysOf } from './pool/deal-item.js';
 import { allowedProtocol } from './protocols.js';
 import type { OpenRequest } from './request-table.js';
 
@@ -11,6 +12,9 @@ export interface BatchRun {
   readonly session: Session;
   readonly model: Model;
   readonly protocol: ProtocolName;
+  readonly helper: PartyIndex;
+  /** Taken out of the pool, one item an image; undefined: what is needed is dealt as the batch runs. */
+  readonly material: readonly Material[] | undefined;
   readonly requests: readonly OpenRequest[];
   /** No answer leaves before it has resolved. */
   readonly durable?: Promise<void>;
@@ -53,25 +57,21 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
     return false;
   } finally {
     for (const request of requests) table.remove(request);
+    for (const item of run.material ?? []) item.release();
     release();
   }
 }
 
 async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
-  const { session, model, protocol, requests, durable } = run;
+  const { session, model, protocol, helper, material, requests, durable } = run;
   const { party, protocols, self, metrics } = context;
-  const sessionId = Uint8Array.from(Buffer.from(session.key, 'latin1'));
-  const keys = {
-    sessionId,
-    next: session.links[nextParty(self.index)]!.key,
-    previous: session.links[previousParty(self.index)]!.key,
-  };
   const result = await party.run(model.loaded, {
-    protocol: allowedProtocol(protocols, model.manifest, protocol, self.name),
-    keys,
+    protocol: allowedProtocol(protocols, model.manifest, protocol, self.name)[helper],
+    keys: keysOf(context, session),
     channel: session,
     inputs: requests.map((request) => request.share),
     signal: session.signal,
+    ...(material !== undefined && { material }),
   });
   await durable;
   const computeMs = performance.now() - startedAt;

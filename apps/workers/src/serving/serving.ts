@@ -24,6 +24,7 @@ import { Leader } from './leader.js';
 import { Lifecycle } from './lifecycle.js';
 import { defaultProtocol, type HeldModel, type Model, type Models } from './models.js';
 import { LEADER, type Links, Peers } from './peers.js';
+import { MaterialPool } from './pool/material-pool.js';
 import { allowedProtocol, type ProtocolTable } from './protocols.js';
 import { type OpenRequest, RequestTable } from './request-table.js';
 
@@ -52,6 +53,7 @@ export class Serving implements MeshHandler {
   readonly peers: Peers;
   readonly totals = { images: 0 };
   readonly lifecycle: Lifecycle;
+  readonly pool = new MaterialPool();
   readonly #sessions: Sessions;
   readonly #role: Role;
   readonly #self: Peer;
@@ -86,6 +88,7 @@ export class Serving implements MeshHandler {
       onStopped: (name) => this.#refuseWaiting(name),
       onStoreFailure: () => metrics.storeFailures.inc(),
       onChange: () => {
+        this.modelsChanged();
         this.tellPeers();
         options.onChange();
       },
@@ -98,16 +101,17 @@ export class Serving implements MeshHandler {
       table: this.table,
       sessions: this.#sessions,
       peers: this.peers,
+      pool: this.pool,
       metrics,
       log,
       totals: this.totals,
       onServed,
     };
-    const { batching, limits } = config;
+    const { batching, limits, pool } = config;
     this.#role =
       config.index === LEADER
-        ? new Leader(context, links, { batching, maxRequests: limits.maxRequests })
-        : new Follower(context, links);
+        ? new Leader(context, links, { batching, pool, maxRequests: limits.maxRequests })
+        : new Follower(context, links, pool.maxBytes);
   }
 
   /** Whether a batch could run now. */
@@ -189,9 +193,17 @@ export class Serving implements MeshHandler {
     this.options.onChange();
   }
 
+  /** Models came, went, or are served otherwise: what was dealt for those that went is dropped. */
+  modelsChanged(): void {
+    const { models } = this.options;
+    this.pool.dropWhere(({ digest }) => models.byDigest(digest) === undefined);
+    this.#role.modelsChanged();
+  }
+
   linkDown(link: Link, error: TrivetError): void {
     if (!this.#stopping) this.options.log.warn({ peer: link.peer.name, reason: error.message }, 'peer lost');
     this.#sessions.linkDown(link, error);
+    this.pool.dropWhere((item) => item.links.includes(link));
     // A link that took this one's place is already up.
     if (this.options.links.link(link.peer.index) === undefined) this.peers.lost(link.peer);
     this.#role.linkDown(link, error);
@@ -226,6 +238,7 @@ export class Serving implements MeshHandler {
     this.#sessions.failAll(error);
     this.#role.close();
     this.lifecycle.close();
+    this.pool.clear();
   }
 
   #admit(

@@ -1,0 +1,68 @@
+/** One worker's part in dealing one item: runs the protocol's offline phase in a session of its own. */
+import { nextParty, previousParty } from '@trivet/mpc-core';
+import { TrivetError } from '@trivet/shared-types';
+import type { Link } from '../../mesh/link.js';
+import type { Session } from '../../mesh/session.js';
+import type { ServingContext } from '../context.js';
+import type { Model } from '../models.js';
+import { allowedProtocol } from '../protocols.js';
+import type { MaterialKind } from './material-pool.js';
+
+export interface SessionKeys {
+  readonly sessionId: Uint8Array;
+  readonly next: Uint8Array;
+  readonly previous: Uint8Array;
+}
+
+/** The keys of a session, from its links. */
+export function keysOf(context: ServingContext, session: Session): SessionKeys {
+  const { index } = context.self;
+  return {
+    sessionId: Uint8Array.from(Buffer.from(session.key, 'latin1')),
+    next: session.links[nextParty(index)]!.key,
+    previous: session.links[previousParty(index)]!.key,
+  };
+}
+
+/**
+ * Deals an item and puts it into the pool. Never rejects; the peers are told of a failure.
+ * @returns the memory that the item takes; null when it went wrong, and `session.error` says why
+ */
+export async function dealItem(
+  context: ServingContext,
+  session: Session,
+  model: Model,
+  kind: MaterialKind,
+): Promise<number | null> {
+  const { models, party, pool, protocols, self, sessions } = context;
+  const release = models.use(model);
+  try {
+    const family = allowedProtocol(protocols, model.manifest, kind.protocol, self.name);
+    const material = await party.prepare(model.loaded, {
+      protocol: family[kind.helper],
+      keys: keysOf(context, session),
+      channel: session,
+    });
+    if (material === null) {
+      throw new TrivetError('INVALID_ARGUMENT', `${kind.protocol} deals nothing ahead.`, self.name);
+    }
+    // Its last message may have come with the news that one of its links is gone.
+    if (session.error !== null) {
+      material.release();
+      return null;
+    }
+    const links = session.links.filter((link): link is Link => link !== undefined);
+    pool.add({ ...kind, key: session.key, material, links });
+    return material.bytes;
+  } catch (error) {
+    const reason =
+      error instanceof TrivetError
+        ? error
+        : new TrivetError('INTERNAL', `${self.name} could not deal.`, self.name, { cause: error });
+    session.fail(reason, true);
+    return null;
+  } finally {
+    sessions.end(session);
+    release();
+  }
+}

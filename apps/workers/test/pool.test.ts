@@ -1,0 +1,176 @@
+/** Material dealt ahead: three real processes that agree on it, use it once, and lose it with their connections. */
+import { EVENTS } from '@trivet/shared-types';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  expectClose,
+  type SharedTestModel,
+  someInputs,
+  startCluster,
+  TestClient,
+  type TestCluster,
+  until,
+} from './support/cluster.js';
+
+let cluster: TestCluster | undefined;
+const clients: TestClient[] = [];
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await cluster?.stop();
+  cluster = undefined;
+});
+
+interface Pool {
+  readonly items: number;
+  readonly bytes: number;
+  readonly dealt: number;
+  readonly used: number;
+  readonly dropped: number;
+}
+
+/** What a worker's /metrics say of its pool. */
+async function pool(worker: number): Promise<Pool> {
+  const text = await (await fetch(`${cluster!.cluster.workers[worker]!.url}/metrics`)).text();
+  const value = (name: string) =>
+    Number(new RegExp(`^trivet_pool_${name}\\{.*\\} (.+)$`, 'm').exec(text)?.[1]);
+  return {
+    items: value('items'),
+    bytes: value('bytes'),
+    dealt: value('dealt_total'),
+    used: value('used_total'),
+    dropped: value('dropped_total'),
+  };
+}
+
+const pools = () => Promise.all([0, 1, 2].map(pool));
+
+async function start(
+  options: Parameters<typeof startCluster>[0] = {},
+): Promise<[TestClient, SharedTestModel]> {
+  cluster = await startCluster(options);
+  const owner = await (await new TestClient(cluster).ready()).authenticate();
+  clients.push(owner);
+  const model = await owner.share('small', 1, undefined, ['fss', 'replicated']);
+  return [owner, model];
+}
+
+const MIB = 1 << 20;
+const full = (items: number) => async () => (await pools()).every((one) => one.items === items);
+
+describe('the pool', () => {
+  it('is filled to its bound while nobody asks, and every item is used by one image', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 6 * MIB } });
+    expect((await pools()).map((one) => one.items)).toEqual([0, 0, 0]);
+    await owner.serve('small');
+    await until(full(6), 'six items at each worker');
+    for (const { bytes } of await pools()) expect(bytes).toBeLessThanOrEqual(6 * MIB);
+    let images = 0;
+    for (const count of [1, 3, 2, 6, 1, 1, 4]) {
+      const inputs = someInputs(count);
+      const { logits, protocols } = await owner.predictUnder(null, model, inputs);
+      expectClose(logits, inputs);
+      expect(protocols).toEqual(['fss', 'fss', 'fss']);
+      images += count;
+    }
+    await until(full(6), 'filled again');
+    for (const { items, dealt, used, dropped } of await pools()) {
+      expect(used).toBe(images);
+      expect(dealt).toBe(items + used + dropped);
+      expect(dropped).toBe(0);
+    }
+  }, 60_000);
+
+  it('makes requests wait while it is empty, deals for larger ones as they run, and never runs dry under load', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 3 * MIB } });
+    await owner.serve('small');
+    const loads = await Promise.all([0, 1, 2].map(() => new TestClient(cluster!).ready()));
+    clients.push(...loads);
+    await Promise.all(
+      loads.map(async (client, who) => {
+        for (let i = 0; i < 12; i++) {
+          const inputs = someInputs(((i + who) % 5) + 1);
+          expectClose((await client.predictUnder(null, model, inputs)).logits, inputs);
+        }
+      }),
+    );
+    await until(full(3), 'filled again');
+    const [a, b, c] = await pools();
+    expect([b!.used, c!.used]).toEqual([a!.used, a!.used]);
+    expect(a!.used).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('takes turns as the helper when it is told to', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 6 * MIB, rotateHelper: true } });
+    await owner.serve('small');
+    await until(full(6), 'two items of each helper');
+    for (const count of [1, 2, 1, 2, 3, 1, 1, 1]) {
+      const inputs = someInputs(count);
+      expectClose((await owner.predictUnder(null, model, inputs)).logits, inputs);
+      expectClose((await owner.predictUnder('replicated', model, inputs)).logits, inputs);
+    }
+  }, 60_000);
+
+  it('refuses when it is empty and told to, and answers again when it is not', async () => {
+    const [owner, model] = await start({
+      pool: { maxBytes: MIB, whenEmpty: 'refuse' },
+      batching: { maxBatchSize: 1, maxBatchesInFlight: 12 },
+    });
+    await owner.serve('small');
+    await until(full(1), 'an item');
+    const messages = await Promise.all(
+      Array.from({ length: 12 }, () => owner.messages(model, someInputs(1))),
+    );
+    const outcomes = await Promise.allSettled(
+      messages.map(({ parts }) => owner.all((worker) => owner.call(worker, EVENTS.predict, parts[worker]))),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(12);
+    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    for (const { used } of await pools()) expect(used).toBe(12 - refused.length);
+    await until(full(1), 'an item again');
+    expectClose((await owner.predictUnder(null, model, someInputs(1))).logits, someInputs(1));
+  }, 60_000);
+
+  it('belongs to the connections: a worker that is killed has nothing left, and the others drop theirs', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 4 * MIB } });
+    await owner.serve('small');
+    await until(full(4), 'four items');
+    const before = await pools();
+    await cluster!.workers[2].stop('SIGKILL');
+    await until(async () => (await pool(0)).items === 0, 'the leader drops');
+    expect((await pool(1)).items).toBe(0);
+    await cluster!.workers[2].start();
+    await owner.ready();
+    await until(full(4), 'dealt anew');
+    const after = await pools();
+    for (const worker of [0, 1]) {
+      expect(after[worker]!.dropped - before[worker]!.dropped).toBeGreaterThanOrEqual(4);
+    }
+    // Nothing of the old ones is there; the new process counts from zero.
+    expect(after[2]!.dealt).toBe(after[2]!.items + after[2]!.dropped);
+    expectClose((await owner.predictUnder(null, model, someInputs(3))).logits, someInputs(3));
+    expect((await pools()).map((one, i) => one.used - (i === 2 ? 0 : before[i]!.used))).toEqual([3, 3, 3]);
+  }, 60_000);
+
+  it('of a link between two others that broke is dropped at the third', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 4 * MIB } });
+    await owner.serve('small');
+    await until(full(4), 'four items');
+    // Carol and bob meet anew; whoever still held old items would now propose, or be proposed, what another lacks.
+    await cluster!.workers[1].stop('SIGKILL');
+    await cluster!.workers[1].start();
+    await owner.ready();
+    for (let i = 0; i < 6; i++) {
+      expectClose((await owner.predictUnder(null, model, someInputs(2))).logits, someInputs(2));
+    }
+  }, 60_000);
+
+  it('of a model that is not served any more is dropped', async () => {
+    const [owner] = await start({ pool: { maxBytes: 4 * MIB } });
+    await owner.serve('small');
+    await until(full(4), 'four items');
+    await owner.order('small', []);
+    await until(full(0), 'none');
+  }, 60_000);
+});
