@@ -2,6 +2,7 @@
 import { TrivetError } from '@trivet/shared-types';
 import { Command, CommanderError } from 'commander';
 import { labelCommand, rollbackCommand, switchCommand } from './commands/change-version.js';
+import { checkCommand } from './commands/check.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { initCommand } from './commands/init.js';
 import { examples } from './commands/options.js';
@@ -17,6 +18,7 @@ import { EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.j
 const COMMANDS = [
   initCommand,
   workerCommand,
+  checkCommand,
   shareCommand,
   serveCommand,
   stopCommand,

@@ -2,6 +2,7 @@
  * Trivet on Node.js: what programs need that have disks and processes, and browsers do not. Cluster directories, model
  * files, MNIST, and three worker processes on this machine.
  */
+export { type Calibration, readCalibration } from './calibration.js';
 export { DEFAULT_CLUSTER_DIRECTORY, readCluster, readOwnerKey } from './cluster-directory.js';
 export { type Interrupt, interruptible, onInterrupt } from './interrupt.js';
 export { findFreePorts } from './local-cluster/free-ports.js';

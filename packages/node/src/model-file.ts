@@ -17,6 +17,7 @@ import {
   UnsupportedLayersError,
 } from '@trivet/mpc-core';
 import { type Manifest, type ModelSignature, TrivetError } from '@trivet/shared-types';
+import type { Calibration } from './calibration.js';
 
 export interface CompiledModelFile {
   /** The layers as they were trained, nothing folded. */
@@ -52,8 +53,10 @@ export async function compileModel(
   path: string,
   { graph, signature }: ImportedModel,
   inputRange: Manifest['inputRange'],
+  calibration?: Calibration,
 ): Promise<CompiledModelFile> {
-  const compiled = await refusing(path, async () => compile(graph, { inputRange }));
+  const options = calibration === undefined ? { inputRange } : { inputRange, calibration };
+  const compiled = await refusing(path, async () => compile(graph, options));
   const shape = signature.output.shape ?? [-1, ...compiled.plan.outputShape];
   return { graph, compiled, signature: { ...signature, output: { ...signature.output, shape } } };
 }
