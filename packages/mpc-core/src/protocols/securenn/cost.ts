@@ -13,14 +13,14 @@ function triple(helper: PartyIndex, ofHelper: number, ofEvaluator: number): [num
   return bytes;
 }
 
-/** Nine rounds, or eight without a shift, when the opening is not waited for. */
+/** Nine rounds: the opening, three times to the helper and back, the opening between them, and the result. */
 export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
   const { opening, ringBytes, digitBytes, selectBytes } = rectifyLayout(n, reduction);
   const evaluator = opening.openedBytes + 2 * ringBytes + 2 * digitBytes + opening.resultBytes;
   const dealtBytes = opening.dealtBytes + digitBytes;
   const online = digitBytes + 2 * ringBytes + selectBytes;
   return {
-    rounds: reduction.shift > 0 ? 9 : 8,
+    rounds: 9,
     bytesSent: triple(helper, dealtBytes + online, evaluator),
     bytesDealt: triple(helper, dealtBytes, 0),
   };

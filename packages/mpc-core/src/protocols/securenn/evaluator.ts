@@ -65,19 +65,10 @@ export class Evaluator {
     sendWords(context, roles.other, c, n, openedWidth);
     const own = streams.own();
 
-    // Without a shift the value is shared as it is: what follows waits neither for the opening nor for what is dealt.
-    let mask: Pointer;
-    let masked: Masked;
-    if (reduction.shift > 0) {
-      mask = await this.removal(streams, layout);
-      await this.open(c, layout);
-      context.traffic.rounds++;
-      masked = this.sendMasked(this.unmask(c, mask, layout), layout, operation + OPERATIONS.convert);
-    } else {
-      masked = this.sendMasked(z.words, layout, operation + OPERATIONS.convert);
-      mask = await this.removal(streams, layout);
-      await this.open(c, layout);
-    }
+    const mask = await this.removal(streams, layout);
+    await this.open(c, layout);
+    const value = this.unmask(c, mask, layout);
+    const masked = this.sendMasked(value, layout, operation + OPERATIONS.convert);
     const digits = await this.dealtDigits(layout, operation + OPERATIONS.sign);
     const converted = await this.convert(masked, layout, operation + OPERATIONS.convert);
     const sign = await this.mostSignificantBit(converted, digits, layout, operation + OPERATIONS.sign);
@@ -99,6 +90,7 @@ export class Evaluator {
   private async open(c: Pointer, { n, opening }: RectifyLayout): Promise<void> {
     const theirs = await receiveWords(this.context, this.roles.other, n, opening.openedWidth);
     this.kernels.add(c, c, theirs, n);
+    this.context.traffic.rounds++;
   }
 
   /** Shares of t = C - R; exact modulo 2^k, and as a number when t is not negative. */

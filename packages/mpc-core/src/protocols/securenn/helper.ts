@@ -59,7 +59,7 @@ export class Helper {
     const material = arena.words((SELECT_WORD_COLUMNS + SELECT_TOP_COLUMNS) * n);
     kernels.selectMaterial(material, r, went, n, reduction.shift, reduction.activationBits);
     this.sendColumns(material, layout, operation + OPERATIONS.select);
-    traffic.rounds += reduction.shift > 0 ? 7 : 6;
+    traffic.rounds += 7;
     arena.rewind(mark);
     return result;
   }

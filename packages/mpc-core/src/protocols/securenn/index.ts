@@ -12,7 +12,6 @@
  * Truncation is the masked opening. The paper's, on each share alone, is off by 2^(64 - f) once in a while and is not used.
  */
 import type { PartyIndex } from '../../channel/channel.js';
-import type { Pointer } from '../../kernels/kernels.js';
 import type { Additive, Shared } from '../../sharing/values.js';
 import type { Protocol, ProtocolSession, Reduction, SessionContext } from '../protocol.js';
 import { truncateCost } from '../replicated/cost.js';
@@ -31,20 +30,6 @@ class SecureNNSession extends RoleOperations implements ProtocolSession {
       this.roles.role === 'helper'
         ? new Helper(this.context, this.roles)
         : new Evaluator(this.context, this.roles);
-  }
-
-  override additive(x: Shared): Additive {
-    return { words: this.summand(x), n: x.n };
-  }
-
-  /** Two-party additive shares: x_{h+1} + x_{h+2} at the left evaluator, x_h at the right one, nothing at the helper. */
-  private summand({ first, second, n }: Shared): Pointer {
-    const { role, isLeft } = this.roles;
-    if (role === 'evaluator' && !isLeft) return second;
-    const words = this.arena.words(n);
-    if (isLeft) this.kernels.add(words, first, second, n);
-    else this.kernels.memory.bytes.fill(0, words, words + 8 * n);
-    return words;
   }
 
   async truncate(z: Additive, reduction: Reduction): Promise<Shared> {
