@@ -141,7 +141,7 @@ describe('from sharing to stopping', () => {
     });
     const status = JSON.parse((await trivet('status', '--json', ...at)).stdout);
     expect(status.models).toMatchObject([
-      { name: 'digits', version: 1, state: 'END', states: ['END', 'END', 'END'], current: true },
+      { name: 'digits', version: 1, state: 'END', states: ['END', 'END', 'END'] },
     ]);
     expect((await trivet('predict', 'digits', '--index', '0', ...at)).code).toBe(4);
   });
