@@ -1,5 +1,6 @@
 /** Tells what kind of model a file holds, from its first bytes or its JSON. */
 import { HDF5_SIGNATURE } from './keras-hdf5.js';
+import { isOnnx } from './onnx-model.js';
 import { isSavedModel } from './saved-model.js';
 
 /**
@@ -7,6 +8,7 @@ import { isSavedModel } from './saved-model.js';
  * - `tfjs-layers`: the model.json of a layers model, for `importTfjsLayers`
  * - `tfjs-graph`: the model.json of a graph model, which is not supported
  * - `keras-zip`: Keras 3's `.keras`, which is not supported
+ * - `onnx`: an ONNX model, for `importOnnx`
  * - `saved-model`: saved_model.pb of a TensorFlow SavedModel, for `importSavedModel`
  */
 export type ModelFormat =
@@ -15,6 +17,7 @@ export type ModelFormat =
   | 'tfjs-graph'
   | 'keras-zip'
   | 'saved-model'
+  | 'onnx'
   | 'unknown';
 
 const ZIP_SIGNATURE = Uint8Array.of(0x50, 0x4b, 0x03, 0x04);
@@ -28,6 +31,7 @@ export function detectFormat(bytes: ArrayBuffer | Uint8Array): ModelFormat {
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
   } catch {
+    if (isOnnx(data)) return 'onnx';
     return isSavedModel(data) ? 'saved-model' : 'unknown';
   }
   if (typeof json !== 'object' || json === null || !('modelTopology' in json)) return 'unknown';

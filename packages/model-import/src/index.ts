@@ -2,6 +2,7 @@
 export { detectFormat, type ModelFormat } from './detect.js';
 export { ModelFormatError } from './errors.js';
 export { importKerasHdf5 } from './keras-hdf5.js';
+export { importOnnx } from './onnx-model.js';
 export { type ImportedModel, type ImportOptions, importModel, type ModelSource } from './open.js';
 export { importSavedModel, type SavedModelFiles, type SavedModelOptions } from './saved-model.js';
 export type { Signature, SignatureTensor, SignatureType } from './signature.js';

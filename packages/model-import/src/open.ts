@@ -4,6 +4,7 @@ import { parseJson } from './config.js';
 import { detectFormat, type ModelFormat } from './detect.js';
 import { ModelFormatError } from './errors.js';
 import { importKerasHdf5 } from './keras-hdf5.js';
+import { importOnnx } from './onnx-model.js';
 import { importSavedModel } from './saved-model.js';
 import { plainSignature, type Signature } from './signature.js';
 import { importTfjsLayers, tfjsWeightPaths } from './tfjs-layers.js';
@@ -45,13 +46,15 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
       return withPlainSignature(format, await importTfjs(source, bytes));
     case 'saved-model':
       return importSaved(source, '', options, bytes, null);
+    case 'onnx':
+      return { format, version: null, ...importOnnx(bytes) };
     case 'tfjs-graph':
       throw new ModelFormatError('This is a TensorFlow.js graph model; convert it as a layers model.');
     case 'keras-zip':
       throw new ModelFormatError('This is a Keras 3 archive; save it as HDF5: model.save("model.h5").');
     case 'unknown':
       throw new ModelFormatError(
-        'This is no model that can be read: neither Keras HDF5, nor the model.json of TensorFlow.js, nor a SavedModel.',
+        'This is no model that can be read: neither Keras HDF5, nor the model.json of TensorFlow.js, nor a SavedModel, nor ONNX.',
       );
   }
 }

@@ -118,12 +118,17 @@ const OPERATIONS: Readonly<Record<string, Translate>> = {
   FusedBatchNorm: batchNormalization,
   FusedBatchNormV2: batchNormalization,
   FusedBatchNormV3: batchNormalization,
+  DepthwiseConv2dNative: depthwise,
   Relu: activation('relu'),
+  Relu6: activation('relu6'),
+  Sigmoid: activation('sigmoid'),
+  Tanh: activation('tanh'),
+  LeakyRelu: leakyRelu,
   Softmax: activation('softmax'),
   AvgPool: pooling('AveragePooling2D'),
   MaxPool: pooling('MaxPooling2D'),
-  Mean: reduction('AveragePooling2D'),
-  Max: reduction('MaxPooling2D'),
+  Mean: reduction('GlobalAveragePooling2D'),
+  Max: reduction('GlobalMaxPooling2D'),
   Reshape: reshaped,
   Squeeze: squeezed,
   ExpandDims: expanded,
@@ -188,6 +193,32 @@ function conv2d(operation: Operation): Value {
   );
 }
 
+/** The kernel is [height, width, channels, multiplier]. */
+function depthwise(operation: Operation): Value {
+  requireChannelsLast(operation);
+  const kernel = operation.constant(1, 'kernel');
+  const strides = spatial(operation, 'strides');
+  const dilationRate = spatial(operation, 'dilations');
+  const { input, padding } = paddingOf(operation, operation.data(0));
+  const [height, width, channels] = image(input);
+  const [rows, columns, own, multiplier] = kernel.shape as [number, number, number, number];
+  if (kernel.shape.length !== 4 || own !== channels) {
+    throw new Unsupported(`a kernel of the shape [${kernel.shape.join(', ')}] is not supported`);
+  }
+  const shape = [
+    windows(height, (rows - 1) * dilationRate[0] + 1, strides[0], padding),
+    windows(width, (columns - 1) * dilationRate[1] + 1, strides[1], padding),
+    channels * multiplier,
+  ];
+  const common = { strides, padding, dilationRate, activation: 'linear' as const };
+  return operation.layer({ type: 'DepthwiseConv2D', kernel: tensor(kernel), ...common }, [input], shape);
+}
+
+function leakyRelu(operation: Operation): Value {
+  const x = operation.data(0);
+  return operation.layer({ type: 'LeakyReLU', slope: operation.attribute('alpha')?.f ?? 0.2 }, [x], x.shape);
+}
+
 /** Explicit padding becomes a layer of its own, before the operation. */
 function paddingOf(operation: Operation, input: Data): { readonly input: Data; readonly padding: Padding } {
   const text = new TextDecoder().decode(operation.attribute('padding')?.s);
@@ -227,6 +258,13 @@ function padded(operation: Operation): Value {
 
 function add(operation: Operation): Value {
   if (operation.isConstant(0) && operation.isConstant(1)) return fold(operation, (a, b) => a + b);
+  if (!operation.isConstant(0) && !operation.isConstant(1)) {
+    const [a, b] = [operation.data(0), operation.data(1)];
+    if (a.shape.join() !== b.shape.join()) {
+      throw new Unsupported(`adding [${a.shape.join(', ')}] and [${b.shape.join(', ')}] is not supported`);
+    }
+    return operation.layer({ type: 'Add' }, [a, b], a.shape);
+  }
   return operation.isConstant(1) ? shift(operation, 0, 1, 1) : shift(operation, 1, 0, 1);
 }
 
@@ -345,22 +383,17 @@ function pooling(type: 'AveragePooling2D' | 'MaxPooling2D'): Translate {
 }
 
 /** Over all rows and columns: global pooling. */
-function reduction(type: 'AveragePooling2D' | 'MaxPooling2D'): Translate {
+function reduction(type: 'GlobalAveragePooling2D' | 'GlobalMaxPooling2D'): Translate {
   return (operation) => {
     const x = operation.data(0);
-    const [height, width, channels] = image(x);
+    const [, , channels] = image(x);
     const axes = [...operation.constant(1, 'list of axes').values].map((axis) =>
       axis < 0 ? axis + 4 : axis,
     );
     if (axes.toSorted().join() !== '1,2')
       throw new Unsupported('only reducing rows and columns is supported');
-    const pooled = operation.layer(
-      { type, poolSize: [height, width], strides: [height, width], padding: 'valid' },
-      [x],
-      [1, 1, channels],
-    );
-    if (operation.attribute('keep_dims')?.b === true) return pooled;
-    return withShape(operation, pooled, [channels]);
+    const keepDims = operation.attribute('keep_dims')?.b === true;
+    return operation.layer({ type, keepDims }, [x], keepDims ? [1, 1, channels] : [channels]);
   };
 }
 
@@ -440,13 +473,24 @@ function pack(operation: Operation): Value {
 
 function concatenate(operation: Operation): Value {
   const parts = operation.inputs.slice(0, -1);
-  if (!parts.every((_, index) => operation.isConstant(index))) {
-    throw new Unsupported('joining values is not supported');
-  }
+  if (!parts.every((_, index) => operation.isConstant(index))) return joined(operation, parts.length);
   const values = parts.map((_, index) => operation.constant(index));
   if (values.some((part) => part.shape.length !== 1)) throw new Unsupported('only lists can be joined');
   const joined = values.flatMap((part) => [...part.values]);
   return constant([joined.length], Float64Array.from(joined), operation.where);
+}
+
+/** Along the last axis. */
+function joined(operation: Operation, count: number): Value {
+  const parts = Array.from({ length: count }, (_, index) => operation.data(index));
+  const [axis] = operation.constant(count, 'axis').values;
+  const [first] = parts as [Data, ...Data[]];
+  const rank = first.shape.length + 1;
+  if (axis !== -1 && axis !== rank - 1) {
+    throw new Unsupported(`joining along axis ${axis} is not supported, only along the last one`);
+  }
+  const total = parts.reduce((sum, part) => sum + (part.shape.at(-1) ?? 0), 0);
+  return operation.layer({ type: 'Concatenate' }, parts, [...first.shape.slice(0, -1), total]);
 }
 
 function transposed(operation: Operation): Value {

