@@ -114,7 +114,7 @@ describe('what is refused', () => {
         else expect(outcome).toBeInstanceOf(ModelFormatError);
       }
     }
-  });
+  }, 60_000);
 
   it('ends in an error wherever a file is cut short', async () => {
     for (let length = 0; length < INDEX.length; length++) {
@@ -129,7 +129,7 @@ describe('what is refused', () => {
       const model = MODEL.slice(0, length);
       await expect(importSavedModel({ model, variables: variables() })).rejects.toThrow(ModelFormatError);
     }
-  });
+  }, 60_000);
 
   it('survives any flipped byte of the graph', async () => {
     for (let at = 0; at < MODEL.length; at += 31) {
@@ -140,7 +140,7 @@ describe('what is refused', () => {
       );
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(ModelFormatError);
     }
-  });
+  }, 60_000);
 });
 
 describe('detectFormat', () => {

@@ -473,7 +473,7 @@ function pack(operation: Operation): Value {
 
 function concatenate(operation: Operation): Value {
   const parts = operation.inputs.slice(0, -1);
-  if (!parts.every((_, index) => operation.isConstant(index))) return joined(operation, parts.length);
+  if (!parts.every((_, index) => operation.isConstant(index))) return joinLast(operation, parts.length);
   const values = parts.map((_, index) => operation.constant(index));
   if (values.some((part) => part.shape.length !== 1)) throw new Unsupported('only lists can be joined');
   const joined = values.flatMap((part) => [...part.values]);
@@ -481,7 +481,7 @@ function concatenate(operation: Operation): Value {
 }
 
 /** Along the last axis. */
-function joined(operation: Operation, count: number): Value {
+function joinLast(operation: Operation, count: number): Value {
   const parts = Array.from({ length: count }, (_, index) => operation.data(index));
   const [axis] = operation.constant(count, 'axis').values;
   const [first] = parts as [Data, ...Data[]];
