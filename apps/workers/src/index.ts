@@ -7,7 +7,7 @@ export {
   DEFAULT_WORKERS,
 } from './cluster/create.js';
 export { loadWorkerConfig } from './config/load.js';
-export { type WorkerConfig, workerConfigSchema } from './config/schema.js';
+export { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from './config/schema.js';
 export { createLogger, type Logger } from './observe/logger.js';
 export { createProtocols, type ProtocolTable } from './serving/protocols.js';
 export { type RunningWorker, startWorker, type WorkerOptions } from './worker.js';

@@ -13,6 +13,7 @@ import {
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { createProtocols } from '@trivet/workers';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
+import { DealtAhead, dealsAhead } from './dealt-ahead.js';
 import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';
 import { type Budget, repeat } from './repeat.js';
@@ -176,8 +177,10 @@ async function measureProtocol(
   const start = await resident();
   const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
   try {
+    const pooled = dealsAhead(run.protocol.name) ? new DealtAhead(metricsUrls[0]) : null;
     const predict = (count: number, onPrediction: (prediction: Prediction) => void = () => {}) => {
       return async () => {
+        await pooled?.ready(count, signal);
         const inputs = digits.next(count);
         const prediction = await client.predict(MODEL_NAME, inputs, { signal, requestSize: count });
         onPrediction(prediction);

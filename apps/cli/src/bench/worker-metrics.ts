@@ -12,25 +12,34 @@ export interface ProcessMetrics {
 
 /** @param url of the worker's client endpoint @throws TrivetError UNAVAILABLE */
 export async function readProcessMetrics(url: string): Promise<ProcessMetrics> {
-  let text: string;
+  return parseProcessMetrics(await readMetrics(url));
+}
+
+/** Items of material that were dealt ahead and are there now. @param url of the worker's client endpoint */
+export async function readPoolItems(url: string): Promise<number> {
+  return readNumber(await readMetrics(url), 'trivet_pool_items');
+}
+
+async function readMetrics(url: string): Promise<string> {
   try {
     const response = await fetch(new URL('/metrics', url), { signal: AbortSignal.timeout(10_000) });
     if (!response.ok) throw new Error(`status ${response.status}`);
-    text = await response.text();
+    return await response.text();
   } catch (error) {
     throw new TrivetError('UNAVAILABLE', `${url}/metrics cannot be read.`, null, { cause: error });
   }
-  return parseProcessMetrics(text);
+}
+
+function readNumber(text: string, name: string): number {
+  const match = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text);
+  const value = Number(match?.[1] ?? Number.NaN);
+  if (!Number.isFinite(value)) throw new TrivetError('INTERNAL', `The metrics have no number ${name}.`);
+  return value;
 }
 
 /** @param text Prometheus text format @throws TrivetError INTERNAL when a metric is missing */
 export function parseProcessMetrics(text: string): ProcessMetrics {
-  const read = (name: string): number => {
-    const match = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text);
-    const value = Number(match?.[1] ?? Number.NaN);
-    if (!Number.isFinite(value)) throw new TrivetError('INTERNAL', `The metrics have no number ${name}.`);
-    return value;
-  };
+  const read = (name: string): number => readNumber(text, name);
   return {
     cpuSeconds: read('process_cpu_seconds_total'),
     residentBytes: read('process_resident_memory_bytes'),
