@@ -100,7 +100,9 @@ describe('the pool', () => {
   }, 60_000);
 
   it('takes turns as the helper when it is told to', async () => {
-    const [owner, model] = await start({ pool: { maxBytes: 6 * MIB, rotateHelper: true } });
+    const [owner, model] = await start({
+      pool: { maxBytes: 6 * MIB, rotateHelper: true, protocols: ['fss', 'replicated'] },
+    });
     await owner.serve('small');
     await until(full(6), 'two items of each helper');
     for (const count of [1, 2, 1, 2, 3, 1, 1, 1]) {
