@@ -32,9 +32,10 @@ const packages = {
   'packages/mpc-core': [],
   'packages/shared-types': [],
   'packages/mnist': [],
+  'packages/at-rest': ['packages/shared-types'],
   'packages/model-import': ['packages/mpc-core'],
   'packages/client': ['packages/mpc-core', 'packages/shared-types'],
-  'apps/workers': ['packages/mpc-core', 'packages/shared-types'],
+  'apps/workers': ['packages/mpc-core', 'packages/shared-types', 'packages/at-rest'],
   'apps/web': [
     'packages/client',
     'packages/mpc-core',
@@ -49,6 +50,7 @@ const packages = {
     'packages/mpc-core',
     'packages/model-import',
     'packages/mnist',
+    'packages/at-rest',
     'apps/workers',
   ],
   'apps/cli': [
@@ -57,6 +59,7 @@ const packages = {
     'packages/mpc-core',
     'packages/shared-types',
     'packages/mnist',
+    'packages/at-rest',
     'apps/workers',
   ],
 };

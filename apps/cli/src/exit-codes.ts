@@ -1,4 +1,5 @@
 /** What the command line's exit code means; printed by `trivet --help`. */
+import { SealError, type SealReason } from '@trivet/at-rest';
 import { type ErrorCode, TrivetError } from '@trivet/shared-types';
 
 export const EXIT_OK = 0;
@@ -20,6 +21,16 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   CANCELLED: 130,
 };
 
+/** Of encrypted files. */
+const SEAL_EXIT_CODES: Record<SealReason, number> = {
+  WRONG_KEY: 20,
+  CUT_SHORT: 21,
+  CHANGED: 22,
+  NOT_ENCRYPTED: 23,
+  UNKNOWN_FORMAT: 24,
+  NO_KEY: 25,
+};
+
 export const EXIT_CODES_HELP = `
 Exit codes:
     0  done
@@ -33,8 +44,15 @@ Exit codes:
     8  it exists already
     9  the workers are full: try again later
    10  the workers gave up: try again
+   20  an encrypted file is of another key or passphrase
+   21  an encrypted file is cut short, or longer than it was written
+   22  an encrypted file was changed since it was written
+   23  a file is not encrypted, and should be
+   24  an encrypted file is of an unknown format
+   25  a file is encrypted, and no key was named
   130  interrupted`;
 
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof SealError) return SEAL_EXIT_CODES[error.reason];
   return error instanceof TrivetError ? EXIT_CODES[error.code] : EXIT_INTERNAL;
 }

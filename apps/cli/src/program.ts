@@ -3,8 +3,10 @@ import { TrivetError } from '@trivet/shared-types';
 import { Command, CommanderError } from 'commander';
 import { labelCommand, rollbackCommand, switchCommand } from './commands/change-version.js';
 import { checkCommand } from './commands/check.js';
+import { decryptCommand, encryptCommand } from './commands/encrypt.js';
 import { gatewayCommand } from './commands/gateway.js';
 import { initCommand } from './commands/init.js';
+import { keysCommand } from './commands/keys.js';
 import { examples } from './commands/options.js';
 import { predictCommand } from './commands/predict.js';
 import { serveCommand } from './commands/serve.js';
@@ -29,6 +31,9 @@ const COMMANDS = [
   predictCommand,
   statusCommand,
   gatewayCommand,
+  encryptCommand,
+  decryptCommand,
+  keysCommand,
 ];
 
 /** @param version of the software, for `--version` */

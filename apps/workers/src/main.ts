@@ -32,6 +32,8 @@ async function main(): Promise<void> {
   process.on('SIGINT', stop);
   onParentGone(stop);
   try {
+    // A hang-up before the worker runs must not end it.
+    process.on('SIGHUP', () => void worker?.reloadKeys());
     worker = await startWorker(await loadWorkerConfig(file), { processMetrics: true });
   } catch (error) {
     if (!(error instanceof TrivetError)) throw error;

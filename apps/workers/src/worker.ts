@@ -1,9 +1,10 @@
 /** One worker: puts its parts together, starts them in order, and stops them in the other. */
+import { readSecretFile } from '@trivet/at-rest';
 import { createKernels, createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
 import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
 import { ClientEndpoint } from './clients/endpoint.js';
 import { checkCertificate } from './config/certificate.js';
-import { readSecret, readStoreKey, readText } from './config/load.js';
+import { readStoreKeys, readText } from './config/load.js';
 import type { WorkerConfig } from './config/schema.js';
 import type { Link } from './mesh/link.js';
 import { Mesh, type MeshPeer } from './mesh/mesh.js';
@@ -14,6 +15,7 @@ import { Models } from './serving/models.js';
 import { createProtocols } from './serving/protocols.js';
 import { Serving } from './serving/serving.js';
 import { ModelStore } from './store/model-store.js';
+import { StoreKeys } from './store/store-keys.js';
 import { VERSION } from './version.js';
 
 const DRAIN_MS = 5000;
@@ -32,6 +34,8 @@ export interface RunningWorker {
   readonly config: WorkerConfig;
   readonly log: Logger;
   status(): WorkerStatus;
+  /** Reads the store's keys anew and seals its files with the first of them; what fails is logged. */
+  reloadKeys(): Promise<void>;
   /** Answers what is open, for up to five seconds, then closes every socket. */
   close(): Promise<void>;
 }
@@ -44,17 +48,17 @@ export interface RunningWorker {
  */
 export async function startWorker(config: WorkerConfig, options: WorkerOptions = {}): Promise<RunningWorker> {
   const log = options.log ?? createLogger(config.name, config.log.level);
-  const storeKey = await readStoreKey(config.store.key);
-  const meshKey = await readSecret(config.mesh.key);
+  const meshKey = await readSecretFile(config.mesh.key);
   const [certificate, ca] = await Promise.all([readText(config.mesh.certificate), readText(config.mesh.ca)]);
   const expiresInDays = checkCertificate(certificate, config);
   if (expiresInDays < CERTIFICATE_WARNING_DAYS) {
     log.warn({ days: Math.floor(expiresInDays) }, 'the mesh certificate expires soon');
   }
   const { tls } = config.client;
-  const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecret(tls.key) };
+  const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecretFile(tls.key) };
   const party = options.party ?? createParty(config.index as PartyIndex, await createKernels());
-  const store = new ModelStore(config.store.directory, storeKey);
+  const store = new ModelStore(config.store.directory, await readStoreKeys(config.store.key));
+  const storeKeys = new StoreKeys(config.store.key, store, log);
   const startedAt = performance.now();
 
   const closedBytes = { sent: 0, received: 0 };
@@ -177,6 +181,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await drained;
     await endpoint.close();
     await mesh.close();
+    await storeKeys.close();
     await models.close();
     log.info('stopped');
   };
@@ -189,11 +194,13 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);
     // This worker is the store's only user: another one would not have got the port.
     await store.clean();
+    storeKeys.start();
     await listen(() => endpoint.start(), config.name, 'client', config.client.host, config.client.port);
   } catch (error) {
     await serving.close(0);
     await endpoint.close();
     await mesh.close();
+    await storeKeys.close();
     throw error;
   }
   log.info(
@@ -210,6 +217,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     config,
     log,
     status,
+    reloadKeys: () => storeKeys.reload(),
     close: () => {
       closing ??= close();
       return closing;

@@ -6,7 +6,7 @@ import { clusterSchema, ownerPublicKey } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CreatedCluster, createCluster } from '../src/cluster/create.js';
 import { checkCertificate } from '../src/config/certificate.js';
-import { loadWorkerConfig, readSecret } from '../src/config/load.js';
+import { loadWorkerConfig, readStoreKeys } from '../src/config/load.js';
 
 let root: string;
 let directory: string;
@@ -114,9 +114,9 @@ describe('loadWorkerConfig', () => {
   it.skipIf(process.platform === 'win32')('refuses a key file that others may read', async () => {
     const file = join(directory, 'alice', 'store.key');
     await chmod(file, 0o640);
-    await expect(readSecret(file)).rejects.toThrow(/chmod 600/);
+    await expect(readStoreKeys(file)).rejects.toThrow(/chmod 600/);
     await chmod(file, 0o600);
-    expect((await readSecret(file)).length).toBeGreaterThan(0);
+    expect((await readStoreKeys(file)).ids).toHaveLength(1);
   });
 });
 

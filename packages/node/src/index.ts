@@ -18,7 +18,14 @@ export {
   TEST_IMAGES,
   toModelInputs,
 } from './mnist-inputs.js';
-export { type CompiledModelFile, compileModel, compileModelFile, openModelFile } from './model-file.js';
+export {
+  type CompiledModelFile,
+  compileModel,
+  compileModelFile,
+  type OpenOptions,
+  openModelFile,
+} from './model-file.js';
+export { decryptModel, encryptModel, modelFiles, resealModel, type SealedModel } from './seal-model.js';
 export { Client, type ConnectOptions } from './tutorial/client.js';
 export { Cluster, type ClusterStartOptions } from './tutorial/cluster.js';
 export {

@@ -1,6 +1,7 @@
 /** Models on disk: found, recognised, imported, compiled. Every refusal is a TrivetError that names the file. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isSealed, type KeyRing, openFile, SealError } from '@trivet/at-rest';
 import {
   type ImportedModel,
   type ImportOptions,
@@ -18,6 +19,11 @@ import {
 } from '@trivet/mpc-core';
 import { type Manifest, type ModelSignature, TrivetError } from '@trivet/shared-types';
 import type { Calibration } from './calibration.js';
+
+export interface OpenOptions extends ImportOptions {
+  /** The keys of an encrypted model; with them, every file of it must be encrypted. */
+  readonly keys?: KeyRing | null;
+}
 
 export interface CompiledModelFile {
   /** The layers as they were trained, nothing folded. */
@@ -41,10 +47,12 @@ export async function compileModelFile(
 /**
  * Reads a model: a Keras HDF5 file, the model.json of a TensorFlow.js layers model with the weights beside it, or the folder
  * of a SavedModel, its versions or its saved_model.pb.
- * @throws TrivetError INVALID_ARGUMENT when it cannot be read, or is no model
+ * Encrypted files are opened in memory: the plaintext is never on disk.
+ * @throws TrivetError INVALID_ARGUMENT when it cannot be read, or is no model; SealError when it is encrypted and does not
+ *   open with these keys, or is not encrypted though keys were given
  */
-export async function openModelFile(path: string, options: ImportOptions = {}): Promise<ImportedModel> {
-  const source = await sourceOf(path);
+export async function openModelFile(path: string, options: OpenOptions = {}): Promise<ImportedModel> {
+  const source = await sourceOf(path, options.keys ?? null);
   return refusing(path, () => importModel(source, options));
 }
 
@@ -77,20 +85,27 @@ async function refusing<T>(path: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-async function sourceOf(path: string): Promise<ModelSource> {
+async function sourceOf(path: string, keys: KeyRing | null): Promise<ModelSource> {
   const isFolder = (await stat(path).catch(() => null))?.isDirectory() ?? false;
   const folder = isFolder ? path : dirname(path);
   return {
     file: isFolder ? null : basename(path),
     list: (inside) => readdir(join(folder, inside)),
-    read: (inside) => read(join(folder, inside)),
+    read: (inside) => read(join(folder, inside), keys),
   };
 }
 
-async function read(file: string): Promise<Uint8Array> {
+async function read(file: string, keys: KeyRing | null): Promise<Uint8Array> {
+  if (keys !== null) return openFile(keys, file);
   try {
-    return await readFile(file);
+    const content = await readFile(file);
+    if (isSealed(content)) {
+      const advice = 'say where its key is: --key-file, --key-env, --passphrase or --passphrase-file.';
+      throw new SealError('NO_KEY', `${file} is encrypted: ${advice}`);
+    }
+    return content;
   } catch (error) {
+    if (error instanceof SealError) throw error;
     const reason = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'does not exist' : 'cannot be read';
     throw new TrivetError('INVALID_ARGUMENT', `${file} ${reason}.`, null, { cause: error });
   }

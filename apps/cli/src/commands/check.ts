@@ -12,6 +12,7 @@ import {
 import { PROTOCOL_NAMES, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { Command } from 'commander';
 import { checkReport, NETWORKS, type ProtocolCost } from './check-view.js';
+import { addKeyOptions, findKeys, type KeyOptions } from './key-options.js';
 import {
   addJsonOption,
   addModelOptions,
@@ -22,7 +23,7 @@ import {
   wholeNumber,
 } from './options.js';
 
-interface CheckOptions extends JsonOption, ModelOptions {
+interface CheckOptions extends JsonOption, KeyOptions, ModelOptions {
   readonly calibrate?: string;
   readonly samples: number;
 }
@@ -41,11 +42,11 @@ export function checkCommand(): Command {
       'after',
       examples('trivet check model.h5', 'trivet check model.onnx --calibrate inputs.npy --json'),
     );
-  return addJsonOption(addModelOptions(command)).action(check);
+  return addJsonOption(addKeyOptions(addModelOptions(command))).action(check);
 }
 
 async function check(path: string, options: CheckOptions): Promise<void> {
-  const imported = await openModelFile(path, options);
+  const imported = await openModelFile(path, { ...options, keys: await findKeys(options) });
   const { inputShape } = imported.graph;
   const inputRange =
     options.inputRange ?? (looksLikeMnist(inputShape) ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE);

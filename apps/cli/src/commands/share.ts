@@ -13,6 +13,7 @@ import { PROTOCOL_NAMES, type ProtocolName } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
 import { createProgress } from '../terminal/progress.js';
+import { addKeyOptions, findKeys, type KeyOptions } from './key-options.js';
 import {
   addClusterOption,
   addJsonOption,
@@ -30,7 +31,7 @@ import {
 import { withOwner } from './owner.js';
 import { layerTable } from './share-view.js';
 
-interface ShareCommandOptions extends ClusterOption, JsonOption, ModelOptions, TimeoutOption {
+interface ShareCommandOptions extends ClusterOption, JsonOption, KeyOptions, ModelOptions, TimeoutOption {
   readonly name: string;
   readonly modelVersion?: number;
   readonly preprocess?: 'mnist' | 'none';
@@ -60,17 +61,18 @@ export function shareCommand(): Command {
       examples(
         'trivet share model.h5 --name mnist',
         'trivet share tfjs/model.json --name mnist',
+        'trivet share model.h5.sealed --name mnist --key-file model.key',
         'trivet share saved_models/half_plus_two --name half --input-range -100:100',
       ),
     );
-  addTimeoutOption(addJsonOption(addClusterOption(addModelOptions(command))), 120);
+  addTimeoutOption(addJsonOption(addClusterOption(addKeyOptions(addModelOptions(command)))), 120);
   return command.action((file: string, options: ShareCommandOptions) =>
     interruptible((signal) => share(file, options, signal)),
   );
 }
 
 async function share(file: string, options: ShareCommandOptions, signal: AbortSignal): Promise<void> {
-  const imported = await openModelFile(file, options);
+  const imported = await openModelFile(file, { ...options, keys: await findKeys(options) });
   const isMnist =
     options.preprocess === undefined
       ? looksLikeMnist(imported.graph.inputShape)

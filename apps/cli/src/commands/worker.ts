@@ -13,10 +13,13 @@ export function workerCommand(): Command {
       // Loaded only here: the service and its dependencies would slow every other command's start.
       const { loadWorkerConfig, startWorker } = await import('@trivet/workers');
       const worker = await startWorker(await loadWorkerConfig(config), { processMetrics: true });
+      const reload = () => void worker.reloadKeys();
+      process.on('SIGHUP', reload);
       try {
         await aborted(signal);
       } finally {
         await worker.close();
+        process.off('SIGHUP', reload);
         release();
       }
     });

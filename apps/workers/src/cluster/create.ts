@@ -13,6 +13,7 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { generateKey, printKeyRing } from '@trivet/at-rest';
 import {
   type Cluster,
   clusterSchema,
@@ -121,7 +122,7 @@ export async function createCluster(
       await write(join(folder, 'tls.pem'), pair.certificate, 0o644);
       await write(join(folder, 'tls.key'), pair.key, 0o600);
       await write(join(folder, 'ca.pem'), authority.certificate, 0o644);
-      await write(join(folder, 'store.key'), `${randomBytes(32).toString('hex')}\n`, 0o600);
+      await write(join(folder, 'store.key'), printKeyRing([generateKey()]), 0o600);
       await write(paths.configFiles[index as 0 | 1 | 2], toJson(configs[index]), 0o644);
     }
     await write(join(root, 'ca.pem'), authority.certificate, 0o644);

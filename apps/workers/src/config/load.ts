@@ -1,12 +1,9 @@
 /** Reads a worker's configuration and its secret files; every refusal is one sentence that names the culprit. */
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { KeyRing, parseKeyRing, readKeyRing, readPassphraseFile } from '@trivet/at-rest';
 import { parseJson, TrivetError } from '@trivet/shared-types';
 import { type WorkerConfig, workerConfigSchema } from './schema.js';
-
-/** Permission bits of everybody but the file's owner. */
-const OTHERS = 0o077;
-const MAX_SECRET_BYTES = 65_536;
 
 /**
  * Reads and checks a configuration file, and makes its paths absolute.
@@ -23,8 +20,16 @@ export async function loadWorkerConfig(file: string): Promise<WorkerConfig> {
       tls: client.tls && { certificate: at(client.tls.certificate), key: at(client.tls.key) },
     },
     mesh: { ...mesh, certificate: at(mesh.certificate), key: at(mesh.key), ca: at(mesh.ca) },
-    store: { directory: at(store.directory), key: at(store.key) },
+    store: { directory: at(store.directory), key: keyAt(store.key, at) },
   };
+}
+
+function keyAt(
+  key: WorkerConfig['store']['key'],
+  at: (path: string) => string,
+): WorkerConfig['store']['key'] {
+  if (typeof key === 'string') return at(key);
+  return 'passphraseFile' in key ? { passphraseFile: at(key.passphraseFile) } : key;
 }
 
 /** @throws TrivetError INVALID_ARGUMENT when the file cannot be read */
@@ -36,36 +41,15 @@ export async function readText(file: string): Promise<string> {
   }
 }
 
-/**
- * Reads a file that holds a key.
- * @throws TrivetError FAILED_PRECONDITION when others than its owner may touch it (not checked on Windows)
- */
-export async function readSecret(file: string): Promise<Buffer> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    throw unreadable(file, error);
-  });
-  try {
-    const { mode, size } = await handle.stat();
-    if (process.platform !== 'win32' && (mode & OTHERS) !== 0) {
-      throw new TrivetError(
-        'FAILED_PRECONDITION',
-        `The key file ${file} is open to other users; run "chmod 600 ${file}".`,
-      );
-    }
-    if (size > MAX_SECRET_BYTES) throw new TrivetError('INVALID_ARGUMENT', `${file} is no key file.`);
-    return await handle.readFile();
-  } finally {
-    await handle.close();
+/** The keys of a store. @throws TrivetError INVALID_ARGUMENT, FAILED_PRECONDITION */
+export async function readStoreKeys(source: WorkerConfig['store']['key']): Promise<KeyRing> {
+  if (typeof source === 'string') return KeyRing.ofKeys(await readKeyRing(source));
+  if ('passphraseFile' in source) return readPassphraseFile(source.passphraseFile);
+  const text = process.env[source.environment];
+  if (text === undefined) {
+    throw new TrivetError('INVALID_ARGUMENT', `The environment variable ${source.environment} is not set.`);
   }
-}
-
-/** A 32-byte key in hexadecimal. */
-export async function readStoreKey(file: string): Promise<Buffer> {
-  const text = (await readSecret(file)).toString('utf8').trim();
-  if (!/^[0-9a-f]{64}$/.test(text)) {
-    throw new TrivetError('INVALID_ARGUMENT', `The store key ${file} must be 32 bytes in hexadecimal.`);
-  }
-  return Buffer.from(text, 'hex');
+  return KeyRing.ofKeys(parseKeyRing(text, `The environment variable ${source.environment}`));
 }
 
 function unreadable(file: string, error: unknown): TrivetError {

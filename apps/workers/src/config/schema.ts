@@ -77,7 +77,15 @@ export const workerConfigSchema = z
       peerTimeoutMs: z.int().min(100).max(600_000),
       maxFrameBytes: z.int().min(65_536).max(2_000_000_000),
     }),
-    store: z.strictObject({ directory: path, key: path }),
+    store: z.strictObject({
+      directory: path,
+      /** A file with keys, an environment variable with the same, or a file with a passphrase. */
+      key: z.union([
+        path,
+        z.strictObject({ environment: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/) }),
+        z.strictObject({ passphraseFile: path }),
+      ]),
+    }),
     /** As in TensorFlow Serving. */
     batching: z.strictObject({
       /** Most images in a batch; a single larger request is a batch of its own. */

@@ -297,6 +297,11 @@ export class Lifecycle {
   #enforce(records: ServeRecords): void {
     const before = records.inForce;
     records.enforce();
+    // Peers may have followed the order, and counted, when this worker's record was older.
+    for (const peer of this.options.peers.others) {
+      const theirs = this.#servingOf(peer, records.model);
+      if (theirs !== undefined) records.noteServed(theirs.since, theirs.served);
+    }
     for (const { digest } of records.inForce?.order.versions ?? []) this.#stay(digest);
     for (const { digest } of before?.order.versions ?? []) {
       if (!includes(records.inForce, digest) && this.options.models.byDigest(digest) !== undefined) {
@@ -314,7 +319,7 @@ export class Lifecycle {
   #letGo(digest: string): void {
     const leaving = this.#leaving.get(digest);
     if (leaving === undefined || this.#closed) return;
-    if (this.options.isAwaited(digest) || this.options.models.usersOf(digest) > 0) {
+    if (this.options.isAwaited(digest)) {
       leaving.timer = setTimeout(() => this.#letGo(digest), DRAIN_POLL_MS);
       return;
     }

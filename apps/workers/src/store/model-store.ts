@@ -3,8 +3,19 @@
  * file, written once); for each model NAME.serving (the owner's orders and how far it is served, small and written
  * often).
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  exists,
+  type KeyRing,
+  openFile,
+  readKeyId,
+  removeDurably,
+  removeTemporaries,
+  resealFile,
+  sealBytes,
+  writeAtomically,
+} from '@trivet/at-rest';
 import {
   hexSchema,
   modelNameSchema,
@@ -15,13 +26,13 @@ import {
   TrivetError,
 } from '@trivet/shared-types';
 import { z } from 'zod';
-import { removeDurably, removeTemporaries, writeAtomically } from './atomic.js';
-import { open, seal } from './envelope.js';
 
 const MODEL = '.model';
 /** No model's name has an "@". */
 const VERSION_FILE = /^([^@]+)@([1-9]\d{0,9})\.model$/;
 const SERVING = '.serving';
+/** An empty file under the newest key: whether the keys at hand are those of the store, and which one it seals with. */
+export const KEY_CHECK = 'key.check';
 const LENGTH_BYTES = 4;
 
 /** The owner's orders for a model, and the images served since the one in force began to count. */
@@ -48,14 +59,77 @@ export interface StoreListing {
 }
 
 export class ModelStore {
+  #ring: KeyRing;
+  /** What is under way with each file: a file is written, sealed anew and removed by one at a time. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
   constructor(
     private readonly directory: string,
-    private readonly key: Uint8Array,
-  ) {}
+    ring: KeyRing,
+  ) {
+    this.#ring = ring;
+  }
 
-  /** Makes the directory. */
+  /**
+   * Makes the directory, and checks that its files are of these keys.
+   * @throws TrivetError FAILED_PRECONDITION when they are of others
+   */
   async prepare(): Promise<void> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    if (await this.#checkKeys(this.#ring)) return;
+    await this.#write(KEY_CHECK, []);
+  }
+
+  /**
+   * Seals with another ring from now on, and all that is here anew. What is killed on the way is carried on by the next
+   * call; until then the files are of several keys.
+   * @returns how many files were sealed anew
+   * @throws TrivetError FAILED_PRECONDITION when the ring does not open what is here: the old one stays
+   */
+  async changeKeys(ring: KeyRing): Promise<number> {
+    await this.#checkKeys(ring);
+    this.#ring = ring;
+    // What is being written under the old keys may not be in the listing yet.
+    await Promise.all(this.#turns.values());
+    let resealed = 0;
+    const failures: unknown[] = [];
+    const reseal = async (file: string) => {
+      const path = join(this.directory, file);
+      if (!(await exists(path)) || ring.isCurrent(await readKeyId(path))) return;
+      await resealFile(ring, path);
+      resealed += 1;
+    };
+    for (const file of await this.#files()) {
+      await this.#inTurn(file, () => reseal(file)).catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+    // Last: it says that all the rest is done.
+    await this.#inTurn(KEY_CHECK, () => reseal(KEY_CHECK));
+    return resealed;
+  }
+
+  /** Paths of the files that are not sealed with this key yet; those of an unknown format do not count. */
+  async outdated(id: string): Promise<string[]> {
+    const outdated: string[] = [];
+    for (const file of [...(await this.#files()), KEY_CHECK]) {
+      const path = join(this.directory, file);
+      const found = await readKeyId(path).catch(() => null);
+      if (found !== id && (found !== null || file === KEY_CHECK)) outdated.push(path);
+    }
+    return outdated;
+  }
+
+  async #files(): Promise<string[]> {
+    const files = await readdir(this.directory);
+    return files.filter((file) => VERSION_FILE.test(file) || file.endsWith(SERVING));
+  }
+
+  /** Whether there is a check, and it opens. */
+  async #checkKeys(ring: KeyRing): Promise<boolean> {
+    const path = join(this.directory, KEY_CHECK);
+    if (!(await exists(path))) return false;
+    await openFile(ring, path);
+    return true;
   }
 
   /** Clears what a killed process has left half written. Only for the store's one user. */
@@ -108,31 +182,41 @@ export class ModelStore {
   }
 
   async removeModel(name: string, version: number): Promise<void> {
-    await removeDurably(join(this.directory, versionFile(name, version)));
+    const file = versionFile(name, version);
+    await this.#inTurn(file, () => removeDurably(join(this.directory, file)));
   }
 
   /** Null when there is no record. @throws TrivetError FAILED_PRECONDITION as `readModel` */
   async readServing(name: string): Promise<ServeRecord | null> {
-    try {
-      const content = await this.#read(name + SERVING);
-      return parseJson(serveRecordSchema, content.toString('utf8'), `The record ${name}${SERVING}`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+    if (!(await exists(join(this.directory, name + SERVING)))) return null;
+    const content = await this.#read(name + SERVING);
+    return parseJson(serveRecordSchema, content.toString('utf8'), `The record ${name}${SERVING}`);
   }
 
   async writeServing(name: string, record: ServeRecord): Promise<void> {
     await this.#write(name + SERVING, [Buffer.from(JSON.stringify(record), 'utf8')]);
   }
 
-  async #read(name: string): Promise<Buffer> {
-    const file = join(this.directory, name);
-    return open(this.key, name, await readFile(file), file);
+  #read(name: string): Promise<Buffer> {
+    return openFile(this.#ring, join(this.directory, name));
   }
 
   #write(name: string, parts: readonly Uint8Array[]): Promise<void> {
-    return writeAtomically(join(this.directory, name), seal(this.key, name, parts));
+    return this.#inTurn(name, () =>
+      writeAtomically(join(this.directory, name), async (write) => {
+        for (const chunk of await sealBytes(this.#ring, name, parts)) await write(chunk);
+      }),
+    );
+  }
+
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const run = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    const settled = run.catch(() => undefined);
+    this.#turns.set(name, settled);
+    settled.then(() => {
+      if (this.#turns.get(name) === settled) this.#turns.delete(name);
+    });
+    return run;
   }
 }
 

@@ -73,7 +73,8 @@ export class WorkerProcess {
 
   async start(): Promise<void> {
     const child = this.spawn();
-    await until(() => child.exitCode !== null || this.lines.some((line) => line.msg === 'ready'), 'ready');
+    const ready = () => this.lines.some((line) => line.msg === 'ready');
+    await until(() => child.exitCode !== null || ready(), 'ready', 60_000);
     if (child.exitCode !== null) throw new Error(`the worker exited: ${this.stderr}`);
   }
 
@@ -196,15 +197,16 @@ export class TestClient {
     return (await readFile(this.cluster.ownerKeyFile, 'utf8')).trim();
   }
 
-  /** Signs and uploads the small model. */
+  /** Signs and uploads the small model. @param scale of its outputs, to tell versions apart */
   async share(
     name = 'small',
     version = 1,
     tamper = (file: Buffer): Buffer => file,
     protocols: readonly ProtocolName[] = PROTOCOL_NAMES,
+    scale = 1,
   ): Promise<SharedTestModel> {
     const kernels = await createKernels();
-    const compiled = compile(SMALL_MODEL, { inputRange: { min: -1, max: 1 } });
+    const compiled = compile(smallModel(scale), { inputRange: { min: -1, max: 1 } });
     const files = shareModel(compiled, kernels);
     const manifest: Manifest = {
       format: 1,
@@ -369,7 +371,7 @@ const HIDDEN = [0.5, -1, 0.25, 1, 0.5, -0.5, -0.75, 0.25, 1, 1, -1, 0.5];
 const OUT = [1, -1, 0.5, 0.5, -0.25, 2];
 
 /** Dense(3, relu), Dense(2): small enough to check by hand. */
-export const SMALL_MODEL: LayerGraph = {
+const smallModel = (scale: number): LayerGraph => ({
   name: 'small',
   input: 'in',
   inputShape: [INPUTS],
@@ -389,13 +391,13 @@ export const SMALL_MODEL: LayerGraph = {
       inputs: ['hidden'],
       layer: {
         type: 'Dense',
-        kernel: { shape: [3, OUTPUTS], values: Float64Array.from(OUT) },
+        kernel: { shape: [3, OUTPUTS], values: Float64Array.from(OUT, (value) => value * scale) },
         activation: 'linear',
       },
     },
   ],
   output: 'out',
-};
+});
 
 /** What the model gives in plain arithmetic. */
 export function expectedOutputs(inputs: Float32Array): number[] {
@@ -416,8 +418,8 @@ export function expectedOutputs(inputs: Float32Array): number[] {
 export const someInputs = (count: number) =>
   Float32Array.from({ length: count * INPUTS }, (_, i) => Math.sin(i + 1));
 
-export function expectClose(actual: readonly number[], inputs: Float32Array): void {
-  const expected = expectedOutputs(inputs);
+export function expectClose(actual: readonly number[], inputs: Float32Array, scale = 1): void {
+  const expected = expectedOutputs(inputs).map((value) => value * scale);
   if (actual.length !== expected.length) throw new Error(`${actual.length} outputs, not ${expected.length}`);
   const error = Math.max(...actual.map((value, i) => Math.abs(value - expected[i]!)));
   if (!(error < 0.001)) throw new Error(`the outputs are off by ${error}`);

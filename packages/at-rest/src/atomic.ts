@@ -1,17 +1,22 @@
 /** Files that are whole or not there at all, whenever the process or the machine stops. */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 const TEMPORARY = '.tmp';
 
-/** Writes a file anew: a temporary file beside it, synced, then renamed over it; mode 600. */
-export async function writeAtomically(path: string, content: Uint8Array): Promise<void> {
+export type Write = (bytes: Uint8Array) => Promise<void>;
+
+/**
+ * Writes a file anew: a temporary file beside it, synced, then renamed over it; mode 600.
+ * @param produce writes the content, from its start to its end
+ */
+export async function writeAtomically(path: string, produce: (write: Write) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
   try {
     const handle = await open(temporary, 'wx', 0o600);
     try {
-      await handle.writeFile(content);
+      await produce((bytes) => handle.writeFile(bytes));
       await handle.sync();
     } finally {
       await handle.close();
@@ -22,6 +27,14 @@ export async function writeAtomically(path: string, content: Uint8Array): Promis
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Whether there is a file or folder. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Removes a file for good; one that is not there is no error. */
