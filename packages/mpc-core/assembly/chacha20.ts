@@ -4,19 +4,19 @@ const tail: usize = memory.data(256, 16);
 
 // @ts-ignore: decorator
 @inline
-function rotate16(x: v128): v128 {
+export function rotate16(x: v128): v128 {
   return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
 }
 
 // @ts-ignore: decorator
 @inline
-function rotate8(x: v128): v128 {
+export function rotate8(x: v128): v128 {
   return i8x16.shuffle(x, x, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 }
 
 // @ts-ignore: decorator
 @inline
-function rotate(x: v128, n: i32): v128 {
+export function rotate(x: v128, n: i32): v128 {
   return v128.or(i32x4.shl(x, n), i32x4.shr_u(x, 32 - n));
 }
 

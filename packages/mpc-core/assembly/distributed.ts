@@ -2,6 +2,8 @@
 // See src/protocols/fss/comparison.ts for the algorithm and the format of a key. Loops and addresses depend on public
 // sizes and on the opened value C only, never on R, a seed or a control bit.
 
+import { rotate, rotate16, rotate8 } from './chacha20';
+
 const ROUNDS = 8;
 // Bits of a comparison that one 128-bit leaf decides.
 const LEAF_BITS = 7;
@@ -13,24 +15,6 @@ const rightSeed: usize = memory.data(64, 16);
 const leftOut: usize = memory.data(144, 16);
 const rightOut: usize = memory.data(144, 16);
 const leaf: usize = memory.data(64, 16);
-
-// @ts-ignore: decorator
-@inline
-function rotate16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-}
-
-// @ts-ignore: decorator
-@inline
-function rotate8(x: v128): v128 {
-  return i8x16.shuffle(x, x, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
-}
-
-// @ts-ignore: decorator
-@inline
-function rotate(x: v128, n: i32): v128 {
-  return v128.or(i32x4.shl(x, n), i32x4.shr_u(x, 32 - n));
-}
 
 // ChaCha with 128-bit keys (constants "expand 16-byte k", the key twice), one key a lane; words 12 to 15 are the tweak.
 function generate(out: usize, seed: usize, gate: v128, level: u32, salt0: u32, salt1: u32): void {
