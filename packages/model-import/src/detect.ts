@@ -7,7 +7,7 @@ import { isSavedModel } from './saved-model.js';
  * - `keras-hdf5`: HDF5, for `importKerasHdf5`
  * - `tfjs-layers`: the model.json of a layers model, for `importTfjsLayers`
  * - `tfjs-graph`: the model.json of a graph model, which is not supported
- * - `keras-zip`: Keras 3's `.keras`, which is not supported
+ * - `keras-zip`: Keras' `.keras` archive, for `importKerasArchive`
  * - `onnx`: an ONNX model, for `importOnnx`
  * - `saved-model`: saved_model.pb of a TensorFlow SavedModel, for `importSavedModel`
  */

@@ -27,6 +27,15 @@ const FLOAT_TYPE = /^[<>]f[248]$/;
  * @throws ModelFormatError when the file is damaged, holds weights only, or its parts do not fit each other
  */
 export function importKerasHdf5(bytes: ArrayBuffer | Uint8Array): LayerGraph {
+  return readHdf5(bytes, importFile);
+}
+
+/**
+ * Opens an HDF5 file and reads from it.
+ *
+ * @throws ModelFormatError when it is none, or damaged
+ */
+export function readHdf5<T>(bytes: ArrayBuffer | Uint8Array, read: (file: Group) => T): T {
   const data = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
   if (!HDF5_SIGNATURE.every((byte, index) => data[index] === byte)) {
     throw new ModelFormatError('This is not an HDF5 file: its first bytes are others.');
@@ -36,7 +45,7 @@ export function importKerasHdf5(bytes: ArrayBuffer | Uint8Array): LayerGraph {
   try {
     const file = new File(buffer, 'model.h5');
     boundExtents(file);
-    return importFile(file);
+    return read(file);
   } catch (error) {
     if (error instanceof ModelFormatError) throw error;
     // jsfive throws texts and errors of every kind on a damaged file.
@@ -116,7 +125,8 @@ function shortName(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
 }
 
-function tensor(dataset: unknown, name: string): FloatTensor {
+/** @throws ModelFormatError when it is no dataset of finite floats */
+export function tensor(dataset: unknown, name: string): FloatTensor {
   if (!(dataset instanceof Dataset)) throw new ModelFormatError(`Weight "${name}" is not a dataset.`);
   if (typeof dataset.dtype !== 'string' || !FLOAT_TYPE.test(dataset.dtype)) {
     throw new ModelFormatError(`Weight "${name}" has the type ${String(dataset.dtype)}, expected floats.`);

@@ -3,6 +3,7 @@ import type { LayerGraph } from '@trivet/mpc-core';
 import { parseJson } from './config.js';
 import { detectFormat, type ModelFormat } from './detect.js';
 import { ModelFormatError } from './errors.js';
+import { importKerasArchive } from './keras-archive.js';
 import { importKerasHdf5 } from './keras-hdf5.js';
 import { importOnnx } from './onnx-model.js';
 import { importSavedModel } from './saved-model.js';
@@ -51,10 +52,10 @@ export async function importModel(source: ModelSource, options: ImportOptions = 
     case 'tfjs-graph':
       throw new ModelFormatError('This is a TensorFlow.js graph model; convert it as a layers model.');
     case 'keras-zip':
-      throw new ModelFormatError('This is a Keras 3 archive; save it as HDF5: model.save("model.h5").');
+      return withPlainSignature(format, importKerasArchive(bytes));
     case 'unknown':
       throw new ModelFormatError(
-        'This is no model that can be read: neither Keras HDF5, nor the model.json of TensorFlow.js, nor a SavedModel, nor ONNX.',
+        'This is no model that can be read: neither Keras (.keras or HDF5), nor the model.json of TensorFlow.js, nor a SavedModel, nor ONNX.',
       );
   }
 }

@@ -28,7 +28,7 @@ export interface TimeoutOption {
 
 /** What can be imported, for the help of commands that take a model. */
 export const MODEL_ARGUMENT =
-  'Keras HDF5 (.h5), ONNX, model.json of a TensorFlow.js layers model, or the folder of a TensorFlow SavedModel or of its versions';
+  'Keras (.keras or .h5), ONNX, model.json of a TensorFlow.js layers model, or the folder of a TensorFlow SavedModel or of its versions';
 
 export interface ModelOptions {
   readonly signature?: string;

@@ -1,0 +1,132 @@
+/** Keras 3 archives, written as Keras writes them, against tfjs. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyOutputActivation, compile, evaluateGraph, sizeOf } from '@trivet/mpc-core';
+import { strToU8, zipSync } from 'fflate';
+import h5wasm from 'h5wasm/node';
+import { describe, expect, it } from 'vitest';
+import { detectFormat, importKerasArchive, importModel, ModelFormatError } from '../src/index.js';
+import { type layers, MODELS, predict, randomiseWeights, saveFiles, tf } from './tfjs-models.js';
+
+/** Class of each layer -> group of the weights file, as Keras 3 names it. */
+const GROUPS: Readonly<Record<string, string>> = {
+  Conv2D: 'conv2d',
+  Dense: 'dense',
+  DepthwiseConv2D: 'depthwise_conv2d',
+  SeparableConv2D: 'separable_conv2d',
+  BatchNormalization: 'batch_normalization',
+};
+
+async function archive(model: layers.LayersModel): Promise<{ config: object; weights: Uint8Array }> {
+  const files = await saveFiles(model);
+  const config = files.json.modelTopology as { class_name: string; config: object };
+  await h5wasm.ready;
+  const folder = mkdtempSync(join(tmpdir(), 'keras-archive-'));
+  try {
+    const path = join(folder, 'model.weights.h5');
+    const file = new h5wasm.File(path, 'w');
+    const root = file.create_group('layers');
+    const counts = new Map<string, number>();
+    for (const layer of model.layers) {
+      const base = GROUPS[layer.getClassName()];
+      if (base === undefined) continue;
+      const number = counts.get(base) ?? 0;
+      counts.set(base, number + 1);
+      const group = root.create_group(number === 0 ? base : `${base}_${number}`).create_group('vars');
+      layer.getWeights().forEach((weight, index) => {
+        group.create_dataset({
+          name: String(index),
+          data: weight.dataSync() as Float32Array,
+          shape: weight.shape,
+          dtype: '<f4',
+        });
+      });
+    }
+    file.flush();
+    file.close();
+    return { config, weights: new Uint8Array(readFileSync(path)) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const zip = ({ config, weights }: { config: object; weights: Uint8Array }, more = {}) =>
+  zipSync({
+    'metadata.json': strToU8('{"keras_version": "3.4.1"}'),
+    'config.json': strToU8(JSON.stringify(config)),
+    'model.weights.h5': [weights, { level: 0 }],
+    ...more,
+  });
+
+const CASES = [
+  'BatchNormalization after Conv2D',
+  'BatchNormalization without scale, on an input',
+  'Dense over an image, Softmax layer',
+  'DepthwiseConv2D, ReLU with a maximum, GlobalAveragePooling2D',
+  'SeparableConv2D, LeakyReLU, GlobalMaxPooling2D',
+  'a residual block, and branches side by side',
+];
+
+describe.each(CASES)('%s', (name) => {
+  it('predicts what tfjs predicts', async () => {
+    const model = MODELS[name]!();
+    randomiseWeights(model, 23);
+    const graph = importKerasArchive(zip(await archive(model)));
+    const count = 2;
+    const inputs = tf
+      .randomUniform([count * sizeOf(graph.inputShape)], 0, 1, 'float32', 4)
+      .dataSync() as Float32Array;
+    const expected = predict(model, inputs, count);
+    const actual = applyOutputActivation(compile(graph).plan, evaluateGraph(graph, inputs, count));
+    expect(actual).toHaveLength(expected.length);
+    actual.forEach((value, index) => {
+      expect(Math.abs(value - expected[index]!)).toBeLessThan(1e-4 * (1 + Math.abs(value)));
+    });
+  }, 60_000);
+});
+
+describe('a .keras archive', () => {
+  const sample = async () => {
+    const model = MODELS['Dense, softmax']!();
+    return archive(model);
+  };
+
+  it('is known by its content', async () => {
+    const bytes = zip(await sample());
+    expect(detectFormat(bytes)).toBe('keras-zip');
+    const source = { file: 'model', list: async () => [], read: async () => bytes };
+    expect((await importModel(source)).signature.input.shape).toEqual([-1, 7]);
+  });
+
+  it('is not led astray by other names in it', async () => {
+    const bytes = zip(await sample(), { '../../etc/passwd': strToU8('x'), '/config.json': strToU8('{}') });
+    expect(importKerasArchive(bytes).nodes).toHaveLength(1);
+  });
+
+  it('is refused when it would unpack to absurdly much', async () => {
+    const bomb = zip(await sample(), { 'config.json': [new Uint8Array(30_000_000), { level: 9 }] });
+    expect(bomb.length).toBeLessThan(100_000);
+    expect(() => importKerasArchive(bomb)).toThrow(/unpack to 30000000 bytes/);
+  });
+
+  it('is refused when it lacks a part, and wherever it is cut short', async () => {
+    const { config, weights } = await sample();
+    expect(() => importKerasArchive(zipSync({ 'config.json': strToU8(JSON.stringify(config)) }))).toThrow(
+      /lacks model.weights.h5/,
+    );
+    expect(() => importKerasArchive(zipSync({ 'model.weights.h5': weights }))).toThrow(/lacks config.json/);
+    const bytes = zip({ config, weights });
+    for (let length = 0; length < bytes.length; length += 97) {
+      expect(() => importKerasArchive(bytes.slice(0, length))).toThrow(ModelFormatError);
+    }
+  }, 60_000);
+
+  it('names the layer whose weights are missing', async () => {
+    const { weights } = await sample();
+    const other = await archive(MODELS['Conv2D valid']!());
+    expect(() => importKerasArchive(zip({ config: other.config, weights }))).toThrow(
+      /its weight "kernel" is missing/,
+    );
+  });
+});
