@@ -3,6 +3,7 @@
 export * from './channel/channel.js';
 export * from './channel/simulate.js';
 export * from './engine/cost.js';
+export * from './engine/estimate.js';
 export * from './engine/party.js';
 export * from './fixed/encode.js';
 export { ACTIVATION_ERRORS } from './graph/activations.js';

@@ -14,6 +14,7 @@ import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { createProtocols } from '@trivet/workers';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
 import { DealtAhead, dealsAhead } from './dealt-ahead.js';
+import { estimateAll } from './estimates.js';
 import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';
 import { type Budget, repeat } from './repeat.js';
@@ -21,6 +22,7 @@ import type {
   AllDigitsReport,
   BatchReport,
   BenchReport,
+  EstimateReport,
   LoadReport,
   PerWorker,
   ProtocolReport,
@@ -71,6 +73,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   });
   const protocols: { -readonly [Name in keyof BenchReport['protocols']]: BenchReport['protocols'][Name] } =
     {};
+  let estimates: EstimateReport | null = null;
   try {
     const both = AbortSignal.any([signal, crash.signal]);
     for (const [index, name] of options.protocols.entries()) {
@@ -82,6 +85,10 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
         onStage: (what) => onStage(`${name}: ${what}`),
       };
       protocols[name] = await measureProtocol(run, serving, compiled.plan, digits, plaintext);
+    }
+    if (settings.estimates) {
+      onStage('what the cost model predicts');
+      estimates = await predictAll(serving, compiled.plan, protocols, rttMs, both);
     }
   } catch (error) {
     throw crashed ?? error;
@@ -104,6 +111,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     relayRoundTripMs: serving.relayRoundTripMs,
     plaintext: plaintext.report(),
     protocols,
+    estimates,
   };
 }
 
@@ -153,6 +161,24 @@ async function startPlaintext(graph: LayerGraph, digits: Digits, settings: Bench
 
 interface ProtocolRun extends Pick<BenchOptions, 'settings' | 'signal' | 'onStage'> {
   readonly protocol: Protocol;
+}
+
+async function predictAll(
+  serving: ServingCluster,
+  plan: Plan,
+  measured: BenchReport['protocols'],
+  roundTripMs: number,
+  signal: AbortSignal,
+): Promise<EstimateReport> {
+  const { workers, clusterId, ownerKey } = serving.cluster;
+  const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
+  const names = new Set<ProtocolName>(['replicated', ...(Object.keys(measured) as ProtocolName[])]);
+  const table = new Map([...names].map((name) => [name, knownProtocol(name)] as const));
+  try {
+    return await estimateAll(serving, client, plan, table, measured, { roundTripMs, cores: cpus().length });
+  } finally {
+    client.close();
+  }
 }
 
 function knownProtocol(name: ProtocolName): Protocol {

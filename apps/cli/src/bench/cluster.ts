@@ -37,6 +37,8 @@ export interface ServingCluster {
   readonly relayRoundTripMs: number | null;
   /** Has the model served with another protocol from here on. */
   serve(protocol: ProtocolName): Promise<void>;
+  /** Another model beside it. */
+  shareAndServe(name: string, compiled: CompiledModel): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -63,14 +65,20 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
     const started = local;
     const asOwner = (work: (owner: ModelOwner) => Promise<unknown>) => withOwnerOf(started, signal, work);
     await asOwner(async (owner) => {
-      await owner.share(shareRequest(options.compiled), { signal });
+      await owner.share(shareRequest(MODEL_NAME, options.compiled), { signal });
       await owner.startServing(MODEL_NAME, { signal });
     });
     const url = (index: 0 | 1 | 2) => `http://127.0.0.1:${ports.client[index].targetPort}`;
     const { cluster, workers: processes } = local;
     const serve = (protocol: ProtocolName) =>
       asOwner((owner) => owner.startServing(MODEL_NAME, { protocol, signal }));
-    return { cluster, processes, metricsUrls: [url(0), url(1), url(2)], relayRoundTripMs, serve, stop };
+    const shareAndServe = (name: string, compiled: CompiledModel) =>
+      asOwner(async (owner) => {
+        await owner.share(shareRequest(name, compiled), { signal });
+        await owner.startServing(name, { signal });
+      });
+    const metricsUrls = [url(0), url(1), url(2)] as const;
+    return { cluster, processes, metricsUrls, relayRoundTripMs, serve, shareAndServe, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -102,9 +110,9 @@ function workersOn({ client, mesh }: { client: Routes; mesh: Routes }, relayed: 
   return [worker(0), worker(1), worker(2)] as const;
 }
 
-function shareRequest(compiled: CompiledModel): ShareRequest {
+function shareRequest(name: string, compiled: CompiledModel): ShareRequest {
   return {
-    name: MODEL_NAME,
+    name,
     compiled,
     preprocessing: MNIST_PREPROCESSING,
     inputRange: MNIST_INPUT_RANGE,

@@ -19,6 +19,7 @@ interface Options {
   readonly protocol: readonly ProtocolName[];
   readonly rtt: number;
   readonly quick?: true;
+  readonly predict?: true;
   readonly soak?: true;
   readonly json?: true;
   readonly out?: string;
@@ -43,6 +44,7 @@ const program = new Command('bench')
     0,
   )
   .option('--quick', 'the main figures only, in at most 50 seconds')
+  .option('--predict', 'hold the cost model against what is measured; a full run does so anyway')
   .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
   .option('--json', 'end standard output with one line of JSON, and print nothing else there')
   .option('--out <file>', 'also write the whole report to a file, as JSON')
@@ -56,7 +58,11 @@ const program = new Command('bench')
         protocols: options.protocol,
         rttMs: options.rtt,
         quick: options.quick ?? false,
-        settings: { ...base, soak: options.soak ? SOAK_POINTS : [] },
+        settings: {
+          ...base,
+          estimates: options.predict ?? base.estimates,
+          soak: options.soak ? SOAK_POINTS : [],
+        },
         furtherSettings: options.quick ? QUICK_FURTHER : FULL,
         signal,
         onStage: (what) => console.error(`bench: ${what} …`),

@@ -86,6 +86,19 @@ export interface ProtocolReport {
   readonly soak: SoakReport | null;
 }
 
+/** The cost model beside what was measured, of one digit. */
+export interface EstimateReport {
+  readonly overheads: { readonly requestMs: number; readonly roundMs: number };
+  readonly protocols: readonly {
+    readonly protocol: ProtocolName;
+    readonly predictedMs: number;
+    readonly measuredMs: number;
+    /** Of the worker that sends most. */
+    readonly predictedBytes: number;
+    readonly measuredBytes: number;
+  }[];
+}
+
 export interface BenchReport {
   readonly date: string;
   readonly machine: {
@@ -104,6 +117,8 @@ export interface BenchReport {
   readonly plaintext: { readonly single: Summary; readonly batch100: Summary };
   /** Those that were measured. */
   readonly protocols: { readonly [Name in ProtocolName]?: ProtocolReport };
+  /** Null in a quick run. */
+  readonly estimates: EstimateReport | null;
 }
 
 /** The one line of `--quick --json`. */

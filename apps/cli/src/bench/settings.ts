@@ -20,6 +20,8 @@ export interface BenchSettings {
   }[];
   /** How many test digits one client classifies, the first ones, and how many a request; null: none. */
   readonly allDigits: { readonly digits: number; readonly requestSize: number } | null;
+  /** Whether the cost model is held against what was measured; some seconds. */
+  readonly estimates: boolean;
   /** Digits after which memory is read, ascending; empty: no soak. */
   readonly soak: readonly number[];
 }
@@ -43,6 +45,7 @@ export const QUICK: BenchSettings = {
     { clients: 8, requestSize: 1, warmUpMs: 500, measureMs: 3000 },
   ],
   allDigits: null,
+  estimates: false,
   soak: [],
 };
 
@@ -52,7 +55,7 @@ export const QUICK_FURTHER: BenchSettings = {
   warmUpMs: 1500,
   single: budget(300, 1500, 5, 3000),
   batches: [{ digits: 100, budget: budget(0, 1000, 3, 100) }],
-  loads: [{ clients: 8, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
+  loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
 };
 
 export const FULL: BenchSettings = {
@@ -71,6 +74,7 @@ export const FULL: BenchSettings = {
     { clients: 8, requestSize: 1, warmUpMs: 3000, measureMs: 15_000 },
   ],
   allDigits: { digits: TEST_IMAGES, requestSize: 100 },
+  estimates: true,
   soak: [],
 };
 

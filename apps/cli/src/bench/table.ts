@@ -1,6 +1,13 @@
 /** A bench report as tables for people. */
 import { formatBytes, formatTable } from '../terminal/table.js';
-import { type BatchReport, type BenchReport, type PerWorker, type ProtocolReport, sum } from './report.js';
+import {
+  type BatchReport,
+  type BenchReport,
+  type EstimateReport,
+  type PerWorker,
+  type ProtocolReport,
+  sum,
+} from './report.js';
 import type { Summary } from './statistics.js';
 
 const NAMES = ['alice', 'bob', 'carol'] as const;
@@ -27,7 +34,31 @@ export function formatReport(report: BenchReport): string {
     );
     if (protocol.soak !== null) sections.push(`\n${name}: memory over time`, soak(protocol.soak.points));
   }
+  if (report.estimates !== null) {
+    sections.push('\nThe cost model, for one digit', estimates(report.estimates));
+  }
   return sections.join('\n');
+}
+
+function estimates({ overheads, protocols }: EstimateReport): string {
+  const rows = protocols.map((row) => [
+    row.protocol,
+    ms(row.predictedMs),
+    ms(row.measuredMs),
+    `${((row.predictedMs / row.measuredMs - 1) * 100).toFixed(0)} %`,
+    row.predictedBytes,
+    row.measuredBytes,
+  ]);
+  const head = [
+    'protocol',
+    'predicted ms',
+    'measured',
+    'off by',
+    'predicted bytes, busiest worker',
+    'measured',
+  ];
+  const { requestMs, roundMs } = overheads;
+  return `${formatTable(head, rows)}\nA request costs ${ms(requestMs)} ms and a round ${ms(roundMs)} ms here, beside the network and arithmetic.`;
 }
 
 function network({ rttMs, relayRoundTripMs }: BenchReport): string {

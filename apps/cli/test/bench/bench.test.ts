@@ -17,6 +17,7 @@ const SETTINGS: BenchSettings = {
   batches: [{ digits: 100, budget: FEW }],
   loads: [{ clients: 2, requestSize: 5, warmUpMs: 100, measureMs: 500 }],
   allDigits: { digits: 300, requestSize: 100 },
+  estimates: true,
   soak: [100, 200],
 };
 const RTT_MS = 16;
@@ -98,9 +99,26 @@ describe('bench', () => {
     });
   });
 
+  it('holds the cost model against it', () => {
+    const { overheads, protocols } = report.estimates!;
+    expect(overheads.requestMs).toBeGreaterThan(0);
+    expect(overheads.roundMs).toBeGreaterThan(0);
+    const [replicated] = protocols;
+    expect(replicated).toMatchObject({ protocol: 'replicated', predictedBytes: 0, measuredBytes: 0 });
+    // One dense layer: its round trip, what a request costs, and next to no arithmetic.
+    expect(replicated!.predictedMs).toBeGreaterThan(RTT_MS);
+  });
+
   it('prints tables', () => {
     const text = formatReport(report);
-    for (const part of ['plaintext', 'to plaintext', 'upload from the client', 'memory over time', 'dense']) {
+    for (const part of [
+      'plaintext',
+      'to plaintext',
+      'upload from the client',
+      'memory over time',
+      'cost model',
+      'dense',
+    ]) {
       expect(text).toContain(part);
     }
   });

@@ -1,0 +1,230 @@
+/**
+ * Predicts time and throughput of any plan under a protocol from its declared cost, a network and a machine. Nothing is
+ * run for it but `calibrate`, once a machine and protocol, on operations of its own.
+ *
+ * One request waits for: the way to the workers and back; what a request costs whatever the model is; for each round,
+ * half a round trip and what a message costs; the arithmetic of three workers on the cores that they share; and the bytes
+ * that its busiest worker sends. Rounds wait for the network and not for each other, so nothing overlaps.
+ */
+import { simulate } from '../channel/simulate.js';
+import { multiplicationsOf } from '../graph/operations.js';
+import type { Plan } from '../graph/plan.js';
+import { Allocator, Arena } from '../kernels/arena.js';
+import { createKernels } from '../kernels/create.js';
+import type { Kernels } from '../kernels/kernels.js';
+import type { Cost, Operation, Protocol, SessionContext } from '../protocols/protocol.js';
+import { randomBytes, randomSeed } from '../random/entropy.js';
+import { SessionStreams } from '../random/session-streams.js';
+import { predictCost } from './cost.js';
+import { planOperations } from './operations.js';
+
+export interface Network {
+  /** Between any two of the client and the workers. */
+  readonly roundTripMs: number;
+  /** Of each worker's connections together, one way. */
+  readonly megabitsPerSecond: number;
+  /** Cores that the three workers share; three for a machine each. */
+  readonly cores: number;
+}
+
+/** What a service adds to the arithmetic. */
+export interface Overheads {
+  /** A request: sharing, sockets, batching, the answer. */
+  readonly requestMs: number;
+  /** A round: a message through two processes. */
+  readonly roundMs: number;
+}
+
+/** CPU time of a protocol's operations on one machine, of the three workers together. */
+export interface OperationSpeed {
+  /** A truncation or rectification, however many values it has. */
+  readonly operationMs: number;
+  readonly truncateNanos: number;
+  /** A value rectified at k = 24, and each bit more. */
+  readonly rectifyNanos: number;
+  readonly bitNanos: number;
+}
+
+export interface Speed {
+  /** A multiplication of a linear step, at the three workers together. */
+  readonly productNanos: number;
+  /** Everything, what is dealt included. */
+  readonly whole: OperationSpeed;
+  /** With what was dealt ahead; as `whole` for a protocol that deals nothing ahead. */
+  readonly online: OperationSpeed;
+}
+
+export interface Estimate extends Cost {
+  /** From the client's numbers to its logits, for one request of `batch` samples. */
+  readonly latencyMs: number;
+  /** CPU time of the three workers together for it. */
+  readonly computeMs: number;
+  /** Samples a second when the workers are always busy with such batches. */
+  readonly samplesPerSecond: number;
+}
+
+/** Predicts one request of `batch` samples. */
+export function predict(
+  plan: Plan,
+  protocol: Protocol,
+  network: Network,
+  machine: { readonly speed: Speed; readonly overheads: Overheads },
+  batch = 1,
+): Estimate {
+  const { roundTripMs, megabitsPerSecond, cores } = network;
+  const { requestMs, roundMs } = machine.overheads;
+  const { rounds, bytesSent, bytesDealt } = predictCost(plan, protocol, batch);
+  const computeMs = computeTime(plan, machine.speed, 'whole', batch);
+  const ahead = batch <= (protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch));
+  const waitedMs = ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs;
+  const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
+  const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
+  const allMs = (8 * Math.max(...bytesSent)) / (1000 * megabitsPerSecond);
+  const parallel = Math.min(3, cores);
+  const latencyMs =
+    roundTripMs + requestMs + rounds * (roundTripMs / 2 + roundMs) + waitedMs / parallel + transferMs;
+  // Batches run beside each other: cores or connections are the limit, not waiting.
+  const busyMs = Math.max((computeMs + requestMs + rounds * roundMs) / parallel, allMs);
+  return {
+    rounds,
+    bytesSent,
+    bytesDealt,
+    computeMs,
+    latencyMs,
+    samplesPerSecond: (1000 * batch) / busyMs,
+  };
+}
+
+function computeTime(
+  plan: Plan,
+  { productNanos, ...of }: Speed,
+  part: 'whole' | 'online',
+  batch: number,
+): number {
+  const speed = of[part];
+  let nanos = 0;
+  for (const { step, operations } of planOperations(plan, batch)) {
+    if (step.op === 'conv2d' || step.op === 'depthwiseConv2d') {
+      nanos += batch * multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d') * productNanos;
+    }
+    for (const { kind, n, reduction } of operations) {
+      const each =
+        kind === 'truncate'
+          ? speed.truncateNanos
+          : speed.rectifyNanos + (reduction.activationBits - 24) * speed.bitNanos;
+      nanos += n * each + 1e6 * speed.operationMs;
+    }
+  }
+  return nanos / 1e6;
+}
+
+const MANY = 2048;
+const FEW = 64;
+const RUNS = 7;
+const PRODUCT_GEOMETRY = {
+  inHeight: 13,
+  inWidth: 13,
+  inChannels: 10,
+  outHeight: 5,
+  outWidth: 5,
+  outChannels: 32,
+  kernelHeight: 5,
+  kernelWidth: 5,
+  strideHeight: 2,
+  strideWidth: 2,
+  dilationHeight: 1,
+  dilationWidth: 1,
+  padTop: 0,
+  padLeft: 0,
+};
+/** Products of a linear step: five of the nine are made in one go. */
+const PRODUCTS = 5;
+
+/** Measures a protocol's arithmetic on this machine, all three parties in this thread; about a second. */
+export async function calibrate(protocol: Protocol): Promise<Speed> {
+  const kernels = await Promise.all([createKernels(), createKernels(), createKernels()]);
+  const whole = await operationSpeed((kind, n, k) => timeOperation(protocol, kernels, kind, n, k, false));
+  const online =
+    protocol.prepare === undefined
+      ? whole
+      : await operationSpeed((kind, n, k) => timeOperation(protocol, kernels, kind, n, k, true));
+  return { productNanos: timeProduct(kernels[0]), whole, online };
+}
+
+async function operationSpeed(
+  time: (kind: Operation['kind'], n: number, k: number) => Promise<number>,
+): Promise<OperationSpeed> {
+  const few = await time('rectify', FEW, 24);
+  const many = await time('rectify', MANY, 24);
+  const wide = await time('rectify', MANY, 40);
+  const truncated = (await time('truncate', MANY, 24)) - (await time('truncate', FEW, 24));
+  const each = (many - few) / (MANY - FEW);
+  const operationMs = Math.max(0, few - FEW * each);
+  return {
+    operationMs,
+    rectifyNanos: 1e6 * each,
+    bitNanos: Math.max(0, (1e6 * (wide - many)) / MANY / 16),
+    truncateNanos: Math.max(0, (1e6 * truncated) / (MANY - FEW)),
+  };
+}
+
+async function timeOperation(
+  protocol: Protocol,
+  kernels: readonly Kernels[],
+  kind: Operation['kind'],
+  n: number,
+  activationBits: number,
+  ahead: boolean,
+): Promise<number> {
+  const reduction = { shift: 16, activationBits, bits: 16 + activationBits };
+  const run = async (): Promise<number> => {
+    const keys = [randomSeed(), randomSeed(), randomSeed()];
+    const allocators = kernels.map(({ memory }) => new Allocator(memory));
+    const inSession = <T>(program: (context: SessionContext) => Promise<T>) => {
+      const sessionId = randomBytes(16);
+      return simulate((channel, party) =>
+        program({
+          party,
+          kernels: kernels[party]!,
+          arena: new Arena(allocators[party]!),
+          channel,
+          streams: new SessionStreams(sessionId, keys[party]!, keys[(party + 2) % 3]!),
+          fractionalBits: 16,
+        }),
+      );
+    };
+    const prepare = ahead ? protocol.prepare : undefined;
+    const prepared = prepare && (await inSession((context) => prepare(context, [{ kind, n, reduction }])));
+    const started = performance.now();
+    await inSession(async (context) => {
+      const session = protocol.open(context, prepared && [prepared.results[context.party]]);
+      const words = context.arena.words(n);
+      context.kernels.memory.bytes.fill(0, words, words + 8 * n);
+      await session[kind]({ words, n }, reduction);
+    });
+    return performance.now() - started;
+  };
+  for (let i = 0; i < RUNS; i++) await run();
+  const times: number[] = [];
+  for (let i = 0; i < RUNS; i++) times.push(await run());
+  return median(times);
+}
+
+function timeProduct({ memory, conv2d }: Kernels): number {
+  const g = PRODUCT_GEOMETRY;
+  const x = Math.ceil(memory.base / 64) * 64;
+  const w = x + 8 * g.inHeight * g.inWidth * g.inChannels;
+  const y = w + 8 * g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels;
+  memory.ensure(y + 8 * g.outHeight * g.outWidth * g.outChannels);
+  const times: number[] = [];
+  for (let i = 0; i < 2 * RUNS; i++) {
+    const started = performance.now();
+    conv2d(y, x, w, 1, g, false);
+    times.push(performance.now() - started);
+  }
+  return (PRODUCTS * 1e6 * median(times.slice(RUNS))) / multiplicationsOf(g, false);
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
