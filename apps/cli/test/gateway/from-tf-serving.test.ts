@@ -1,7 +1,7 @@
 /** The commands of docs/from-tf-serving.md, as they stand, in a shell, before three real workers. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePorts, type LocalCluster, startLocalCluster } from '@trivet/node';
@@ -59,7 +59,7 @@ it('prints what the page says', async () => {
   const programs = join(directory.path, 'bin');
   await mkdir(work);
   await mkdir(programs);
-  await symlink(MODEL, join(work, 'half_plus_two'));
+  await cp(MODEL, join(work, 'half_plus_two'), { recursive: true });
   await writeFile(join(programs, 'trivet'), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" "$@"\n`);
   await chmod(join(programs, 'trivet'), 0o755);
   if (!hasCurl()) await symlink(STAND_IN, join(programs, 'curl'));

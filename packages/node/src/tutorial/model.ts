@@ -1,5 +1,6 @@
 /** A trained model and what its owner does with it: `share`, `serve` and `stop` of the Syft Keras tutorial. */
 import { basename } from 'node:path';
+import type { KeyRing } from '@trivet/at-rest';
 import { argmaxRows, ModelOwner, type SharedModel } from '@trivet/client';
 import { evaluateGraph, sizeOf } from '@trivet/mpc-core';
 import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
@@ -17,6 +18,8 @@ import type { Cluster } from './cluster.js';
 export interface ModelLoadOptions {
   /** What every input lies in; 0 to 1 for pictures of 28 x 28, -256 to 256 for other models unless told. */
   readonly inputRange?: Manifest['inputRange'];
+  /** Of a model that `trivet encrypt` has encrypted; the plaintext stays in memory. */
+  readonly keys?: KeyRing;
 }
 
 export interface ShareModelOptions {
@@ -54,7 +57,7 @@ export class Model {
    * @throws TrivetError INVALID_ARGUMENT naming the file, with all layers that cannot be evaluated, or that could overflow
    */
   static async load(path: string, options: ModelLoadOptions = {}): Promise<Model> {
-    const imported = await openModelFile(path);
+    const imported = await openModelFile(path, { keys: options.keys ?? null });
     const usual = looksLikeMnist(imported.graph.inputShape) ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE;
     const inputRange = options.inputRange ?? usual;
     return new Model(path, await compileModel(path, imported, inputRange), inputRange);
