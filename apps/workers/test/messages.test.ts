@@ -24,6 +24,7 @@ describe('control messages', () => {
       digest: hex(32),
       protocol: fc.constantFrom(...PROTOCOL_NAMES),
       helper: fc.constantFrom(0 as const, 1 as const, 2 as const),
+      images: u32,
       material: fc.uniqueArray(latin1(16), { maxLength: 20 }),
       requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
     });
@@ -35,7 +36,7 @@ describe('control messages', () => {
       fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
         expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
         expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
-        const { material, requestIds: _, ...run } = p;
+        const { material, requestIds: _, images: __, ...run } = p;
         const deal = { ...run, dropped: material };
         expect(messages.decodeDeal(messages.encodeDeal(deal))).toEqual(deal);
         expect(messages.decodeDealt(messages.encodeDealt(served))).toBe(served);
@@ -91,7 +92,7 @@ describe('control messages', () => {
   it('refuses a proposal that names a request or an item twice, or no request, protocol or helper', () => {
     const id = '22'.repeat(16);
     const ids = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
-    const proposal = { ...ids, protocol: 'securenn' as const, helper: 0 as const, material: [] };
+    const proposal = { ...ids, protocol: 'securenn' as const, helper: 0 as const, images: 1, material: [] };
     expect(() => messages.decodeProposal(messages.encodeProposal(proposal))).toThrow(/malformed/);
     const none = messages.encodeProposal({ ...proposal, requestIds: [] });
     expect(() => messages.decodeProposal(none)).toThrow(/malformed/);

@@ -74,6 +74,36 @@ describe('predictions', () => {
     for (const socket of owner.sockets) socket.off(EVENTS.server.served);
   });
 
+  it.each([
+    [0, 1, 2],
+    [2, 0, 1],
+    [1, 2, 0],
+  ])('are right when the shares come late, first at worker %i, then at %i', async (...order) => {
+    const client = await connect();
+    const inputs = someInputs(1);
+    const late = (worker: number) =>
+      new Promise<void>((resolve) => setTimeout(resolve, 150 * order.indexOf(worker)));
+    const { logits } = await client.predictUnder(null, model, inputs, undefined, late);
+    expectClose(logits, inputs);
+  });
+
+  it('answer nobody when a worker refuses its share after the leader has begun', async () => {
+    const client = await connect();
+    const good = await client.messages(model, someInputs(1));
+    const leader = client.call(0, EVENTS.predict, good.parts[0]);
+    const first = client.call(1, EVENTS.predict, good.parts[1]);
+    const broken = Uint8Array.from(good.parts[2]!);
+    // The count of samples, too large for any worker.
+    new DataView(broken.buffer).setUint32(56, 999_999, true);
+    const refused = client.call(2, EVENTS.predict, broken);
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    // As a client does that has one failure: the others need not wait for the deadline.
+    await Promise.all([0, 1].map((w) => client.call(w, EVENTS.cancel, { requestId: good.requestId })));
+    const outcomes = await Promise.allSettled([leader, first]);
+    for (const outcome of outcomes) expect(outcome.status).toBe('rejected');
+    await client.predict(model, someInputs(1));
+  });
+
   it('refuse a repeated request, during and after', async () => {
     const client = await connect();
     const { parts } = await client.messages(model, someInputs(1));

@@ -132,6 +132,8 @@ export interface Proposal {
   readonly digest: string;
   readonly protocol: ProtocolName;
   readonly helper: PartyIndex;
+  /** Of all its requests together. */
+  readonly images: number;
   /** Items of the pool that the batch uses up, one an image, or none. */
   readonly material: readonly SessionKey[];
   readonly requestIds: readonly string[];
@@ -139,23 +141,25 @@ export interface Proposal {
 
 export function encodeProposal(proposal: Proposal): Uint8Array {
   const { material, requestIds } = proposal;
-  const count = Buffer.alloc(COUNT_BYTES);
-  count.writeUInt32LE(material.length);
+  const counts = Buffer.alloc(2 * COUNT_BYTES);
+  counts.writeUInt32LE(proposal.images);
+  counts.writeUInt32LE(material.length, COUNT_BYTES);
   const items = Buffer.from(material.join(''), 'latin1');
-  return Buffer.concat([encodeRun(proposal), count, items, Buffer.from(requestIds.join(''), 'hex')]);
+  return Buffer.concat([encodeRun(proposal), counts, items, Buffer.from(requestIds.join(''), 'hex')]);
 }
 
 export function decodeProposal(payload: Uint8Array): Proposal {
   const buffer = asBuffer(payload);
   const run = decodeRun(buffer);
-  if (buffer.length < RUN_BYTES + COUNT_BYTES) throw malformed();
-  const items = buffer.readUInt32LE(RUN_BYTES);
-  const start = RUN_BYTES + COUNT_BYTES + items * ID_BYTES;
+  const ids = RUN_BYTES + 2 * COUNT_BYTES;
+  if (buffer.length < ids) throw malformed();
+  const images = buffer.readUInt32LE(RUN_BYTES);
+  const start = ids + buffer.readUInt32LE(RUN_BYTES + COUNT_BYTES) * ID_BYTES;
   const count = (buffer.length - start) / ID_BYTES;
   if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
-  const material = decodeIds(buffer, RUN_BYTES + COUNT_BYTES, start, 'latin1');
+  const material = decodeIds(buffer, ids, start, 'latin1');
   const requestIds = decodeIds(buffer, start, buffer.length, 'hex');
-  return { ...run, material, requestIds };
+  return { ...run, images, material, requestIds };
 }
 
 /** That an item is dealt, in the frame's session. */

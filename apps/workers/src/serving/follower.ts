@@ -22,6 +22,7 @@ import {
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
 import type { Role, ServingContext } from './context.js';
+import { type Parked, ParkedProposals } from './parked.js';
 import { LEADER, type Links } from './peers.js';
 import { dealItem } from './pool/deal-item.js';
 import type { OpenRequest } from './request-table.js';
@@ -30,6 +31,13 @@ import { type BatchRun, runBatch } from './run-batch.js';
 export class Follower implements Role {
   readonly queuedBatches = 0;
   readonly #third: PartyIndex;
+  readonly #parked = new ParkedProposals((parked) => {
+    const { name } = this.context.self;
+    this.#giveUp(
+      parked,
+      new TrivetError('UNAVAILABLE', `The request did not arrive at ${name} in time.`, name),
+    );
+  });
 
   constructor(
     private readonly context: ServingContext,
@@ -49,10 +57,15 @@ export class Follower implements Role {
   admitted(request: OpenRequest): void {
     const { id, model, count, protocol, deadlineMs } = request;
     const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });
+    // What runs first sends first; the leader needs to hear of the arrival all the same.
+    const parked = this.#parked.take(id);
+    if (parked !== undefined) this.#run(parked.leader, parked.key, parked.proposal);
     this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
   }
 
   refused(requestId: string, error: TrivetError): void {
+    const parked = this.#parked.take(requestId);
+    if (parked !== undefined) this.#giveUp(parked, error);
     this.links.link(LEADER)?.send(FRAME_KINDS.withdraw, encodeRefusal(requestId, error));
   }
 
@@ -68,7 +81,9 @@ export class Follower implements Role {
       throw new TrivetError('INVALID_ARGUMENT', `a frame of kind ${kind} that only the leader may send.`);
     }
     if (kind === FRAME_KINDS.propose) {
-      this.#run(link, session, decodeProposal(payload));
+      const proposal = decodeProposal(payload);
+      const parks = this.#isExpected(proposal) && this.#parked.park({ leader: link, key: session, proposal });
+      if (!parks) this.#run(link, session, proposal);
     } else if (kind === FRAME_KINDS.deal) {
       this.#deal(link, session, decodeDeal(payload));
     } else if (kind === FRAME_KINDS.reject) {
@@ -93,7 +108,10 @@ export class Follower implements Role {
   modelsChanged(): void {}
 
   linkDown(link: Link, error: TrivetError): void {
-    const { table } = this.context;
+    const { pool, table } = this.context;
+    if (link.peer.index === LEADER) {
+      for (const { proposal } of this.#parked.clear()) pool.drop(proposal.material);
+    }
     for (const request of [...table.values()]) {
       if (request.batch !== null) continue;
       table.giveUp(request, error);
@@ -101,7 +119,22 @@ export class Follower implements Role {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#parked.clear();
+  }
+
+  /** Whether a proposal is for one request that has not come yet. */
+  #isExpected({ requestIds }: Proposal): boolean {
+    const [id, ...others] = requestIds as [string, ...string[]];
+    const { table } = this.context;
+    return others.length === 0 && table.get(id) === undefined && !table.isPast(id);
+  }
+
+  /** The request of a parked proposal does not come. */
+  #giveUp({ leader, key, proposal }: Parked, error: TrivetError): void {
+    this.context.pool.drop(proposal.material);
+    this.#decline([leader, this.links.link(this.#third)], key, undefined, [], error);
+  }
 
   #run(leader: Link, key: SessionKey, proposal: Proposal): void {
     const { self, sessions, table, models, pool } = this.context;
@@ -121,15 +154,16 @@ export class Follower implements Role {
       }
       session = sessions.start(key, [leader, third]);
       if (session.error !== null) throw session.error;
-      const fits =
-        model !== undefined &&
-        held.length === proposal.requestIds.length &&
-        held.every(
-          (request) =>
-            request.model === model && (request.protocol ?? proposal.protocol) === proposal.protocol,
-        );
-      if (!fits) {
+      if (model === undefined || held.length !== proposal.requestIds.length) {
         throw new TrivetError('ABORTED', `${self.name} does not hold every request of the batch.`, self.name);
+      }
+      const images = held.reduce((total, request) => total + request.count, 0);
+      const same = held.every(
+        (request) => request.model === model && (request.protocol ?? protocol) === protocol,
+      );
+      if (!same || images !== proposal.images) {
+        const message = 'The three workers were sent different requests under one id.';
+        throw new TrivetError('INVALID_ARGUMENT', message, self.name);
       }
       if (material === undefined) {
         const message = `${self.name} does not hold what was dealt ahead for the batch; try again.`;

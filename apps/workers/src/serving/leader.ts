@@ -21,6 +21,7 @@ import type { Session } from '../mesh/session.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
+import { PARKED_MS } from './parked.js';
 import { LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
 import { RecentRefusals } from './recent-refusals.js';
@@ -33,6 +34,8 @@ const ALL = 0b111;
 const SWEEP_MS = 1000;
 /** After its deadline a follower tells of it; this is for those that cannot. */
 const GRACE_MS = 2000;
+/** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
+const EARLY_MS = PARKED_MS;
 
 interface Gathering {
   readonly id: string;
@@ -59,6 +62,15 @@ interface RunningBatch {
   onDone: (() => void) | null;
 }
 
+/** A lone request that began before the followers had it. */
+interface EarlyBatch {
+  readonly gathering: Gathering;
+  readonly session: Session;
+  /** The followers hold the same request: its answer may leave. */
+  readonly agree: () => void;
+  readonly timer: NodeJS.Timeout;
+}
+
 export interface LeaderOptions {
   readonly batching: WorkerConfig['batching'];
   readonly pool: WorkerConfig['pool'];
@@ -73,6 +85,7 @@ export class Leader implements Role {
   readonly #bootNonce = randomBytes(8).toString('latin1');
   readonly #sweep: NodeJS.Timeout;
   readonly #dealer: Dealer;
+  #early: EarlyBatch | null = null;
   #counter = 0n;
   #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -106,8 +119,12 @@ export class Leader implements Role {
     const gathering = this.#gather(message);
     gathering.request = request;
     const refusal = this.#refusals.get(request.id);
-    if (refusal !== undefined) this.#reject(gathering, refusal);
-    else this.#hold(gathering, LEADER, message);
+    if (refusal !== undefined) {
+      this.#reject(gathering, refusal);
+      return;
+    }
+    this.#hold(gathering, LEADER, message);
+    if (this.#isLone(gathering)) this.#startEarly(gathering);
   }
 
   refused(requestId: string, error: TrivetError): void {
@@ -132,6 +149,8 @@ export class Leader implements Role {
         link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
       } else if (!gathering.running) {
         this.#reject(gathering, error);
+      } else if (gathering === this.#early?.gathering) {
+        this.#early.session.fail(error, true);
       }
     } else if (kind === FRAME_KINDS.done) {
       const running = this.#running.get(session);
@@ -200,26 +219,85 @@ export class Leader implements Role {
   /** One more worker holds the request: what it holds must be what the others hold. */
   #hold(gathering: Gathering, holder: number, { digest, count, protocol }: Arrived): void {
     gathering.holders |= 1 << holder;
-    if (gathering.running) return;
+    const early = this.#early?.gathering === gathering ? this.#early : null;
+    if (gathering.running && early === null) return;
     if (gathering.digest !== digest || gathering.count !== count || gathering.asked !== protocol) {
       const message = 'The three workers were sent different requests under one id.';
-      this.#reject(gathering, new TrivetError('INVALID_ARGUMENT', message, this.context.self.name));
+      const error = new TrivetError('INVALID_ARGUMENT', message, this.context.self.name);
+      if (early === null) this.#reject(gathering, error);
+      else early.session.fail(error, true);
       return;
     }
     if (gathering.holders !== ALL) return;
+    if (early !== null) {
+      early.agree();
+      this.#noLongerEarly();
+      return;
+    }
     try {
-      const obstacle = this.context.peers.obstacle();
-      if (obstacle !== null) throw obstacle;
-      const { model } = gathering.request!;
-      model.records.checkRoom(count, 0, this.context.self.name);
-      // From here on it keeps its protocol, even if the model is served with another one meanwhile.
-      gathering.queued = { gathering, digest, count, protocol: protocol ?? defaultProtocol(model) };
-      this.#queue.add(gathering.queued, performance.now());
+      this.#queue.add(this.#checked(gathering), performance.now());
     } catch (error) {
       this.#reject(gathering, error as TrivetError);
       return;
     }
     this.#pump();
+  }
+
+  /** What goes into a batch. @throws TrivetError when the request cannot run */
+  #checked(gathering: Gathering): Queued {
+    const { digest, count, asked } = gathering;
+    const obstacle = this.context.peers.obstacle();
+    if (obstacle !== null) throw obstacle;
+    const { model } = gathering.request!;
+    model.records.checkRoom(count, 0, this.context.self.name);
+    // From here on it keeps its protocol, even if the model is served with another one meanwhile.
+    gathering.queued = { gathering, digest, count, protocol: asked ?? defaultProtocol(model) };
+    return gathering.queued;
+  }
+
+  /** Whether a request can only run alone, and now: then it need not wait until the followers tell of its arrival. */
+  #isLone(gathering: Gathering): boolean {
+    const nothingElse = this.#running.size === 0 && this.#queue.length === 0 && this.#early === null;
+    return (
+      nothingElse &&
+      !gathering.running &&
+      this.#gatherings.get(gathering.id) === gathering &&
+      gathering.count === 1 &&
+      this.options.batching.batchTimeoutMicros === 0
+    );
+  }
+
+  /**
+   * Proposes a request that the followers may not have yet: they park the proposal until it comes, and two messages one
+   * after the other are saved. One at a time, small, and not for long, so that whoever sends a request to the leader alone
+   * holds nothing up: such a batch does not count as one in flight.
+   */
+  #startEarly(gathering: Gathering): void {
+    let queued: Queued;
+    try {
+      queued = this.#checked(gathering);
+    } catch (error) {
+      this.#reject(gathering, error as TrivetError);
+      return;
+    }
+    const { digest, protocol, count } = queued;
+    if (!this.#materialIsReady()({ digest, protocol, images: count })) return;
+    const { promise: agreed, resolve: agree, reject } = withResolvers();
+    const batch = { digest, protocol, items: [queued], images: count, openedAt: performance.now() };
+    const session = this.#start(batch, agreed);
+    if (session === undefined) return;
+    session.signal.addEventListener('abort', () => reject(session.error), { once: true });
+    const timer = setTimeout(() => {
+      const message = 'The request did not arrive at all three workers in time.';
+      session.fail(new TrivetError('UNAVAILABLE', message, this.context.self.name), true);
+    }, EARLY_MS);
+    this.#early = { gathering, session, agree, timer };
+  }
+
+  /** The followers have it by now, or the batch has ended. */
+  #noLongerEarly(): void {
+    clearTimeout(this.#early?.timer);
+    this.#early = null;
   }
 
   /** Ends a request that is in no batch, on all three workers. */
@@ -252,7 +330,8 @@ export class Leader implements Role {
   }
 
   #startBatches(): void {
-    while (this.#running.size < this.options.batching.maxBatchesInFlight) {
+    const inFlight = () => this.#running.size - (this.#early === null ? 0 : 1);
+    while (inFlight() < this.options.batching.maxBatchesInFlight) {
       const now = performance.now();
       const batch = this.#queue.take(now, this.#materialIsReady());
       if (batch === undefined) {
@@ -288,7 +367,11 @@ export class Leader implements Role {
     return [...demands.values()];
   }
 
-  #start(batch: Batch<Queued>): void {
+  /**
+   * @param agreed no answer leaves before it has resolved
+   * @returns the session, unless its requests had to be refused
+   */
+  #start(batch: Batch<Queued>, agreed?: Promise<void>): Session | undefined {
     const { peers, models, pool, sessions, self } = this.context;
     const links = peers.both();
     const followersLink = peers.oppositeLink();
@@ -298,17 +381,17 @@ export class Leader implements Role {
         peers.obstacle() ??
         new TrivetError('NOT_FOUND', 'This version of the model is not served any more.', self.name);
       for (const { gathering } of batch.items) this.#reject(gathering, error);
-      return;
+      return undefined;
     }
     const { gatherings, images } = this.#withRoom(batch, model);
-    if (gatherings.length === 0) return;
+    if (gatherings.length === 0) return undefined;
     const { digest, protocol } = batch;
     const allotment = this.#dealer.allot({ digest, protocol, images });
     if (allotment === undefined && images <= this.#dealer.capacity(digest, protocol)) {
       const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
       const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
       for (const gathering of gatherings) this.#reject(gathering, error);
-      return;
+      return undefined;
     }
     const helper = allotment?.helper ?? this.#dealer.nextHelper();
     const keys = allotment?.keys ?? [];
@@ -325,12 +408,14 @@ export class Leader implements Role {
       digest,
       protocol,
       helper,
+      images,
       material: keys,
       requestIds,
     });
     for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
     const run = { session, model, protocol, helper, material, requests };
-    void this.#finish(running, run, model.records.reserve(images));
+    void this.#finish(running, run, model.records.reserve(images), agreed);
+    return session;
   }
 
   /** Those of a batch that the owner's limit leaves room for; the others are refused. */
@@ -349,7 +434,12 @@ export class Leader implements Role {
     return { gatherings, images };
   }
 
-  async #finish(running: RunningBatch, run: BatchRun, reservation: Reservation): Promise<void> {
+  async #finish(
+    running: RunningBatch,
+    run: BatchRun,
+    reservation: Reservation,
+    agreed?: Promise<void>,
+  ): Promise<void> {
     const { session, model, requests } = run;
     const { sessions, self, onServed, peers } = this.context;
     const lastDeadline = Math.max(...requests.map((request) => request.deadlineAt));
@@ -362,13 +452,20 @@ export class Leader implements Role {
       },
       lastDeadline - performance.now() + GRACE_MS,
     );
-    const { durable } = reservation;
-    const answered = await runBatch(this.context, { ...run, durable });
+    const mayAnswer = Promise.all([reservation.durable, agreed]).then(() => undefined);
+    // The batch may fail before it comes to wait for this.
+    mayAnswer.catch(() => undefined);
+    const answered = await runBatch(this.context, { ...run, mayAnswer });
     if (answered) await this.#everybodyDone(running);
     clearTimeout(timer);
     sessions.end(session);
     this.#running.delete(session.key);
-    for (const request of requests) this.#gatherings.delete(request.id);
+    if (this.#early?.session === session) this.#noLongerEarly();
+    for (const request of requests) {
+      this.#gatherings.delete(request.id);
+      // A follower that the request reaches only now is told why.
+      if (!answered && session.error !== null) this.#refusals.add(request.id, session.error);
+    }
     // A follower that gave the batch up has answered nobody; of one that was lost this is not known, so it counts.
     const counts = answered && (session.error === null || session.error.worker === self.name);
     if (!counts) {
@@ -410,4 +507,20 @@ export class Leader implements Role {
       this.#reject(gathering, new TrivetError('DEADLINE_EXCEEDED', message, self.name));
     }
   }
+}
+
+/** A promise and its ends; a rejection that nobody waits for any more is no error. */
+function withResolvers(): {
+  promise: Promise<void>;
+  resolve: () => void;
+  reject: (reason: unknown) => void;
+} {
+  let resolve: () => void = () => undefined;
+  let reject: (reason: unknown) => void = () => undefined;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
 }

@@ -22,7 +22,7 @@ export interface OpenRequest {
   readonly arrivedAt: number;
   readonly deadlineAt: number;
   /** The batch it runs in, once one was proposed. */
-  batch: { abandon(request: OpenRequest): void } | null;
+  batch: { abandon(error: TrivetError): void } | null;
   /** Whether the client has its answer; the shares are kept while a batch may still need them. */
   readonly answered: boolean;
   /** Answers the client; only the first call counts. */

@@ -17,7 +17,7 @@ export interface BatchRun {
   readonly material: readonly Material[] | undefined;
   readonly requests: readonly OpenRequest[];
   /** No answer leaves before it has resolved. */
-  readonly durable?: Promise<void>;
+  readonly mayAnswer?: Promise<void>;
 }
 
 /**
@@ -31,18 +31,19 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
   const release = models.use(model);
   const startedAt = performance.now();
   let waiting = requests.length;
-  const abandon = () => {
+  // A lone request's batch ends with its own reason, for a follower that has yet to get the request tells it its client.
+  const abandon = (error: TrivetError) => {
     waiting -= 1;
-    if (waiting === 0) {
-      session.fail(
-        new TrivetError('CANCELLED', 'Nobody waits for the answers of this batch.', context.self.name),
-        true,
-      );
-    }
+    if (waiting > 0) return;
+    const nobody = 'Nobody waits for the answers of this batch.';
+    const reason = requests.length === 1 ? error : new TrivetError('CANCELLED', nobody, context.self.name);
+    session.fail(reason, true);
   };
   for (const request of requests) {
     request.batch = { abandon };
-    if (request.answered) abandon();
+    if (request.answered) {
+      abandon(new TrivetError('CANCELLED', 'The client gave the request up.', context.self.name));
+    }
     metrics.queueSeconds.observe((startedAt - request.arrivedAt) / 1000);
   }
   try {
@@ -63,7 +64,7 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
 }
 
 async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
-  const { session, model, protocol, helper, material, requests, durable } = run;
+  const { session, model, protocol, helper, material, requests, mayAnswer } = run;
   const { party, protocols, self, metrics } = context;
   const result = await party.run(model.loaded, {
     protocol: allowedProtocol(protocols, model.manifest, protocol, self.name)[helper],
@@ -73,7 +74,7 @@ async function compute(context: ServingContext, run: BatchRun, startedAt: number
     signal: session.signal,
     ...(material !== undefined && { material }),
   });
-  await durable;
+  await mayAnswer;
   const computeMs = performance.now() - startedAt;
   const images = requests.reduce((sum, request) => sum + request.count, 0);
   const { rounds, bytesSent, bytesReceived, bytesDealt } = result.statistics;

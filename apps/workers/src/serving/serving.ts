@@ -70,7 +70,7 @@ export class Serving implements MeshHandler {
       maxRequests: config.limits.maxRequests,
       maxRequestBytes: config.limits.maxRequestBytes,
       onGivenUp: (request, error) => {
-        if (request.batch !== null) request.batch.abandon(request);
+        if (request.batch !== null) request.batch.abandon(error);
         else this.#role.givenUp(request, error);
       },
     });

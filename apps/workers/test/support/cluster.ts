@@ -337,9 +337,14 @@ export class TestClient {
     model: SharedTestModel,
     inputs: Float32Array,
     deadlineMs?: number,
+    /** What each worker's share waits for. */
+    before?: (worker: number) => Promise<void>,
   ): Promise<{ logits: number[]; protocols: ProtocolName[] }> {
     const { requestId, count, parts } = await this.messages(model, inputs, deadlineMs, undefined, protocol);
-    const replies = await this.all((worker) => this.call<Uint8Array>(worker, EVENTS.predict, parts[worker]));
+    const replies = await this.all(async (worker) => {
+      await before?.(worker);
+      return this.call<Uint8Array>(worker, EVENTS.predict, parts[worker]);
+    });
     const expected = { requestId, manifestDigest: model.digest, count, outputSize: OUTPUTS, protocol };
     const decoded = replies.map((reply) => decodePredictReply(reply, expected));
     const words = decoded.map((reply) => reply.words) as Triple<Uint8Array>;

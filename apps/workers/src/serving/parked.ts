@@ -1,0 +1,53 @@
+/**
+ * Proposals that came before their request: the leader proposes a lone request as soon as it has it, for its two
+ * messages to the followers and the client's own are on their way at the same time. Few, and for a short while.
+ */
+import type { SessionKey } from '../mesh/frames.js';
+import type { Link } from '../mesh/link.js';
+import type { Proposal } from '../mesh/messages.js';
+
+/** An honest leader has one. */
+const MAX_PARKED = 4;
+/** Less than the mesh keeps the frames of a session that has not started. */
+export const PARKED_MS = 10_000;
+
+export interface Parked {
+  readonly leader: Link;
+  readonly key: SessionKey;
+  readonly proposal: Proposal;
+}
+
+export class ParkedProposals {
+  readonly #byRequest = new Map<string, Parked & { readonly timer: NodeJS.Timeout }>();
+
+  /** @param onExpired the request has not come */
+  constructor(private readonly onExpired: (parked: Parked) => void) {}
+
+  /** Whether there was room for it. */
+  park(parked: Parked): boolean {
+    const [requestId] = parked.proposal.requestIds;
+    if (requestId === undefined || this.#byRequest.size >= MAX_PARKED || this.#byRequest.has(requestId)) {
+      return false;
+    }
+    const timer = setTimeout(() => {
+      this.#byRequest.delete(requestId);
+      this.onExpired(parked);
+    }, PARKED_MS);
+    this.#byRequest.set(requestId, { ...parked, timer });
+    return true;
+  }
+
+  /** The proposal that waits for a request, which is here now or will never be. */
+  take(requestId: string): Parked | undefined {
+    const parked = this.#byRequest.get(requestId);
+    if (parked === undefined) return undefined;
+    clearTimeout(parked.timer);
+    this.#byRequest.delete(requestId);
+    return parked;
+  }
+
+  /** Forgets all: the leader's connection is another one now. */
+  clear(): readonly Parked[] {
+    return [...this.#byRequest.keys()].map((requestId) => this.take(requestId)!);
+  }
+}
