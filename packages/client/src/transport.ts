@@ -35,9 +35,9 @@ export class LeanWebSocket extends NodeWebSocket {
    */
   override write(packets: Parameters<NodeWebSocket['write']>[0]): void {
     const { _socket: socket } = (this as unknown as { ws: { _socket?: NodeSocket } }).ws;
-    if (socket === undefined || process?.nextTick === undefined) return super.write(packets);
-    socket.cork();
+    const held = socket !== undefined && process?.nextTick !== undefined;
+    if (held) socket.cork();
     super.write(packets);
-    process.nextTick(() => socket.uncork());
+    if (held) process?.nextTick?.(() => socket.uncork());
   }
 }
