@@ -9,7 +9,7 @@ export const EngineContext = createContext<Engine | null>(null);
 export function EngineProvider({ children }: { readonly children: ReactNode }) {
   const [engine, setEngine] = useState<Engine | null>(null);
   useEffect(() => {
-    const { setWorkers, record, setSharing, preference, calibrations, failPrediction } =
+    const { setWorkers, record, setSharing, setOwned, preference, calibrations, failPrediction } =
       useAppStore.getState();
     const started = Engine.start({
       onWorkers: (workers, models) => {
@@ -17,6 +17,7 @@ export function EngineProvider({ children }: { readonly children: ReactNode }) {
         record(Date.now() / 1000, workers);
       },
       onSharing: setSharing,
+      onOwned: setOwned,
     });
     setEngine(started);
     let closed = false;

@@ -11,7 +11,7 @@ function setup() {
     terminate: vi.fn(),
     addEventListener: (type: string, listener: (event: unknown) => void) => listeners.set(type, listener),
   };
-  const listener = { onWorkers: vi.fn(), onSharing: vi.fn() };
+  const listener = { onWorkers: vi.fn(), onSharing: vi.fn(), onOwned: vi.fn() };
   const engine = new Engine(port as unknown as EnginePort, listener);
   const answer = (message: FromWorker) => listeners.get('message')!({ data: message });
   const crash = () => listeners.get('error')!({});

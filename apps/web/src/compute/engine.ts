@@ -5,6 +5,7 @@
 import type { WorkerView } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
 import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from './batch/messages.js';
+import type { ModelInspection, OwnedModel, OwnerCommand, ShareWish } from './model/messages.js';
 import type { ComputePreference, SharingState } from './sharing/adaptive-sharer.js';
 import type {
   CallName,
@@ -21,6 +22,8 @@ import type { SelfTestReport } from './worker/self-test.js';
 export interface EngineListener {
   onWorkers(workers: readonly WorkerView[], models: readonly ModelSummary[]): void;
   onSharing(sharing: SharingState): void;
+  /** While an owner is signed in: the owner's models. */
+  onOwned(models: readonly OwnedModel[]): void;
 }
 
 interface Waiting {
@@ -95,6 +98,32 @@ export class Engine {
     return this.#call('runBatch', takes, { signal, onProgress: onAnswers });
   }
 
+  /** @throws (rejects) TrivetError INVALID_ARGUMENT with what cannot be evaluated */
+  inspectModel(choice: Calls['inspectModel']['takes']): Promise<ModelInspection> {
+    return this.#call('inspectModel', choice);
+  }
+
+  /** The key goes to the compute worker and stays there, in memory only. */
+  openOwner(keyText: string): Promise<readonly OwnedModel[]> {
+    return this.#call('openOwner', { keyText });
+  }
+
+  closeOwner(): Promise<null> {
+    return this.#call('closeOwner', null);
+  }
+
+  shareModel(
+    wish: ShareWish,
+    onProgress: (progress: Calls['shareModel']['tells']) => void,
+    signal: AbortSignal,
+  ): Promise<OwnedModel> {
+    return this.#call('shareModel', wish, { signal, onProgress });
+  }
+
+  commandOwner(command: OwnerCommand): Promise<readonly OwnedModel[]> {
+    return this.#call('commandOwner', command);
+  }
+
   setPreference(preference: ComputePreference): void {
     this.#post({ type: 'preference', preference });
   }
@@ -154,6 +183,9 @@ export class Engine {
         break;
       case 'sharing':
         listener?.onSharing(message.sharing);
+        break;
+      case 'owned':
+        listener?.onOwned(message.models);
         break;
     }
   }

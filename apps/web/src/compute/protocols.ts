@@ -11,3 +11,7 @@ const PROTOCOLS: Partial<Readonly<Record<ProtocolName, Protocol>>> = {
 export function protocolNamed(name: ProtocolName): Protocol | null {
   return PROTOCOLS[name] ?? null;
 }
+
+export function knownProtocols(): readonly Protocol[] {
+  return Object.values(PROTOCOLS);
+}

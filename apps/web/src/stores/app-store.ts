@@ -4,10 +4,17 @@ import { type AnswerSlice, createAnswerSlice } from './answer-slice.js';
 import { type BatchSlice, createBatchSlice } from './batch-slice.js';
 import { createDigitSlice, type DigitSlice } from './digit-slice.js';
 import { createHistorySlice, type HistorySlice } from './history-slice.js';
+import { createOwnerSlice, type OwnerSlice } from './owner-slice.js';
 import { createSettingsSlice, type SettingsSlice } from './settings-slice.js';
 import { createWorkersSlice, type WorkersSlice } from './workers-slice.js';
 
-export type AppState = DigitSlice & AnswerSlice & WorkersSlice & HistorySlice & BatchSlice & SettingsSlice;
+export type AppState = DigitSlice &
+  AnswerSlice &
+  WorkersSlice &
+  HistorySlice &
+  BatchSlice &
+  OwnerSlice &
+  SettingsSlice;
 
 export const useAppStore = create<AppState>()((set) => ({
   ...createDigitSlice(set),
@@ -15,5 +22,6 @@ export const useAppStore = create<AppState>()((set) => ({
   ...createWorkersSlice(set),
   ...createHistorySlice(set),
   ...createBatchSlice(set),
+  ...createOwnerSlice(set),
   ...createSettingsSlice(set),
 }));

@@ -3,6 +3,7 @@ import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/clie
 import type { PlanStep } from '@trivet/mpc-core';
 import type { ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
 import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from '../batch/messages.js';
+import type { ModelChoice, ModelInspection, OwnedModel, OwnerCommand, ShareWish } from '../model/messages.js';
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
 import type { SelfTestReport } from './self-test.js';
 
@@ -121,6 +122,27 @@ export interface Calls {
     readonly tells: BatchAnswers;
     readonly gives: BatchSummary;
   };
+  /** Reads and compiles a model file; it stays in the compute worker until the next one. */
+  inspectModel: { readonly takes: ModelChoice; readonly tells: never; readonly gives: ModelInspection };
+  /** Proves to the workers who owns the models; from here on `owned` reports them. */
+  openOwner: {
+    readonly takes: { readonly keyText: string };
+    readonly tells: never;
+    readonly gives: readonly OwnedModel[];
+  };
+  closeOwner: { readonly takes: null; readonly tells: never; readonly gives: null };
+  /** Shares the model that was inspected last. */
+  shareModel: {
+    readonly takes: ShareWish;
+    readonly tells: { readonly doneBytes: number; readonly totalBytes: number };
+    readonly gives: OwnedModel;
+  };
+  /** Gives the models as they are afterwards. */
+  commandOwner: {
+    readonly takes: OwnerCommand;
+    readonly tells: never;
+    readonly gives: readonly OwnedModel[];
+  };
 }
 
 export type CallName = keyof Calls;
@@ -141,4 +163,5 @@ export type FromWorker =
       readonly workers: readonly WorkerView[];
       readonly models: readonly ModelSummary[];
     }
-  | { readonly type: 'sharing'; readonly sharing: SharingState };
+  | { readonly type: 'sharing'; readonly sharing: SharingState }
+  | { readonly type: 'owned'; readonly models: readonly OwnedModel[] };

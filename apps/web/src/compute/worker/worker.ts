@@ -2,6 +2,9 @@
 /** The compute worker: everything that computes or talks to the network, so that the page never freezes. */
 import { createKernels } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
+import type { InspectedModel } from '../model/inspect.js';
+import type { OwnedModel } from '../model/messages.js';
+import type { OwnerSession } from '../model/owner.js';
 import type { CallName, Calls, FromWorker, ToWorker } from './messages.js';
 import { predict } from './predict.js';
 import { prepare } from './prepare.js';
@@ -10,10 +13,17 @@ import { loadGpu, Session } from './session.js';
 const kernels = createKernels();
 const running = new Map<number, AbortController>();
 let session: Session | null = null;
+let inspected: InspectedModel | null = null;
+let owner: OwnerSession | null = null;
 
 function connected(): Session {
   if (session === null) throw new TrivetError('FAILED_PRECONDITION', 'This page is not connected yet.');
   return session;
+}
+
+function signedIn(): OwnerSession {
+  if (owner === null) throw new TrivetError('UNAUTHENTICATED', 'Open your owner key first.');
+  return owner;
 }
 
 interface CallContext<Name extends CallName> {
@@ -46,6 +56,34 @@ const handlers: {
   runBatch: async (takes, { signal, tell }) => {
     const { runBatch } = await import('../batch/run-batch.js');
     return runBatch(connected(), takes, tell, signal);
+  },
+  inspectModel: async (choice) => {
+    const { inspectModel } = await import('../model/inspect.js');
+    inspected = null;
+    inspected = await inspectModel(choice);
+    return inspected.inspection;
+  },
+  openOwner: async ({ keyText }, { signal }) => {
+    const { OwnerSession } = await import('../model/owner.js');
+    owner?.close();
+    owner = null;
+    const onModels = (models: readonly OwnedModel[]) => post({ type: 'owned', models });
+    owner = await OwnerSession.open(connected().options, keyText, onModels, signal);
+    return owner.models(signal);
+  },
+  closeOwner: () => {
+    owner?.close();
+    owner = null;
+    return null;
+  },
+  shareModel: (wish, { signal, tell }) => {
+    if (inspected === null) throw new TrivetError('FAILED_PRECONDITION', 'Choose a model file first.');
+    const onProgress = (doneBytes: number, totalBytes: number) => tell({ doneBytes, totalBytes });
+    return signedIn().share(inspected, wish, onProgress, signal);
+  },
+  commandOwner: async (command, { signal }) => {
+    await signedIn().command(command, signal);
+    return signedIn().models(signal);
   },
 };
 

@@ -1,11 +1,11 @@
 import { type ChangeEvent, type DragEvent, useEffect, useRef, useState } from 'react';
 import { Button } from '../../components/button.js';
+import { droppedFiles, filesOf } from '../../components/dropped-files.js';
 import { ProgressBar } from '../../components/progress-bar.js';
 import type { BatchFile } from '../../compute/batch/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { Choice } from '../settings/choice.js';
 import styles from './batch-source-picker.module.css';
-import { droppedFiles, filesOf } from './dropped-files.js';
 import type { BatchActions } from './use-batch.js';
 
 const COUNTS = [

@@ -16,7 +16,8 @@ export function ConfusionMatrix({ confusion, chosen, onChoose }: ConfusionMatrix
       <h2 id="confusion-title" className={styles.title}>
         What was taken for what
       </h2>
-      <div className={styles.scroll}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: wide tables scroll, with keys too */}
+      <section className={styles.scroll} tabIndex={0} aria-label="Confusion matrix">
         <table className={styles.table}>
           <caption className="visually-hidden">
             Confusion matrix: a row for each digit as labelled, a column for each answer
@@ -67,7 +68,7 @@ export function ConfusionMatrix({ confusion, chosen, onChoose }: ConfusionMatrix
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

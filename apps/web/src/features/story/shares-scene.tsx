@@ -48,11 +48,11 @@ export function SharesScene({ answer, progress }: SceneProps) {
         {words.map((word, share) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: a share is its index
           <p key={share}>
-            <span>{share === 0 ? '' : '+'}</span> <code>{hexWord(word)}</code>
+            <span className={styles.sign}>{share === 0 ? '' : '+'}</span> <code>{hexWord(word)}</code>
           </p>
         ))}
         <p className={styles.total}>
-          <span>=</span> <code>{hexWord(sumWords(words))}</code>
+          <span className={styles.sign}>=</span> <code>{hexWord(sumWords(words))}</code>
         </p>
         <p className={styles.under}>
           this pixel’s whole number, in base 16; what is carried beyond 2⁶⁴ falls away

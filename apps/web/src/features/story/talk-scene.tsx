@@ -37,7 +37,8 @@ export function TalkScene({ answer, progress }: SceneProps) {
           </g>
         ))}
       </svg>
-      <div className={styles.scroll}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: wide tables scroll, with keys too */}
+      <section className={styles.scroll} tabIndex={0} aria-label="Cost of each layer">
         <table className={styles.steps}>
           <thead>
             <tr>
@@ -78,7 +79,7 @@ export function TalkScene({ answer, progress }: SceneProps) {
             </tr>
           </tfoot>
         </table>
-      </div>
+      </section>
     </div>
   );
 }

@@ -1,19 +1,23 @@
 /** Files from a picker or a drop, with the folders they were in. */
-import type { BatchFile } from '../../compute/batch/messages.js';
+export interface PickedFile {
+  readonly file: File;
+  /** With its folders, "/" between them. */
+  readonly path: string;
+}
 
-export function filesOf(list: FileList | null): BatchFile[] {
+export function filesOf(list: FileList | null): PickedFile[] {
   return [...(list ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 }
 
 /** Everything that was dropped; folders are walked through. */
-export async function droppedFiles(transfer: DataTransfer): Promise<BatchFile[]> {
+export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]> {
   // Entries must be taken before the first pause: the browser empties the list afterwards.
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) return filesOf(transfer.files);
   return (await Promise.all(entries.map((entry) => walk(entry)))).flat();
 }
 
-async function walk(entry: FileSystemEntry): Promise<BatchFile[]> {
+async function walk(entry: FileSystemEntry): Promise<PickedFile[]> {
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => {
       (entry as FileSystemFileEntry).file(resolve, reject);
