@@ -5,6 +5,10 @@ import styles from './talk-scene.module.css';
 
 const OPERATIONS: Record<StepView['op'], string> = {
   conv2d: 'multiply by secret weights',
+  depthwiseConv2d: 'multiply by secret weights',
+  piecewiseLinear: 'bend by pieces',
+  add: 'add',
+  concatenate: 'put together',
   averagePool2d: 'take means',
   truncate: 'round',
   rectify: 'cut off what is negative',
