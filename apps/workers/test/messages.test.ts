@@ -25,6 +25,7 @@ describe('control messages', () => {
       protocol: fc.constantFrom(...PROTOCOL_NAMES),
       helper: fc.constantFrom(0 as const, 1 as const, 2 as const),
       images: u32,
+      asked: fc.option(fc.constantFrom(...PROTOCOL_NAMES)),
       material: fc.uniqueArray(latin1(16), { maxLength: 20 }),
       requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
     });
@@ -36,7 +37,7 @@ describe('control messages', () => {
       fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
         expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
         expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
-        const { material, requestIds: _, images: __, ...run } = p;
+        const { material, requestIds: _, images: __, asked: ___, ...run } = p;
         const deal = { ...run, dropped: material };
         expect(messages.decodeDeal(messages.encodeDeal(deal))).toEqual(deal);
         expect(messages.decodeDealt(messages.encodeDealt(served))).toBe(served);
@@ -139,6 +140,13 @@ describe('the ledger of session ids', () => {
     expect(ledger.accept(key('b', 2))).toBe(true);
     expect(ledger.accept(key('a', 2))).toBe(false);
     expect([ledger.isPast(key('a', 300)), ledger.isPast(key('a', 301))]).toEqual([true, false]);
+    // A reserved id may come late, once; others that were passed over may not.
+    expect(ledger.reserve(key('a', 301))).toBe(true);
+    expect([ledger.reserve(key('a', 301)), ledger.reserve(key('a', 299))]).toEqual([false, false]);
+    expect(ledger.accept(key('a', 303))).toBe(true);
+    expect([ledger.isPast(key('a', 301)), ledger.isPast(key('a', 302))]).toEqual([false, true]);
+    expect([ledger.accept(key('a', 301)), ledger.accept(key('a', 301))]).toEqual([true, false]);
+    expect(ledger.accept(key('a', 302))).toBe(false);
     expect(ledger.isPast(key('c', 1))).toBe(false);
   });
 

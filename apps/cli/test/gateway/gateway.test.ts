@@ -287,7 +287,9 @@ describe('limits', () => {
 
   it('seventeen predictions at once: the last is told to come again', async () => {
     const open = Array.from({ length: 16 }, () => {
-      const request = httpRequest(`${gateway.url}/v1/models/half_plus_two:predict`, { method: 'POST' });
+      // Each on a connection of its own: a kept one may be closed by the gateway at this very moment.
+      const options = { method: 'POST', agent: false } as const;
+      const request = httpRequest(`${gateway.url}/v1/models/half_plus_two:predict`, options);
       request.on('error', () => undefined);
       request.write('{"instances": ');
       return request;

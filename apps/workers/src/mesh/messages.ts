@@ -127,6 +127,9 @@ export function decodeRefusal(payload: Uint8Array, from: string): { requestId: s
   };
 }
 
+/** In place of a protocol: requests of the batch may name any, or none. */
+const ANY_PROTOCOL = 0xff;
+
 export interface Proposal {
   readonly link: string;
   readonly digest: string;
@@ -134,6 +137,11 @@ export interface Proposal {
   readonly helper: PartyIndex;
   /** Of all its requests together. */
   readonly images: number;
+  /**
+   * Of a request that the followers may not have yet: the protocol that it must name, or null that it must name none.
+   * Absent where all three are known to hold the same.
+   */
+  readonly asked?: ProtocolName | null;
   /** Items of the pool that the batch uses up, one an image, or none. */
   readonly material: readonly SessionKey[];
   readonly requestIds: readonly string[];
@@ -141,7 +149,11 @@ export interface Proposal {
 
 export function encodeProposal(proposal: Proposal): Uint8Array {
   const { material, requestIds } = proposal;
-  const counts = Buffer.alloc(2 * COUNT_BYTES);
+  const { asked } = proposal;
+  const counts = Buffer.alloc(
+    2 * COUNT_BYTES + 1,
+    asked === undefined ? ANY_PROTOCOL : protocolToByte(asked),
+  );
   counts.writeUInt32LE(proposal.images);
   counts.writeUInt32LE(material.length, COUNT_BYTES);
   const items = Buffer.from(material.join(''), 'latin1');
@@ -151,7 +163,7 @@ export function encodeProposal(proposal: Proposal): Uint8Array {
 export function decodeProposal(payload: Uint8Array): Proposal {
   const buffer = asBuffer(payload);
   const run = decodeRun(buffer);
-  const ids = RUN_BYTES + 2 * COUNT_BYTES;
+  const ids = RUN_BYTES + 2 * COUNT_BYTES + 1;
   if (buffer.length < ids) throw malformed();
   const images = buffer.readUInt32LE(RUN_BYTES);
   const start = ids + buffer.readUInt32LE(RUN_BYTES + COUNT_BYTES) * ID_BYTES;
@@ -159,7 +171,9 @@ export function decodeProposal(payload: Uint8Array): Proposal {
   if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
   const material = decodeIds(buffer, ids, start, 'latin1');
   const requestIds = decodeIds(buffer, start, buffer.length, 'hex');
-  return { ...run, images, material, requestIds };
+  const asked = buffer[ids - 1]!;
+  const expects = asked === ANY_PROTOCOL ? {} : { asked: protocolFromByte(asked) };
+  return { ...run, images, ...expects, material, requestIds };
 }
 
 /** That an item is dealt, in the frame's session. */

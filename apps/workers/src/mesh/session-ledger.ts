@@ -11,9 +11,21 @@ const NONCE_BYTES = 8;
 
 export class SessionLedger {
   readonly #last = new Map<string, number>();
+  readonly #reserved = new Set<SessionKey>();
 
-  /** Whether the id is new here; it is not any more after that. */
+  /** Whether the id is new here, or reserved; it is not any more after that. */
   accept(key: SessionKey): boolean {
+    return this.#reserved.delete(key) || this.#advance(key);
+  }
+
+  /** Whether the id is new here: then its session may start later than those that come after it, once. */
+  reserve(key: SessionKey): boolean {
+    if (!this.#advance(key)) return false;
+    this.#reserved.add(key);
+    return true;
+  }
+
+  #advance(key: SessionKey): boolean {
     const nonce = key.slice(0, NONCE_BYTES);
     const counter = counterOf(key);
     const last = this.#last.get(nonce);
@@ -25,6 +37,7 @@ export class SessionLedger {
 
   /** Whether the id was accepted, or passed over, before. */
   isPast(key: SessionKey): boolean {
+    if (this.#reserved.has(key)) return false;
     const last = this.#last.get(key.slice(0, NONCE_BYTES));
     return last !== undefined && counterOf(key) <= last;
   }

@@ -42,6 +42,11 @@ export class Sessions {
     return session;
   }
 
+  /** Keeps the id of a session that may start later than those that come after it, and its frames until then. */
+  reserve(key: SessionKey, links: readonly [Link, Link]): boolean {
+    return !links.map((link) => link.ledger.reserve(key)).includes(false);
+  }
+
   /** Marks the id of a session that will not start here as used, so that its frames are dropped. */
   refuse(key: SessionKey, links: readonly (Link | undefined)[]): void {
     for (const link of links) {

@@ -82,8 +82,7 @@ export class Follower implements Role {
     }
     if (kind === FRAME_KINDS.propose) {
       const proposal = decodeProposal(payload);
-      const parks = this.#isExpected(proposal) && this.#parked.park({ leader: link, key: session, proposal });
-      if (!parks) this.#run(link, session, proposal);
+      if (!this.#parks({ leader: link, key: session, proposal })) this.#run(link, session, proposal);
     } else if (kind === FRAME_KINDS.deal) {
       this.#deal(link, session, decodeDeal(payload));
     } else if (kind === FRAME_KINDS.reject) {
@@ -123,11 +122,14 @@ export class Follower implements Role {
     this.#parked.clear();
   }
 
-  /** Whether a proposal is for one request that has not come yet. */
-  #isExpected({ requestIds }: Proposal): boolean {
-    const [id, ...others] = requestIds as [string, ...string[]];
-    const { table } = this.context;
-    return others.length === 0 && table.get(id) === undefined && !table.isPast(id);
+  /** Parks a proposal for one request that has not come yet; its session may then start after later ones. */
+  #parks(parked: Parked): boolean {
+    const { requestIds, asked } = parked.proposal;
+    const { sessions, table } = this.context;
+    const third = this.links.link(this.#third);
+    const comes = requestIds.every((id) => table.get(id) === undefined && !table.isPast(id));
+    if (asked === undefined || third === undefined || !comes) return false;
+    return this.#parked.park(parked) && sessions.reserve(parked.key, [parked.leader, third]);
   }
 
   /** The request of a parked proposal does not come. */
@@ -158,8 +160,11 @@ export class Follower implements Role {
         throw new TrivetError('ABORTED', `${self.name} does not hold every request of the batch.`, self.name);
       }
       const images = held.reduce((total, request) => total + request.count, 0);
+      const { asked } = proposal;
       const same = held.every(
-        (request) => request.model === model && (request.protocol ?? protocol) === protocol,
+        (request) =>
+          request.model === model &&
+          (asked === undefined ? (request.protocol ?? protocol) === protocol : request.protocol === asked),
       );
       if (!same || images !== proposal.images) {
         const message = 'The three workers were sent different requests under one id.';

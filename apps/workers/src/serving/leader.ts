@@ -409,6 +409,7 @@ export class Leader implements Role {
       protocol,
       helper,
       images,
+      ...(agreed !== undefined && { asked: gatherings[0]!.asked }),
       material: keys,
       requestIds,
     });
