@@ -43,7 +43,12 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   reporter: [['list']],
   forbidOnly: process.env.CI !== undefined,
-  use: { viewport: { width: 1280, height: 900 }, screenshot: 'only-on-failure' },
+  // Each test begins with an empty browser; what it keeps for the next visit is a test of its own.
+  use: {
+    viewport: { width: 1280, height: 900 },
+    screenshot: 'only-on-failure',
+    serviceWorkers: 'block',
+  },
   projects: [
     {
       name: 'webgpu',

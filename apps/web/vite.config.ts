@@ -3,9 +3,18 @@ import { defaultClientConditions, defineConfig } from 'vite';
 import { contentSecurityPolicy, contentSecurityPolicyPlugin } from './vite/content-security-policy.js';
 import { mnistSamples } from './vite/mnist-samples.js';
 import { mnistTestSet } from './vite/mnist-test-set.js';
+import { publicModel } from './vite/public-model.js';
+import { serviceWorker } from './vite/service-worker.js';
 
 export default defineConfig({
-  plugins: [react(), mnistSamples(), mnistTestSet(), contentSecurityPolicyPlugin()],
+  plugins: [
+    react(),
+    mnistSamples(),
+    mnistTestSet(),
+    publicModel(),
+    contentSecurityPolicyPlugin(),
+    serviceWorker(),
+  ],
   // Workspace packages are read from their TypeScript, so that no stale build of theirs can reach the page.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   worker: { format: 'es' },

@@ -5,6 +5,8 @@ import { draw, expectAnswer, workersReady } from '../support/pad.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
+const PAGES = ['See it', 'Batch', 'Compare', 'Model', 'Workers'];
+
 async function expectNoViolations(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
   const found = violations.map(({ id, nodes }) => `${id} at ${nodes.length} places: ${nodes[0]?.html}`);
@@ -29,10 +31,31 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await expectNoViolations(page);
       });
 
-      test('nothing is wider than the screen', async ({ page }) => {
+      test('axe finds nothing on any page, and nothing is wider than the screen', async ({ page }) => {
+        test.setTimeout(150_000);
         await workersReady(page);
-        const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        expect(excess).toBe(0);
+        await page
+          .getByRole('button', { name: /^A handwritten 0/ })
+          .first()
+          .click();
+        await expectAnswer(page, 0);
+        for (const name of PAGES) {
+          await page.getByRole('link', { name, exact: true }).click();
+          await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
+          if (name === 'See it') {
+            // The widest scene.
+            await page.getByRole('button', { name: /Three workers talk/ }).click();
+          }
+          if (name === 'Batch') {
+            await page.getByRole('radio', { name: '100', exact: true }).check({ force: true });
+            await page.getByRole('button', { name: 'Load test digits' }).click();
+            await page.getByRole('button', { name: 'Classify privately' }).click();
+            await expect(page.getByText('Done.')).toBeVisible({ timeout: 60_000 });
+          }
+          await expectNoViolations(page);
+          const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          expect(excess, name).toBe(0);
+        }
       });
     });
   }

@@ -14,6 +14,12 @@ export const ROUTES: readonly PageRoute[] = [
   { path: '/', label: 'Draw', icon: 'draw', load: () => import('../features/draw/draw-page.js') },
   { path: '/see', label: 'See it', icon: 'see', load: () => import('../features/story/story-page.js') },
   { path: '/batch', label: 'Batch', icon: 'batch', load: () => import('../features/batch/batch-page.js') },
+  {
+    path: '/compare',
+    label: 'Compare',
+    icon: 'compare',
+    load: () => import('../features/compare/compare-page.js'),
+  },
   { path: '/model', label: 'Model', icon: 'model', load: () => import('../features/model/model-page.js') },
   {
     path: '/workers',

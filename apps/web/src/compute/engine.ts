@@ -13,6 +13,7 @@ import type {
   ConnectOptions,
   FromWorker,
   ModelSummary,
+  PlaintextView,
   PredictionView,
   RawPicture,
   ToWorker,
@@ -96,6 +97,11 @@ export class Engine {
     signal: AbortSignal,
   ): Promise<BatchSummary> {
     return this.#call('runBatch', takes, { signal, onProgress: onAnswers });
+  }
+
+  /** @throws (rejects) TrivetError FAILED_PRECONDITION when the served model is not the public one */
+  plaintext(takes: Calls['plaintext']['takes']): Promise<PlaintextView> {
+    return this.#call('plaintext', takes);
   }
 
   /** @throws (rejects) TrivetError INVALID_ARGUMENT with what cannot be evaluated */

@@ -75,6 +75,14 @@ export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & 
   };
 };
 
+/** What the same model says in the clear. */
+export interface PlaintextView {
+  readonly logits: readonly number[];
+  /** Median of some runs, the first one not counted. */
+  readonly milliseconds: number;
+  readonly label: string;
+}
+
 /** A model that the three workers hold, as the page offers it: the version that answers, else the newest. */
 export interface ModelSummary {
   readonly name: string;
@@ -121,6 +129,12 @@ export interface Calls {
     readonly takes: { readonly model: string; readonly pixels: Uint8Array };
     readonly tells: BatchAnswers;
     readonly gives: BatchSummary;
+  };
+  /** The public model's logits of a digit, in the clear, by TensorFlow.js. */
+  plaintext: {
+    readonly takes: { readonly model: string; readonly pixels: Uint8Array };
+    readonly tells: never;
+    readonly gives: PlaintextView;
   };
   /** Reads and compiles a model file; it stays in the compute worker until the next one. */
   inspectModel: { readonly takes: ModelChoice; readonly tells: never; readonly gives: ModelInspection };

@@ -57,6 +57,10 @@ const handlers: {
     const { runBatch } = await import('../batch/run-batch.js');
     return runBatch(connected(), takes, tell, signal);
   },
+  plaintext: async (takes, { signal }) => {
+    const { plaintext } = await import('../plaintext/plaintext.js');
+    return plaintext(connected(), takes, signal);
+  },
   inspectModel: async (choice) => {
     const { inspectModel } = await import('../model/inspect.js');
     inspected = null;

@@ -65,6 +65,23 @@ describe('usePrediction', () => {
     expect(state().answer?.prediction.classes[0]).toBe(7);
   });
 
+  it('asks in the middle of a stroke when the pen rests, unless the owner counts', async () => {
+    predict.mockResolvedValue(prediction(7));
+    renderHook(usePrediction, { wrapper });
+    act(() => state().setDigit(digit(false)));
+    await later();
+    act(() => state().setDigit(digit(false)));
+    await later();
+    expect(predict).not.toHaveBeenCalled();
+    await later();
+    expect(predict).toHaveBeenCalledTimes(1);
+    act(() => state().setWorkers(workers(), [{ ...MODEL, requestLimit: 5 }]));
+    act(() => state().setDigit(digit(false)));
+    await later();
+    await later();
+    expect(predict).toHaveBeenCalledTimes(1);
+  });
+
   it('calls off the old question when the drawing goes on, and ignores its answer', async () => {
     let finishFirst = (_: PredictionView) => {};
     predict.mockImplementationOnce(

@@ -1,12 +1,12 @@
-/** Asks the workers about the digit at hand: shortly after the last stroke, or on demand; a new stroke calls it off. */
+/** Asks the workers about the digit at hand: when the pen rests or is lifted, or on demand; a new stroke calls it off. */
 import { TrivetError } from '@trivet/shared-types';
 import { useEffect, useRef } from 'react';
 import { useEngine } from '../../app/engine-context.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { selectAllReady, selectModel } from '../../stores/workers-slice.js';
 
-/** Long enough for a test to see one request per stroke, short enough to feel like drawing. */
-const PAUSE_MS = 30;
+/** A pen that rests for so long in a stroke is asked about; one that is lifted, at once. */
+const REST_MS = 150;
 const TIMEOUT_MS = 15_000;
 /** After these the same question may well be answered once the workers are back. */
 const PASSING = new Set(['UNAVAILABLE', 'ABORTED', 'RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']);
@@ -17,6 +17,8 @@ export function usePrediction(): void {
   const attempt = useAppStore((state) => state.attempt);
   const automatic = useAppStore((state) => state.predictAutomatically);
   const model = useAppStore((state) => selectModel(state)?.name ?? null);
+  // Questions in the middle of a stroke would use up what the owner has allowed.
+  const unlimited = useAppStore((state) => selectModel(state)?.requestLimit === null);
   const ready = useAppStore(selectAllReady);
   const connecting = useAppStore((state) => state.workers === null);
   const lastAttempt = useRef(attempt);
@@ -28,7 +30,8 @@ export function usePrediction(): void {
   useEffect(() => {
     const asked = attempt !== lastAttempt.current;
     lastAttempt.current = attempt;
-    if (engine === null || connecting || digit === null || !digit.complete) return;
+    if (engine === null || connecting || digit === null) return;
+    if (!digit.complete && !unlimited) return;
     if (!automatic && !asked) return;
     const { beginPrediction, finishPrediction, failPrediction } = useAppStore.getState();
     const controller = new AbortController();
@@ -45,13 +48,13 @@ export function usePrediction(): void {
         if (!controller.signal.aborted) failPrediction((error as TrivetError).toBody());
       }
     };
-    const timer = setTimeout(ask, PAUSE_MS);
+    const timer = setTimeout(ask, digit.complete ? 0 : REST_MS);
     return () => {
       clearTimeout(timer);
       controller.abort();
       useAppStore.getState().cancelPrediction();
     };
-  }, [engine, connecting, digit, attempt, automatic, model]);
+  }, [engine, connecting, digit, attempt, automatic, model, unlimited]);
 
   // A failure that has passed is not left for the visitor to clear away.
   useEffect(() => {

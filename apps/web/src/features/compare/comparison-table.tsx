@@ -1,0 +1,87 @@
+import { formatBytes, formatMilliseconds } from '../../components/format.js';
+import { Sentence } from '../../components/sentence.js';
+import styles from './comparison-table.module.css';
+import type { Comparison, ProtocolResult } from './use-comparison.js';
+
+/** A row for the clear, and one a protocol. */
+export function ComparisonTable({ comparison }: { readonly comparison: Comparison }) {
+  const { plaintext, results } = comparison;
+  const clear = plaintext !== null && 'logits' in plaintext ? plaintext : null;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: wide tables scroll, with keys too
+    <section className={styles.scroll} tabIndex={0} aria-label="Comparison">
+      <table className={styles.table}>
+        <thead>
+          <tr>
+            <th scope="col">How</th>
+            <th scope="col">Answer</th>
+            <th scope="col">Largest difference of a logit</th>
+            <th scope="col">Time</th>
+            <th scope="col">Rounds</th>
+            <th scope="col">Between workers</th>
+            <th scope="col">To and from this page</th>
+          </tr>
+        </thead>
+        <tbody>
+          {clear !== null && (
+            <tr data-testid="plaintext">
+              <th scope="row">{clear.label}</th>
+              <td className={styles.answer}>{largestOf(clear.logits)}</td>
+              <td>–</td>
+              <td>{formatMilliseconds(clear.milliseconds)}</td>
+              <td>none</td>
+              <td>nothing</td>
+              <td>nothing</td>
+            </tr>
+          )}
+          {plaintext !== null && !('logits' in plaintext) && (
+            <tr>
+              <th scope="row">in the clear</th>
+              <td colSpan={6} className={styles.failure}>
+                <Sentence text={plaintext.message} />
+              </td>
+            </tr>
+          )}
+          {results.map((result) => (
+            <tr key={result.protocol} data-testid={`protocol-${result.protocol}`}>
+              <th scope="row">{result.protocol}</th>
+              {'failure' in result ? (
+                <td colSpan={6} className={styles.failure}>
+                  <Sentence text={result.failure.message} />
+                </td>
+              ) : (
+                <Figures result={result} clear={clear?.logits ?? null} />
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Figures({
+  result,
+  clear,
+}: {
+  readonly result: ProtocolResult;
+  readonly clear: readonly number[] | null;
+}) {
+  const { answer, logits, totalMs, rounds, workerBytes, clientBytes } = result;
+  const difference =
+    clear === null ? null : Math.max(...logits.map((logit, index) => Math.abs(logit - clear[index]!)));
+  return (
+    <>
+      <td className={styles.answer}>{answer}</td>
+      <td>{difference === null ? '–' : difference.toFixed(5)}</td>
+      <td>{formatMilliseconds(totalMs)}</td>
+      <td>{rounds}</td>
+      <td>{formatBytes(workerBytes)}</td>
+      <td>{formatBytes(clientBytes)}</td>
+    </>
+  );
+}
+
+function largestOf(logits: readonly number[]): number {
+  return logits.indexOf(Math.max(...logits));
+}
