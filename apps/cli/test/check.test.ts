@@ -53,7 +53,8 @@ describe('trivet check', () => {
     expect(out).toMatch(/LAYER +STEP +OUTPUT +PRODUCTS +LARGEST +BITS LEFT/);
     expect(out).toMatch(/pool1 into conv1/);
     for (const protocol of ['replicated', 'fss', 'securenn'])
-      expect(out).toMatch(new RegExp(`${protocol} +\\d+`));
+      expect(out).toMatch(new RegExp(`${protocol} +\\d+ .*B +[\\d.]+ .?B( +[\\d.]+){4}$`, 'm'));
+    expect(out).toMatch(/PROTOCOL +ROUNDS +BYTES +DEALT +CPU MS +HERE MS +LAN MS +WAN MS/);
     expect(out).toMatch(/The client applies the softmax/);
     expect(out).toMatch(/Every value fits/);
   });
@@ -69,6 +70,16 @@ describe('trivet check', () => {
       'fss',
       'securenn',
     ]);
+    const { networks, overheads } = report;
+    for (const { protocol, rounds, dealtAhead, computeMs, requestMs } of report.protocols) {
+      expect(dealtAhead).toBe(protocol === 'fss');
+      expect(computeMs).toBeGreaterThan(0);
+      for (const name of ['local', 'lan', 'wan']) {
+        const { roundTripMs } = networks[name];
+        const waits = roundTripMs + overheads.requestMs + rounds * (roundTripMs / 2 + overheads.roundMs);
+        expect(requestMs[name]).toBeGreaterThan(waits);
+      }
+    }
     for (const { observed, bound, bitsLeft } of report.layers) {
       expect(observed).toBeGreaterThan(0);
       expect(observed).toBeLessThanOrEqual(bound);

@@ -59,6 +59,12 @@ it('does not wait for what is dealt ahead, but counts it in the throughput', () 
   expect(latencyMs).toBeCloseTo(40 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) / 2 + online);
 });
 
+it('waits for all that is dealt where nothing is dealt ahead', () => {
+  const { latencyMs, bytesSent } = predict(plan, fss(), far, machine, 1, false);
+  const all = Math.max(...bytesSent) / 1000;
+  expect(latencyMs).toBeCloseTo(40 + 2 + 2 * 20.5 + (2.6 + 1 + 1) / 2 + all);
+});
+
 it('fewest rounds win where rounds are dear', () => {
   const latency = (protocol: ReturnType<typeof fss>) =>
     predict(plan, protocol, { ...far, roundTripMs: 100, megabitsPerSecond: 1000 }, machine).latencyMs;

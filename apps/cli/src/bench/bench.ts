@@ -12,8 +12,9 @@ import {
 } from '@trivet/node';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { createProtocols } from '@trivet/workers';
+import { dealsAhead } from '../deals-ahead.js';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
-import { DealtAhead, dealsAhead } from './dealt-ahead.js';
+import { DealtAhead } from './dealt-ahead.js';
 import { estimateAll } from './estimates.js';
 import { runLoad } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';

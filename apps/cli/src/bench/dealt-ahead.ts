@@ -2,13 +2,7 @@
  * Latency with material ready: waits, outside of what is timed, until the workers' pool holds enough for the next requests.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_SETTINGS } from '@trivet/workers';
 import { readPoolItems } from './worker-metrics.js';
-
-/** Whether workers of a new cluster deal ahead for a protocol. */
-export function dealsAhead(protocol: string): boolean {
-  return (DEFAULT_SETTINGS.pool.protocols as readonly string[]).includes(protocol);
-}
 
 const POLL_MS = 20;
 /** A pool that does not fill is a figure too: requests then wait, or are dealt for as they run. */

@@ -16,6 +16,7 @@ import {
   type Speed,
 } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
+import { dealsAhead } from '../deals-ahead.js';
 import type { ServingCluster } from './cluster.js';
 import type { BenchReport, EstimateReport } from './report.js';
 import { median } from './statistics.js';
@@ -64,7 +65,8 @@ async function measureOverheads(
     const compiled = compile(graph, { inputRange: { min: 0, max: 1 } });
     await serving.shareAndServe(graph.name, compiled);
     const took = await measure(client, graph.name);
-    const known = predict(compiled.plan, replicated, network, { speed, overheads: none });
+    const machine = { speed, overheads: none };
+    const known = predict(compiled.plan, replicated, network, machine, 1, dealsAhead(replicated.name));
     return { left: Math.max(0, took - known.latencyMs), rounds: known.rounds };
   };
   const request = await rest(reference('reference-linear', []));
@@ -94,10 +96,11 @@ export async function estimateAll(
   ][]) {
     const protocol = table.get(name)!;
     const speed = protocol === replicated ? base : await calibrate(protocol);
-    const estimate = predict(plan, protocol, on, { speed, overheads });
+    const estimate = predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name));
     const declared = Math.max(...estimate.bytesSent);
     rows.push({
       protocol: name,
+      materialReady: dealsAhead(name),
       predictedMs: estimate.latencyMs,
       measuredMs: report!.single.request.p50,
       predictedBytes: declared,

@@ -91,6 +91,8 @@ export interface EstimateReport {
   readonly overheads: { readonly requestMs: number; readonly roundMs: number };
   readonly protocols: readonly {
     readonly protocol: ProtocolName;
+    /** Both with material ready for a protocol that the workers deal ahead for. */
+    readonly materialReady: boolean;
     readonly predictedMs: number;
     readonly measuredMs: number;
     /** Of the worker that sends most. */

@@ -43,6 +43,7 @@ export function formatReport(report: BenchReport): string {
 function estimates({ overheads, protocols }: EstimateReport): string {
   const rows = protocols.map((row) => [
     row.protocol,
+    row.materialReady ? 'yes' : '',
     ms(row.predictedMs),
     ms(row.measuredMs),
     `${((row.predictedMs / row.measuredMs - 1) * 100).toFixed(0)} %`,
@@ -51,6 +52,7 @@ function estimates({ overheads, protocols }: EstimateReport): string {
   ]);
   const head = [
     'protocol',
+    'material ready',
     'predicted ms',
     'measured',
     'off by',

@@ -2,23 +2,7 @@
 import type { CompilationResult } from '@trivet/mpc-core';
 import type { ModelSignature } from '@trivet/shared-types';
 import { formatBytes, formatTable } from '../terminal/table.js';
-
-/** Declared costs of one request of one sample under a protocol. */
-export interface ProtocolCost {
-  readonly protocol: string;
-  readonly rounds: number;
-  /** By worker; the part that is dealt ahead included. */
-  readonly bytesSent: readonly [number, number, number];
-  readonly bytesDealt: readonly [number, number, number];
-  /** What rounds and bytes take on each of `NETWORKS`, computing left out. */
-  readonly networkMs: readonly number[];
-}
-
-/** Networks that the report gives times for. */
-export const NETWORKS = [
-  { name: 'LAN', oneWayMs: 0.1, megabitsPerSecond: 1000 },
-  { name: 'WAN', oneWayMs: 20, megabitsPerSecond: 100 },
-] as const;
+import { NETWORKS, type NetworkName, OVERHEADS, type ProtocolCost } from './check-costs.js';
 
 export interface CheckResult {
   readonly path: string;
@@ -79,24 +63,29 @@ function layers(report: CompilationResult['report'], seen: boolean): string {
   return formatTable(headings, rows);
 }
 
+const COLUMNS: Readonly<Record<NetworkName, string>> = { local: 'HERE MS', lan: 'LAN MS', wan: 'WAN MS' };
+const NAMES = Object.keys(COLUMNS) as NetworkName[];
+
 function protocols(costs: readonly ProtocolCost[]): string {
   const total = (bytes: readonly number[]) => bytes.reduce((sum, each) => sum + each, 0);
-  const headings = [
-    'PROTOCOL',
-    'ROUNDS',
-    'BYTES',
-    'DEALT AHEAD',
-    ...NETWORKS.map(({ name }) => `${name} MS`),
-  ];
+  const short = (ms: number) => Number(ms.toFixed(ms < 100 ? 1 : 0));
+  const headings = ['PROTOCOL', 'ROUNDS', 'BYTES', 'DEALT', 'CPU MS', ...NAMES.map((name) => COLUMNS[name])];
   const rows = costs.map((cost) => [
     cost.protocol,
     cost.rounds,
     formatBytes(total(cost.bytesSent)),
     formatBytes(total(cost.bytesDealt)),
-    ...cost.networkMs.map((ms) => Number(ms.toFixed(1))),
+    short(cost.computeMs),
+    ...NAMES.map((name) => short(cost.requestMs[name])),
   ]);
-  const networks = NETWORKS.map(
-    ({ name, oneWayMs, megabitsPerSecond }) => `${name}: ${oneWayMs} ms one way, ${megabitsPerSecond} Mbit/s`,
-  ).join('; ');
-  return `${formatTable(headings, rows)}\nOne request of one sample, between the three workers. Times are the network's alone (${networks}).`;
+  const ahead = costs.filter(({ dealtAhead }) => dealtAhead).map(({ protocol }) => protocol);
+  const network = (name: 'lan' | 'wan') =>
+    `${name.toUpperCase()} ${NETWORKS[name].roundTripMs} ms there and back, ${NETWORKS[name].megabitsPerSecond} Mbit/s`;
+  return [
+    formatTable(headings, rows),
+    'One request of one sample, predicted: bytes and CPU of the three workers together, time from the input to the answer.',
+    `HERE: all three on this machine, ${NETWORKS.local.cores} cores. A machine like this one each: ${network('lan')}; ${network('wan')}.`,
+    `Arithmetic was measured now; the rest of a service counts ${OVERHEADS.requestMs} ms a request and ${OVERHEADS.roundMs} ms a round.`,
+    `DEALT depends on no input${ahead.length === 0 ? '' : `; for ${ahead.join(', ')} it is ready before the request`}.`,
+  ].join('\n');
 }

@@ -1,5 +1,5 @@
 /** `trivet check`: what a model would cost and whether its values fit, before anything is shared. Needs no cluster. */
-import { fss, predictCost, replicated, securenn, sizeOf } from '@trivet/mpc-core';
+import { sizeOf } from '@trivet/mpc-core';
 import {
   type Calibration,
   compileModel,
@@ -9,9 +9,10 @@ import {
   PLAIN_INPUT_RANGE,
   readCalibration,
 } from '@trivet/node';
-import { PROTOCOL_NAMES, type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { TrivetError } from '@trivet/shared-types';
 import { Command } from 'commander';
-import { checkReport, NETWORKS, type ProtocolCost } from './check-view.js';
+import { NETWORKS, OVERHEADS, protocolCosts } from './check-costs.js';
+import { checkReport } from './check-view.js';
 import { addKeyOptions, findKeys, type KeyOptions } from './key-options.js';
 import {
   addJsonOption,
@@ -27,8 +28,6 @@ interface CheckOptions extends JsonOption, KeyOptions, ModelOptions {
   readonly calibrate?: string;
   readonly samples: number;
 }
-
-const PROTOCOLS = { replicated: replicated(), fss: fss(), securenn: securenn() } as const;
 
 export function checkCommand(): Command {
   const command = new Command('check')
@@ -56,7 +55,7 @@ async function check(path: string, options: CheckOptions): Promise<void> {
       : await readCalibration(options.calibrate, sizeOf(inputShape), options.samples, inputRange.max <= 1);
   if (calibration !== undefined) checkInputs(calibration, inputRange, options.calibrate!);
   const { compiled, signature } = await compileModel(path, imported, inputRange, calibration);
-  const costs = PROTOCOL_NAMES.map((name) => protocolCost(name, compiled.plan));
+  const costs = await protocolCosts(compiled.plan);
   const { format, version } = imported;
   const result = { path, format, version, signature, compiled, samples: calibration?.count ?? 0, costs };
   if (options.json) {
@@ -80,22 +79,14 @@ async function check(path: string, options: CheckOptions): Promise<void> {
         folded,
         multiplications,
         weights,
+        networks: NETWORKS,
+        overheads: OVERHEADS,
         protocols: costs,
       }),
     );
     return;
   }
   console.log(checkReport(result));
-}
-
-/** Declared costs of one request of one sample. Worker to worker; what the client sends comes on top. */
-function protocolCost(name: ProtocolName, plan: Parameters<typeof predictCost>[0]): ProtocolCost {
-  const { rounds, bytesSent, bytesDealt } = predictCost(plan, PROTOCOLS[name], 1);
-  const most = Math.max(...bytesSent);
-  const networkMs = NETWORKS.map(({ oneWayMs, megabitsPerSecond }) => {
-    return rounds * oneWayMs + (most * 8) / (megabitsPerSecond * 1000);
-  });
-  return { protocol: name, rounds, bytesSent, bytesDealt, networkMs };
 }
 
 function checkInputs(

@@ -104,7 +104,12 @@ describe('bench', () => {
     expect(overheads.requestMs).toBeGreaterThan(0);
     expect(overheads.roundMs).toBeGreaterThan(0);
     const [replicated] = protocols;
-    expect(replicated).toMatchObject({ protocol: 'replicated', predictedBytes: 0, measuredBytes: 0 });
+    expect(replicated).toMatchObject({
+      protocol: 'replicated',
+      materialReady: false,
+      predictedBytes: 0,
+      measuredBytes: 0,
+    });
     // One dense layer: its round trip, what a request costs, and next to no arithmetic.
     expect(replicated!.predictedMs).toBeGreaterThan(RTT_MS);
   });

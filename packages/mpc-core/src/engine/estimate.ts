@@ -63,19 +63,26 @@ export interface Estimate extends Cost {
   readonly samplesPerSecond: number;
 }
 
-/** Predicts one request of `batch` samples. */
+/**
+ * Predicts one request of `batch` samples.
+ *
+ * @param dealtAhead whether the workers have dealt what they can before the request comes; of what a protocol cannot deal
+ *   ahead, or not for so large a batch, the request waits all the same
+ */
 export function predict(
   plan: Plan,
   protocol: Protocol,
   network: Network,
   machine: { readonly speed: Speed; readonly overheads: Overheads },
   batch = 1,
+  dealtAhead = true,
 ): Estimate {
   const { roundTripMs, megabitsPerSecond, cores } = network;
   const { requestMs, roundMs } = machine.overheads;
   const { rounds, bytesSent, bytesDealt } = predictCost(plan, protocol, batch);
   const computeMs = computeTime(plan, machine.speed, 'whole', batch);
-  const ahead = batch <= (protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch));
+  const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
+  const ahead = dealtAhead && batch <= largest;
   const waitedMs = ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs;
   const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
   const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
