@@ -47,7 +47,7 @@ it('adds up what a request waits for', () => {
   // 3 x 2,600 products at 1 µs, 300 values at 10 µs, one operation.
   expect(estimate.computeMs).toBeCloseTo(7.8 + 3 + 1);
   const transferMs = Math.max(...declared.bytesSent) / 1000;
-  expect(estimate.latencyMs).toBeCloseTo(40 + 2 + 9 * 20.5 + 11.8 / 2 + transferMs);
+  expect(estimate.latencyMs).toBeCloseTo(60 + 2 + 9 * 20.5 + 11.8 / 2 + transferMs);
   expect(estimate.samplesPerSecond).toBeCloseTo(3000 / Math.max((11.8 + 2 + 4.5) / 2, transferMs));
 });
 
@@ -56,13 +56,13 @@ it('does not wait for what is dealt ahead, but counts it in the throughput', () 
   const { latencyMs, computeMs, bytesSent, bytesDealt } = predict(plan, protocol, far, machine);
   const online = Math.max(...bytesSent.map((bytes, i) => bytes - bytesDealt[i]!)) / 1000;
   expect(computeMs).toBeCloseTo(2.6 + 1 + 1);
-  expect(latencyMs).toBeCloseTo(40 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) / 2 + online);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) / 2 + online);
 });
 
 it('waits for all that is dealt where nothing is dealt ahead', () => {
   const { latencyMs, bytesSent } = predict(plan, fss(), far, machine, 1, false);
   const all = Math.max(...bytesSent) / 1000;
-  expect(latencyMs).toBeCloseTo(40 + 2 + 2 * 20.5 + (2.6 + 1 + 1) / 2 + all);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 1 + 1) / 2 + all);
 });
 
 it('fewest rounds win where rounds are dear', () => {

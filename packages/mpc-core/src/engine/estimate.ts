@@ -2,9 +2,9 @@
  * Predicts time and throughput of any plan under a protocol from its declared cost, a network and a machine. Nothing is
  * run for it but `calibrate`, once a machine and protocol, on operations of its own.
  *
- * One request waits for: the way to the workers and back; what a request costs whatever the model is; for each round,
- * half a round trip and what a message costs; the arithmetic of three workers on the cores that they share; and the bytes
- * that its busiest worker sends. Rounds wait for the network and not for each other, so nothing overlaps.
+ * One request waits for: the way to the workers and back; the leader's proposal, half a round trip; what a request costs
+ * whatever the model is; for each round, half a round trip and what a message costs; the arithmetic of three workers on the
+ * cores that they share; and the bytes that its busiest worker sends. Rounds wait for the network and not for each other, so nothing overlaps.
  */
 import { simulate } from '../channel/simulate.js';
 import { multiplicationsOf } from '../graph/operations.js';
@@ -88,8 +88,10 @@ export function predict(
   const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
   const allMs = (8 * Math.max(...bytesSent)) / (1000 * megabitsPerSecond);
   const parallel = Math.min(3, cores);
+  const oneWayMs = roundTripMs / 2;
+  // There, the proposal, and back.
   const latencyMs =
-    roundTripMs + requestMs + rounds * (roundTripMs / 2 + roundMs) + waitedMs / parallel + transferMs;
+    3 * oneWayMs + requestMs + rounds * (oneWayMs + roundMs) + waitedMs / parallel + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
   const busyMs = Math.max((computeMs + requestMs + rounds * roundMs) / parallel, allMs);
   return {
