@@ -30,31 +30,31 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
   return { warmUpMs, measureMs, minRuns, maxRuns };
 };
 
-/** About 28 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
+/** About 18 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
-  warmUpMs: 5000,
-  plaintextSingle: budget(300, 700, 20, 5000),
-  plaintextBatch: budget(200, 500, 3, 200),
-  single: budget(1000, 5000, 5, 3000),
+  warmUpMs: 3000,
+  plaintextSingle: budget(200, 500, 20, 5000),
+  plaintextBatch: budget(100, 300, 3, 200),
+  single: budget(1000, 3500, 5, 3000),
   batches: [
     { digits: 10, budget: budget(300, 1200, 3, 200) },
-    { digits: 100, budget: budget(1000, 3500, 3, 100) },
+    { digits: 100, budget: budget(1000, 2500, 3, 100) },
   ],
   loads: [
-    { clients: 8, requestSize: 100, warmUpMs: 500, measureMs: 4000 },
-    { clients: 8, requestSize: 1, warmUpMs: 500, measureMs: 3000 },
+    { clients: 8, requestSize: 100, warmUpMs: 500, measureMs: 3000 },
+    { clients: 8, requestSize: 1, warmUpMs: 300, measureMs: 2000 },
   ],
   allDigits: null,
   estimates: false,
   soak: [],
 };
 
-/** Each protocol after the first of a quick run: the figures of its line, in about 6 s. */
+/** Each protocol after the first of a quick run: the figures of its line, in about 4 s. */
 export const QUICK_FURTHER: BenchSettings = {
   ...QUICK,
-  warmUpMs: 1500,
-  single: budget(300, 1500, 5, 3000),
-  batches: [{ digits: 100, budget: budget(0, 1000, 3, 100) }],
+  warmUpMs: 500,
+  single: budget(200, 800, 5, 3000),
+  batches: [{ digits: 100, budget: budget(0, 600, 3, 100) }],
   loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
 };
 
