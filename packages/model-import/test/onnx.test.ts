@@ -1,4 +1,7 @@
-/** ONNX models that PyTorch exported, against what PyTorch itself answers (fixtures/onnx/generate.py). */
+/**
+ * ONNX models that PyTorch exported, against what PyTorch itself answers (fixtures/onnx/generate.py), and against
+ * onnxruntime on the same input.
+ */
 import { readFileSync } from 'node:fs';
 import {
   applyOutputActivation,
@@ -7,6 +10,7 @@ import {
   evaluatePlan,
   UnsupportedLayersError,
 } from '@trivet/mpc-core';
+import { InferenceSession, Tensor } from 'onnxruntime-web';
 import { describe, expect, it } from 'vitest';
 import { detectFormat, importModel, importOnnx, ModelFormatError } from '../src/index.js';
 
@@ -42,6 +46,23 @@ describe.each(['lenet', 'residual', 'dense', 'padded'])('%s', (name) => {
         expect(Math.abs(value - expected.outputs[index]!)).toBeLessThan(5e-5);
       });
     }
+  });
+
+  it('answers what onnxruntime answers', async () => {
+    const session = await InferenceSession.create(bytes(`${name}.onnx`));
+    const [metadata] = session.inputMetadata;
+    const shape = metadata?.isTensor === true ? metadata.shape.slice(1) : [];
+    const batch = new Tensor('float32', Float32Array.from(expected.inputs), [COUNT, ...(shape as number[])]);
+    const outputs = (await session.run({ [session.inputNames[0]!]: batch }))[session.outputNames[0]!]!;
+    const compiled = compile(graph);
+    const logits = evaluateGraph(graph, channelsLast(expected.inputs, graph.inputShape), COUNT);
+    const actual = applyOutputActivation(compiled.plan, logits);
+    const theirs = Array.from(outputs.data as Float32Array);
+    expect(actual.length).toBe(theirs.length);
+    actual.forEach((value, index) => {
+      expect(Math.abs(value - theirs[index]!)).toBeLessThan(5e-5);
+    });
+    await session.release();
   });
 
   it('keeps the names of its input and output', () => {
