@@ -30,19 +30,19 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
   return { warmUpMs, measureMs, minRuns, maxRuns };
 };
 
-/** About 18 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
+/** About 16 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
   warmUpMs: 3000,
   plaintextSingle: budget(200, 500, 20, 5000),
   plaintextBatch: budget(100, 300, 3, 200),
-  single: budget(1000, 3500, 5, 3000),
+  single: budget(1000, 3000, 5, 3000),
   batches: [
-    { digits: 10, budget: budget(300, 1200, 3, 200) },
-    { digits: 100, budget: budget(1000, 2500, 3, 100) },
+    { digits: 10, budget: budget(200, 600, 3, 200) },
+    { digits: 100, budget: budget(600, 1800, 3, 100) },
   ],
   loads: [
-    { clients: 8, requestSize: 100, warmUpMs: 500, measureMs: 3000 },
-    { clients: 8, requestSize: 1, warmUpMs: 300, measureMs: 2000 },
+    { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 2200 },
+    { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1500 },
   ],
   allDigits: null,
   estimates: false,
@@ -53,8 +53,8 @@ export const QUICK: BenchSettings = {
 export const QUICK_FURTHER: BenchSettings = {
   ...QUICK,
   warmUpMs: 500,
-  single: budget(200, 800, 5, 3000),
-  batches: [{ digits: 100, budget: budget(0, 600, 3, 100) }],
+  single: budget(200, 700, 5, 3000),
+  batches: [{ digits: 100, budget: budget(0, 600, 2, 100) }],
   loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
 };
 
