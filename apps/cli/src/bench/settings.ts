@@ -32,17 +32,17 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
 
 /** About 16 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
-  warmUpMs: 3000,
+  warmUpMs: 2000,
   plaintextSingle: budget(200, 500, 20, 5000),
   plaintextBatch: budget(100, 300, 3, 200),
-  single: budget(1000, 3000, 5, 3000),
+  single: budget(2500, 3000, 5, 3000),
   batches: [
-    { digits: 10, budget: budget(200, 600, 3, 200) },
+    { digits: 10, budget: budget(200, 400, 3, 200) },
     { digits: 100, budget: budget(600, 1800, 3, 100) },
   ],
   loads: [
     { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 2200 },
-    { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1500 },
+    { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1200 },
   ],
   allDigits: null,
   estimates: false,
@@ -55,7 +55,7 @@ export const QUICK_FURTHER: BenchSettings = {
   warmUpMs: 500,
   single: budget(200, 700, 5, 3000),
   batches: [{ digits: 100, budget: budget(0, 600, 2, 100) }],
-  loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1500 }],
+  loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1200 }],
 };
 
 export const FULL: BenchSettings = {
