@@ -4,6 +4,7 @@ import { applyOutputActivation, compile, evaluateGraph } from '@trivet/mpc-core'
 import { describe, expect, it } from 'vitest';
 import { importSavedModel, ModelFormatError } from '../src/index.js';
 import { maskedChecksum } from '../src/tensorflow/checksum.js';
+import { tf } from './tfjs-models.js';
 
 type Field = readonly [number: number, value: Uint8Array | string | number | bigint];
 
@@ -180,10 +181,17 @@ describe('a SavedModel of functions', () => {
     });
     const compiled = compile(graph);
     const input = [0.5, 0.25, 1];
-    const logit = (unit: number) => input.reduce((sum, x, i) => sum + x * KERNEL[2 * i + unit]!, BIAS[unit]!);
+    // TensorFlow.js, on the same input.
+    await tf.ready();
+    const logits = tf.add(
+      tf.matMul(tf.tensor2d(input, [1, 3]), tf.tensor2d(KERNEL, [3, 2])),
+      tf.tensor1d(BIAS),
+    );
+    const expected = await tf.sigmoid(logits).data();
     const output = applyOutputActivation(compiled.plan, evaluateGraph(graph, input, 1));
-    [0, 1].forEach((unit) => {
-      expect(output[unit]).toBeCloseTo(1 / (1 + Math.exp(-logit(unit))), 6);
+    expect(output).toHaveLength(expected.length);
+    expected.forEach((value, unit) => {
+      expect(output[unit]).toBeCloseTo(value, 6);
     });
     expect(signature).toMatchObject({
       input: { name: 'inputs' },
