@@ -14,7 +14,7 @@ import { addPacked, without, xorBytes } from './support/leaks.js';
 import { runParties } from './support/parties.js';
 import { BitCounter } from './support/uniformity.js';
 
-const RUNS = 40;
+const RUNS = 100;
 const F = 16;
 const REDUCTION = { shift: F, activationBits: 24, bits: F + 24 };
 const VALUES = [0n, 1n, -1n, 65_536n, -65_536n, 12_345_678n, -12_345_678n, 1n << 37n, -(1n << 37n)];

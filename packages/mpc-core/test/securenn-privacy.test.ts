@@ -13,7 +13,7 @@ import { addPacked, without } from './support/leaks.js';
 import { runParties } from './support/parties.js';
 import { BitCounter, DigitCounter } from './support/uniformity.js';
 
-const RUNS = 60;
+const RUNS = 120;
 const F = 16;
 const REDUCTION = { shift: F, activationBits: 24, bits: F + 24 };
 const SECRETS = [0n, 1n, -1n, 65_536n, -65_536n, 12_345_678n, -12_345_678n, 1n << 37n, -(1n << 37n)];
