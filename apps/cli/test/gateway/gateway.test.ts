@@ -1,6 +1,6 @@
 /** `trivet gateway` as an existing TensorFlow Serving client meets it, before three real worker processes. */
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -286,20 +286,28 @@ describe('limits', () => {
   });
 
   it('seventeen predictions at once: the last is told to come again', async () => {
-    const open = Array.from({ length: 16 }, () => {
-      // Each on a connection of its own: a kept one may be closed by the gateway at this very moment.
-      const options = { method: 'POST', agent: false } as const;
-      const request = httpRequest(`${gateway.url}/v1/models/half_plus_two:predict`, options);
-      request.on('error', () => undefined);
-      request.write('{"instances": ');
-      return request;
-    });
+    const open: ClientRequest[] = [];
+    // "100 Continue" tells that the gateway has taken the request up; without it, who comes last is a matter of chance.
+    const takenUp = Array.from(
+      { length: 16 },
+      () =>
+        new Promise<void>((resolve, reject) => {
+          const request = httpRequest(`${gateway.url}/v1/models/half_plus_two:predict`, {
+            method: 'POST',
+            // Each on a connection of its own: a kept one may be closed by the gateway at this very moment.
+            agent: false,
+            headers: { expect: '100-continue' },
+          });
+          open.push(request);
+          request.once('continue', resolve).once('error', reject);
+          request.flushHeaders();
+        }),
+    );
     try {
-      await expect
-        .poll(async () => (await predict({ instances: [1] })).status, { timeout: 10_000 })
-        .toBe(429);
+      await Promise.all(takenUp);
+      expect((await predict({ instances: [1] })).status).toBe(429);
     } finally {
-      for (const request of open) request.destroy();
+      for (const request of open) request.on('error', () => undefined).destroy();
     }
     await expect.poll(async () => (await predict({ instances: [1] })).status, { timeout: 10_000 }).toBe(200);
   });
