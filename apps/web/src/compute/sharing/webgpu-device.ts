@@ -1,6 +1,6 @@
 /**
- * The GPU device of TensorFlow.js' WebGPU backend: one device for the model's tensors and for our own shaders, so that
- * nothing has to be copied between two. The library is large and loads on first use.
+ * The GPU device of TensorFlow.js' WebGPU backend, opened by it with the limits that large tensors need, for our own
+ * shaders. The library is large and loads on first use.
  */
 
 export interface GpuDevice {
@@ -20,9 +20,12 @@ export async function openGpuDevice(): Promise<GpuDevice> {
     import('@tensorflow/tfjs-core'),
     import('@tensorflow/tfjs-backend-webgpu'),
   ]);
-  if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js could not start its WebGPU backend.');
-  const backend = tf.backend();
-  if (!(backend instanceof WebGPUBackend)) throw new Error('TensorFlow.js runs another backend than WebGPU.');
+  // Made by its factory, not by setBackend: TensorFlow.js has one current backend, and setting it to one that starts
+  // slowly would break a model that runs on another meanwhile.
+  const backend = await tf.findBackendFactory('webgpu')?.();
+  if (!(backend instanceof WebGPUBackend)) {
+    throw new Error('TensorFlow.js could not start its WebGPU backend.');
+  }
   return { device: backend.device, adapter: adapterName(adapter.info) };
 }
 

@@ -35,7 +35,7 @@ export function ComparisonTable({ comparison }: { readonly comparison: Compariso
             </tr>
           )}
           {plaintext !== null && !('logits' in plaintext) && (
-            <tr>
+            <tr data-testid="plaintext">
               <th scope="row">in the clear</th>
               <td colSpan={6} className={styles.failure}>
                 <Sentence text={plaintext.message} />
