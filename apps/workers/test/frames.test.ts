@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BufferPool } from '../src/mesh/buffers.js';
+import { BufferPool, ReadBuffers } from '../src/mesh/buffers.js';
 import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KINDS, FrameReader } from '../src/mesh/frames.js';
 
 const pool = new BufferPool();
@@ -100,5 +100,43 @@ describe('mesh frames', () => {
     });
     reader.push(Buffer.concat([frame, frame, frame]));
     expect(count).toBe(1);
+  });
+});
+
+describe('the buffers of a socket', () => {
+  it('are not read over while somebody holds a view, and are used again after that', () => {
+    const reads = new ReadBuffers();
+    const first = reads.next();
+    expect(reads.next()).toBe(first);
+    const [one, two] = [first.subarray(0, 10), first.subarray(10, 20)];
+    reads.hold(one);
+    reads.hold(two);
+    const second = reads.next();
+    expect(second).not.toBe(first);
+    reads.hold(second.subarray(5));
+    expect([first, second]).not.toContain(reads.next());
+    reads.release(one);
+    expect(reads.next()).not.toBe(first);
+    reads.release(two);
+    expect(reads.next()).toBe(first);
+  });
+
+  it('ignore views of other memory', () => {
+    const reads = new ReadBuffers();
+    const first = reads.next();
+    reads.hold(Buffer.alloc(10));
+    reads.release(Buffer.alloc(10));
+    expect(reads.next()).toBe(first);
+  });
+
+  it('are where a frame is read, when it lies in one chunk', () => {
+    const chunk = encodeFrame(pool, FRAME_KINDS.data, 's'.repeat(16), 7, Buffer.alloc(5000, 1));
+    const payloads: Uint8Array[] = [];
+    const reader = new FrameReader(65_536, (_kind, _session, _step, payload) => payloads.push(payload), pool);
+    reader.push(chunk);
+    for (const piece of cut(chunk, [2500])) reader.push(piece);
+    expect(payloads[0]!.buffer).toBe(chunk.buffer);
+    expect(payloads[1]!.buffer).not.toBe(chunk.buffer);
+    expect(Buffer.compare(payloads[0]!, payloads[1]!)).toBe(0);
   });
 });

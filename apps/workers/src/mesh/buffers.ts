@@ -1,13 +1,16 @@
 /**
- * Buffers of large frames, used again and again. A frame of a batch has megabytes: allocating each anew costs a page fault
- * every four kilobytes, and garbage collections that wait for nobody. What is in a used buffer is overwritten by the
- * next frame, which has its exact length, so nothing of the old one is ever read.
+ * Buffers of frames, used again and again. A frame of a batch has megabytes: allocating each anew costs a page fault
+ * every four kilobytes, and garbage collections that wait for nobody; a frame of one digit has kilobytes, which
+ * malloc gives and takes back as slowly. What is in a used buffer is overwritten by the next frame, which has its
+ * exact length, so nothing of the old one is ever read.
  */
 
 /** Smaller buffers are Node's own business: it cuts the smallest out of a shared slab. */
-const SMALLEST_BYTES = 16 * 1024;
+const SMALLEST_BYTES = 1024;
 /** What may lie idle in all. */
 const MAX_IDLE_BYTES = 64 * 1024 * 1024;
+/** All that one read of a TLS socket can give: the largest record (RFC 8446, section 5.1). */
+const READ_BYTES = 16 * 1024;
 
 export class BufferPool {
   readonly #idle = new Map<number, ArrayBufferLike[]>();
@@ -35,5 +38,39 @@ export class BufferPool {
     const idle = this.#idle.get(size);
     if (idle === undefined) this.#idle.set(size, [memory]);
     else idle.push(memory);
+  }
+
+  /** Whether `view` is a part of a buffer that `take` gave and nobody has given back. */
+  lends(view: Uint8Array): boolean {
+    return this.#lent.has(view.buffer);
+  }
+}
+
+/** Where one socket's bytes go: a few buffers in turn, so that frames can be read where they lie. */
+export class ReadBuffers {
+  readonly #all: { readonly buffer: Buffer; views: number }[] = [];
+
+  /** Room for the next bytes, of which nobody holds a view. */
+  next(): Buffer {
+    let free = this.#all.find(({ views }) => views === 0);
+    if (free === undefined) {
+      free = { buffer: Buffer.allocUnsafeSlow(READ_BYTES), views: 0 };
+      this.#all.push(free);
+    }
+    return free.buffer;
+  }
+
+  /** Nothing is read over `view` until it is released. Views of other memory are ignored, here and there. */
+  hold(view: Uint8Array): void {
+    this.#change(view, 1);
+  }
+
+  release(view: Uint8Array): void {
+    this.#change(view, -1);
+  }
+
+  #change({ buffer: memory }: Uint8Array, by: number): void {
+    const found = this.#all.find(({ buffer }) => buffer.buffer === memory);
+    if (found !== undefined) found.views += by;
   }
 }

@@ -3,8 +3,8 @@
  *
  *     u32 length of what follows | u8 kind | 16 bytes session id | u32 step | payload
  *
- * Session id and step are zero in frames that belong to no session. The reader copies each frame once, out of chunks
- * that may be overwritten after that.
+ * Session id and step are zero in frames that belong to no session. The reader gives frames where they lie, in chunks that
+ * may be overwritten after that; only one that spans chunks is put together in a buffer of its own.
  */
 import { TrivetError } from '@trivet/shared-types';
 import { BufferPool } from './buffers.js';
@@ -62,7 +62,7 @@ export function encodeFrame(
   return frame;
 }
 
-/** Called for each frame, in order. `payload` is the receiver's to keep, and to give back to the pool. */
+/** Called for each frame, in order. `payload` is good during the call only, unless the pool lends it. */
 export type FrameHandler = (kind: FrameKind, session: SessionKey, step: number, payload: Uint8Array) => void;
 
 /** Cuts a stream of bytes into frames. After it has thrown, the stream is of no more use. */
@@ -85,9 +85,17 @@ export class FrameReader {
   }
 
   /** @throws TrivetError INVALID_ARGUMENT when the bytes are no frames, or a frame is too long */
-  push(chunk: Uint8Array): void {
+  push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && !this.#stopped) {
+      if (this.#filled === 0 && chunk.length - at >= FRAME_HEADER_BYTES) {
+        const total = LENGTH_BYTES + this.#frameLength(chunk.subarray(at));
+        if (total <= chunk.length - at) {
+          at += total;
+          this.#emit(chunk.subarray(at - total, at));
+          continue;
+        }
+      }
       const taken = Math.min(this.#frame.length - this.#filled, chunk.length - at);
       this.#frame.set(chunk.subarray(at, at + taken), this.#filled);
       this.#filled += taken;

@@ -5,7 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
-import type { BufferPool } from './buffers.js';
+import type { BufferPool, ReadBuffers } from './buffers.js';
 import { EarlyFrames } from './early-frames.js';
 import {
   encodeFrame,
@@ -35,14 +35,19 @@ export interface Peer {
 export interface LinkOptions {
   readonly self: string;
   readonly peer: Peer;
-  /** Where the buffers of large frames come from. */
+  /** Where the buffers of frames come from. */
   readonly pool: BufferPool;
+  /** Where the socket's bytes lie; undefined when each chunk has memory of its own. */
+  readonly reads?: ReadBuffers;
   readonly maxFrameBytes: number;
   readonly heartbeatMs: number;
   readonly peerTimeoutMs: number;
   /** Where the socket's bytes are to go; a chunk is overwritten once it was taken. */
-  readonly incoming: (receive: (chunk: Uint8Array) => void) => void;
-  /** Every frame but heartbeats. Throwing closes the link. */
+  readonly incoming: (receive: (chunk: Buffer) => void) => void;
+  /**
+   * Every frame but heartbeats. Throwing closes the link. The payload of a data frame is good during the call only; `hold`
+   * or `keep` what is needed longer. Others are the receiver's own.
+   */
   readonly onFrame: (
     link: Link,
     kind: FrameKind,
@@ -111,9 +116,24 @@ export class Link {
     return length;
   }
 
-  /** The payload of a frame that came over this link is no longer needed. */
+  /** Leaves a payload where it lies, to be read soon, until it is recycled. */
+  hold(payload: Uint8Array): void {
+    this.options.reads?.hold(payload);
+  }
+
+  /** A payload that may wait for long: a copy, unless it lies in a buffer of its own already. */
+  keep(payload: Uint8Array): Uint8Array {
+    const { pool } = this.options;
+    if (pool.lends(payload)) return payload;
+    const copy = pool.take(payload.length);
+    copy.set(payload);
+    return copy;
+  }
+
+  /** A payload that was held or kept is no longer needed. */
   recycle(payload: Uint8Array): void {
     this.options.pool.give(payload);
+    this.options.reads?.release(payload);
   }
 
   /**
@@ -176,7 +196,7 @@ export class Link {
     this.#end(error);
   }
 
-  readonly #onData = (chunk: Uint8Array): void => {
+  readonly #onData = (chunk: Buffer): void => {
     this.bytesReceived += chunk.length;
     this.#silentBeats = 0;
     try {
@@ -198,7 +218,9 @@ export class Link {
 
   readonly #onFrame: FrameHandler = (kind, session, step, payload) => {
     if (this.#heartbeat === undefined || (kind !== FRAME_KINDS.ping && kind !== FRAME_KINDS.pong)) {
-      this.options.onFrame(this, kind, session, step, payload);
+      // Control frames are small, and their fields live on in what they set off.
+      const own = kind === FRAME_KINDS.data ? payload : Buffer.from(payload);
+      this.options.onFrame(this, kind, session, step, own);
       return;
     }
     if (payload.length !== 8) throw new TrivetError('INVALID_ARGUMENT', 'a heartbeat is malformed.');

@@ -11,7 +11,7 @@ import type { OnReadOpts } from 'node:net';
 import { connect, createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
-import { BufferPool } from './buffers.js';
+import { BufferPool, ReadBuffers } from './buffers.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from './frames.js';
 import { isCertificateOf, meshIdentity } from './identity.js';
 import { Link, type LinkOptions, type Peer } from './link.js';
@@ -22,7 +22,6 @@ const HELLO_TIMEOUT_MS = 5000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 500;
 const MAX_SOCKETS = 64;
-const READ_BYTES = 64 * 1024;
 
 export interface MeshPeer extends Peer {
   readonly host: string;
@@ -76,7 +75,9 @@ export class Mesh {
     });
     this.#server.maxConnections = MAX_SOCKETS;
     this.#server.on('secureConnection', (socket) =>
-      this.#greet(socket, this.#peer(previousParty(this.#self)), (receive) => socket.on('data', receive)),
+      this.#greet(socket, this.#peer(previousParty(this.#self)), {
+        incoming: (receive) => socket.on('data', receive),
+      }),
     );
     this.#server.on('tlsClientError', (error) => {
       this.options.handler.refused(
@@ -131,13 +132,14 @@ export class Mesh {
     const peer = this.#peer(nextParty(this.#self));
     const { clusterId } = this.options;
     const identity = meshIdentity(clusterId, peer.name);
-    let receive: ((chunk: Uint8Array) => void) | undefined;
-    // One buffer for all that comes, where Node would make one for each TLS record. Only who dials can ask for it.
+    let receive: ((chunk: Buffer) => void) | undefined;
+    // Buffers of ours, where Node would make one for each TLS record. Only who dials can ask for it.
+    const reads = new ReadBuffers();
     const reading: { readonly onread: OnReadOpts } = {
       onread: {
-        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        buffer: () => reads.next(),
         callback: (bytes, chunk) => {
-          receive?.(chunk.subarray(0, bytes));
+          receive?.(Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset, bytes));
           return true;
         },
       },
@@ -158,9 +160,10 @@ export class Mesh {
     const timer = setTimeout(() => socket.destroy(new Error('timed out')), HELLO_TIMEOUT_MS);
     socket.on('secureConnect', () => {
       clearTimeout(timer);
-      this.#greet(socket, peer, (handler) => {
+      const incoming: LinkOptions['incoming'] = (handler) => {
         receive = handler;
-      });
+      };
+      this.#greet(socket, peer, { incoming, reads });
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       // While a peer is away its port refuses connections, many times a second: no news.
@@ -181,7 +184,7 @@ export class Mesh {
   }
 
   /** The handshake is done: checks who it is, says hello, waits for theirs. */
-  #greet(socket: TLSSocket, peer: MeshPeer, incoming: LinkOptions['incoming']): void {
+  #greet(socket: TLSSocket, peer: MeshPeer, reading: Pick<LinkOptions, 'incoming' | 'reads'>): void {
     const { clusterId, self, handler } = this.options;
     if (
       this.#closed ||
@@ -205,7 +208,7 @@ export class Mesh {
       self: self.name,
       peer: { index: peer.index, name: peer.name },
       pool: this.#buffers,
-      incoming,
+      ...reading,
       maxFrameBytes: this.options.maxFrameBytes,
       heartbeatMs: this.options.heartbeatMs,
       peerTimeoutMs: this.options.peerTimeoutMs,

@@ -90,6 +90,7 @@ export class Session implements Channel {
       if (waiting.step === step && waiting.bytes === payload.length) {
         inbox.waiting = null;
         inbox.taken = payload;
+        this.#link(peer).hold(payload);
         waiting.resolve(payload);
       } else {
         this.#unexpected(peer);
@@ -102,7 +103,7 @@ export class Session implements Channel {
       return;
     }
     inbox.steps.push(step);
-    inbox.payloads.push(payload);
+    inbox.payloads.push(this.#link(peer).keep(payload));
   }
 
   /**

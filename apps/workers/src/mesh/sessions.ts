@@ -69,7 +69,7 @@ export class Sessions {
       return;
     }
     if (link.ledger.isPast(key)) return;
-    if (!link.early.add(key, { kind, step, payload }, performance.now())) {
+    if (!link.early.add(key, { kind, step, payload: link.keep(payload) }, performance.now())) {
       throw new TrivetError('RESOURCE_EXHAUSTED', 'too many frames for sessions that have not started.');
     }
   }
