@@ -5,7 +5,8 @@
 import type { LayerGraph } from '@trivet/mpc-core';
 import { ModelFormatError } from './errors.js';
 import { type GraphMessage, type NodeMessage, onnxModel, type ValueInfo } from './onnx/messages.js';
-import { isSupported, Operation, translate } from './onnx/operations.js';
+import { Operation } from './onnx/operation.js';
+import { isSupported, translate } from './onnx/operations.js';
 import { tensorflowType, tensorValue } from './onnx/tensor.js';
 import { attributesOf, type Data, type Value } from './onnx/values.js';
 import { LayerBuilder } from './ops/builder.js';

@@ -14,7 +14,7 @@ import {
   savedModel,
   type TensorInfo,
 } from './tensorflow/messages.js';
-import type { Value } from './tensorflow/operations.js';
+import type { Value } from './tensorflow/operation.js';
 import { restoredVariables } from './tensorflow/restore.js';
 import { Tracer } from './tensorflow/trace.js';
 import { DT_STRING, elementType } from './tensorflow/types.js';

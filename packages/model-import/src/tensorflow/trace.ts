@@ -6,7 +6,8 @@ import type { LayerBuilder } from '../ops/builder.js';
 import type { Constant } from '../ops/values.js';
 import { Unsupported } from '../unsupported.js';
 import type { FunctionMessage, GraphMessage, NodeMessage } from './messages.js';
-import { isSupported, Operation, translate, type Value } from './operations.js';
+import { Operation, type Value } from './operation.js';
+import { isSupported, translate } from './operations.js';
 import { byName, calledFunction, functionsOf, parseReference } from './references.js';
 import { constantOf } from './tensor.js';
 
