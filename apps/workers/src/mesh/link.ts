@@ -92,8 +92,8 @@ export class Link {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 10_000);
     options.incoming(this.#onData);
-    socket.on('error', (error) => this.#end(this.#lost((error as NodeJS.ErrnoException).code)));
-    socket.on('end', () => this.#end(this.#lost()));
+    socket.on('error', (error) => this.#abandon((error as NodeJS.ErrnoException).code));
+    socket.on('end', () => this.#abandon());
     socket.on('close', () => this.#end(this.#lost()));
   }
 
@@ -232,6 +232,13 @@ export class Link {
       this.roundTripMs = elapsed >= 0 ? elapsed : null;
     }
   };
+
+  /** After an error of TLS itself, a damaged record for example, Node leaves the socket open: nobody would dial anew. */
+  #abandon(code?: string): void {
+    this.#end(this.#lost(code));
+    // What `close` has written may still be on its way; its timer ends that.
+    if (this.#closeTimer === undefined) this.socket.destroy();
+  }
 
   #lost(code?: string): TrivetError {
     const why = code === undefined ? '' : ` (${code})`;
