@@ -4,9 +4,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { findFreePorts } from '@trivet/node';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DelayLine } from '../../src/bench/relay/delay-line.js';
-import { type Relay, startRelay } from '../../src/bench/relay/relay.js';
-import { measureRoundTrip, startRelayProcess } from '../../src/bench/relay/start-relay.js';
+import { DelayLine } from '../src/relay/delay-line.js';
+import { type Relay, startRelay } from '../src/relay/relay.js';
+import { measureRoundTrip, startRelayProcess } from '../src/relay/start-relay.js';
 
 describe('DelayLine', () => {
   it('releases in order, never early, and close to its time', async () => {

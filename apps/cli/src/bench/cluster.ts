@@ -14,8 +14,8 @@ import {
 } from '@trivet/node';
 import type { Cluster, ProtocolName } from '@trivet/shared-types';
 import { createCluster, DEFAULT_WORKERS } from '@trivet/workers';
-import type { Relay, Route } from './relay/relay.js';
-import { measureRoundTrip, startRelayProcess } from './relay/start-relay.js';
+import type { Relay, Route } from '../relay/relay.js';
+import { measureRoundTrip, startRelayProcess } from '../relay/start-relay.js';
 
 export const MODEL_NAME = 'bench';
 

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { TrivetError } from '@trivet/shared-types';
-import { median } from '../statistics.js';
+import { median } from '../bench/statistics.js';
 import type { Relay, Route } from './relay.js';
 import type { RelayAnswer, RelayOrder } from './relay-process.js';
 
-/** The built program; this file's folder is three below the package, in src and in dist. */
-const PROGRAM = fileURLToPath(new URL('../../../dist/bench/relay/relay-process.js', import.meta.url));
+/** The built program; this file's folder is two below the package, in src and in dist. */
+const PROGRAM = fileURLToPath(new URL('../../dist/relay/relay-process.js', import.meta.url));
 const PINGS = 15;
 
 /** @throws TrivetError UNAVAILABLE when a port is not free */
