@@ -97,6 +97,10 @@ export class Evaluator {
       },
     );
     kernels.bitPlanes(message, signs, n, 0, 1, bytes / 8);
+    // The helper first: it has a product to make of what it learns here, and the evaluators wait for that.
+    const own = arena.allocate(bytes);
+    kernels.xor(own, message, choice.share, bytes);
+    context.send(roles.helper, own, bytes);
     const values = [0, 1].map((slot) => {
       const value = arena.words(n);
       const mask = arena.words(n);
@@ -110,9 +114,6 @@ export class Evaluator {
       return { value, mask };
     });
     context.send(roles.other, message, bytes + 2 * layout.resultBytes);
-    const own = arena.allocate(bytes);
-    kernels.xor(own, message, choice.share, bytes);
-    context.send(roles.helper, own, bytes);
 
     const theirs = arena.allocate(bytes + 2 * layout.resultBytes);
     await context.receive(roles.other, theirs, bytes + 2 * layout.resultBytes);
