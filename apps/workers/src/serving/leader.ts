@@ -89,6 +89,8 @@ export class Leader implements Role {
   #counter = 0n;
   #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When a request last came, or a batch ended. */
+  #busyAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly context: ServingContext,
@@ -99,7 +101,10 @@ export class Leader implements Role {
     this.#dealer = new Dealer(context, options.pool, {
       nextKey: () => this.#nextKey(),
       demands: () => this.#demands(),
-      busy: () => this.#running.size > 0 || this.#queue.length > 0,
+      lastBusyAt: () => {
+        const busy = this.#running.size > 0 || this.#queue.length > 0;
+        return busy ? performance.now() : this.#busyAt;
+      },
       onReady: () => this.#pump(),
     });
     this.#sweep = setInterval(() => this.#sweepExpired(), SWEEP_MS);
@@ -114,6 +119,7 @@ export class Leader implements Role {
   }
 
   admitted(request: OpenRequest): void {
+    this.#busyAt = performance.now();
     const { id: requestId, model, count, protocol, deadlineMs } = request;
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
     const gathering = this.#gather(message);
@@ -461,6 +467,7 @@ export class Leader implements Role {
     clearTimeout(timer);
     sessions.end(session);
     this.#running.delete(session.key);
+    this.#busyAt = performance.now();
     if (this.#early?.session === session) this.#noLongerEarly();
     for (const request of requests) {
       this.#gatherings.delete(request.id);

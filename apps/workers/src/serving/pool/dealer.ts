@@ -68,8 +68,8 @@ export interface DealerHooks {
   nextKey(): SessionKey;
   /** Images that wait for their batch. */
   demands(): readonly Demand[];
-  /** Whether any request waits or runs. */
-  busy(): boolean;
+  /** When a request last came, waited, ran or ended, in milliseconds of `performance.now`. */
+  lastBusyAt(): number;
   /** An item has become ready. */
   onReady(): void;
 }
@@ -80,7 +80,6 @@ export class Dealer {
   /** Items that the followers still have to drop. */
   #toDrop: SessionKey[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #busyAt = 0;
   #maxBytes: number;
   #pausedUntil = 0;
   #rotation = 0;
@@ -141,8 +140,7 @@ export class Dealer {
     if (this.#closed) return;
     this.#dropUnknown();
     const now = performance.now();
-    if (this.hooks.busy()) this.#busyAt = now;
-    const idleIn = this.#busyAt + IDLE_MS - now;
+    const idleIn = this.hooks.lastBusyAt() + IDLE_MS - now;
     while (this.#dealing.size < MAX_DEALING) {
       const kind = now < this.#pausedUntil ? undefined : this.#next(idleIn <= 0);
       if (kind === undefined || !this.#deal(kind)) break;
