@@ -146,33 +146,33 @@ describe('the mesh', () => {
 
   it('refuses a peer of another authority, and one that is another worker', async () => {
     const ports = await freePorts(3);
-    const alice = await start(ports, 0);
-    // Alice accepts carol only: a stranger's carol, and bob at carol's place, are both turned away.
+    const bob = await start(ports, 1);
+    // Bob accepts carol only: a stranger's carol, and alice, whom he dials himself, are both turned away.
     for (const [pair, authority] of [
       [foreign.pairs[2]!, ca],
-      [pairs[1]!, ca],
+      [pairs[0]!, ca],
     ] as const) {
-      const before = alice.refusals.length;
-      const socket = dial(ports[0]!, pair, authority, 'alice');
+      const before = bob.refusals.length;
+      const socket = dial(ports[1]!, pair, authority, 'bob');
       await closed(socket);
-      await until(() => alice.refusals.length > before, 'a refusal');
-      expect(alice.mesh.link(2)).toBeUndefined();
+      await until(() => bob.refusals.length > before, 'a refusal');
+      expect([0, 2].map((peer) => bob.mesh.link(peer as PartyIndex))).toEqual([undefined, undefined]);
     }
     // And one without any certificate.
-    const before = alice.refusals.length;
-    const socket = dial(ports[0]!, undefined, ca, 'alice');
+    const before = bob.refusals.length;
+    const socket = dial(ports[1]!, undefined, ca, 'bob');
     await closed(socket);
-    await until(() => alice.refusals.length > before, 'a refusal');
+    await until(() => bob.refusals.length > before, 'a refusal');
   });
 
   it('does not speak to a server of another authority', async () => {
     const ports = await freePorts(3);
-    const stranger = new Node(1, ports, foreign.pairs[1]!, foreign.ca);
+    const stranger = new Node(0, ports, foreign.pairs[0]!, foreign.ca);
     open.push(stranger.mesh);
     await stranger.mesh.start();
-    const alice = await start(ports, 0);
-    await until(() => alice.refusals.length > 0, 'a refusal');
-    expect(alice.mesh.link(1)).toBeUndefined();
+    const bob = await start(ports, 1);
+    await until(() => bob.refusals.length > 0, 'a refusal');
+    expect(bob.mesh.link(0)).toBeUndefined();
   });
 
   it.each([
