@@ -24,7 +24,7 @@ export interface CompileOptions {
   readonly fractionalBits?: number;
   /** Every input must lie in it; [0, 1] when left out. */
   readonly inputRange?: InputRange;
-  /** k of every step; for each the smallest of 24, 32, 40 and 48 that the range analysis allows when left out. */
+  /** k of every step; for each the smallest multiple of 4 from 16 to 48 that the range analysis allows when left out. */
   readonly activationBits?: number;
   /** `count` samples to report the largest values that really occur. */
   readonly calibration?: { readonly inputs: ArrayLike<number>; readonly count: number };
@@ -57,7 +57,7 @@ export interface CompilationResult extends CompiledModel {
 
 const DEFAULT_FRACTIONAL_BITS = 16;
 const DEFAULT_INPUT_RANGE: InputRange = { min: 0, max: 1 };
-const ACTIVATION_BITS = [24, 32, 40, 48] as const;
+const ACTIVATION_BITS = [16, 20, 24, 28, 32, 36, 40, 44, 48] as const;
 const RING_BITS = 64;
 const LEAST_OUTPUT_BITS = 40;
 
@@ -150,14 +150,18 @@ function narrow(widest: Plan, bounds: Bounds, forced: number | undefined): Plan 
   const candidates = forced === undefined ? ACTIVATION_BITS : [forced];
   const unreduced = unreducedValues(widest);
   const producers = new Map(widest.steps.map((step, index) => [step.output, index]));
-  const steps = widest.steps.map((step): PlanStep => {
+  const steps = widest.steps.map((step, index): PlanStep => {
     if (!('activationBits' in step)) return step;
     const producer = producers.get(step.input);
     const bound = producer === undefined ? bounds.input : bounds.steps[producer]!;
     const limit = (bits: number): number => openingLimit(step, bits, fractionalBits);
     const room = RING_BITS - Math.max(fractionalBits, shiftOf(step, widest, unreduced));
     const possible = candidates.filter((bits) => bits <= room);
-    const activationBits = possible.find((bits) => bound < limit(bits));
+    // A sum of pieces may be larger than what is compared for it.
+    const made = bounds.steps[index]!;
+    const activationBits = possible.find(
+      (bits) => bound < limit(bits) && made < 2 ** (bits - 1 - fractionalBits),
+    );
     if (activationBits !== undefined) return { ...step, activationBits };
     const name = producer === undefined ? 'input' : widest.steps[producer]!.name;
     const most = possible.at(-1) ?? ACTIVATION_BITS[0];
