@@ -41,9 +41,8 @@ export class Evaluator {
     const supply = this.supply(layout, operation);
     const c = await this.sendOpening(z, layout, supply, shift + activationBits - 2);
     const own = supply.own();
-    const arriving = supply.dealt();
-    await this.addReceived(c, z.n, layout.openedWidth);
-    const dealt = await arriving;
+    // Together: whichever fails first, the other's failure is not left unhandled.
+    const [dealt] = await Promise.all([supply.dealt(), this.addReceived(c, z.n, layout.openedWidth)]);
 
     const material = context.arena.words(2 * z.n);
     kernels.unpack(material, dealt, z.n, layout.resultWidth);
@@ -67,9 +66,8 @@ export class Evaluator {
     // What follows needs no message: it is done while the other's opening travels.
     const masks = supply.masks();
     const own = supply.own();
-    const arriving = supply.dealt();
-    await this.addReceived(c, z.n, layout.openedWidth);
-    const dealt = await arriving;
+    // Together: whichever fails first, the other's failure is not left unhandled.
+    const [dealt] = await Promise.all([supply.dealt(), this.addReceived(c, z.n, layout.openedWidth)]);
 
     const opened = await compare(context, roles, { c, dealt, masks, layout });
     const material = arena.words((SELECT_WORD_COLUMNS + SELECT_TOP_COLUMNS) * z.n);
