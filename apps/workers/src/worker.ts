@@ -2,6 +2,8 @@
 import { readSecretFile } from '@trivet/at-rest';
 import { createKernels, createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
 import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
+import { Access } from './access/access.js';
+import { FailedAttempts } from './access/failed-attempts.js';
 import { ClientEndpoint } from './clients/endpoint.js';
 import { checkCertificate } from './config/certificate.js';
 import { readStoreKeys, readText } from './config/load.js';
@@ -86,6 +88,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       clientConnections: () => endpoint.connections,
       peers: peerStates,
       meshBytes,
+      tokens: () => access.activeTokens,
       pool: () => serving.pool,
       models: () => {
         const served = models.names().filter((name) => models.records(name).serving);
@@ -110,8 +113,20 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     onChange: changed,
     onStoreFailure: () => metrics.storeFailures.inc(),
   });
+  const access = new Access({
+    ownerKey: config.ownerKey,
+    clusterId: config.clusterId,
+    self: { index: config.index, name: config.name },
+    peers: config.mesh.peers as readonly MeshPeer[],
+    links,
+    store,
+    log,
+    metrics,
+    onChange: () => endpoint.changed(),
+  });
   const serving: Serving = new Serving({
     config,
+    access,
     party,
     protocols: createProtocols(),
     models,
@@ -163,6 +178,9 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     config,
     serving,
     models,
+    access,
+    attempts: new FailedAttempts(config.name),
+    metrics,
     log,
     status,
     tls: clientTls,
@@ -182,6 +200,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await endpoint.close();
     await mesh.close();
     await storeKeys.close();
+    await access.close();
     await models.close();
     log.info('stopped');
   };
@@ -189,6 +208,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   try {
     // Before the peers connect, so that they hear at once what this worker holds.
     await store.prepare();
+    await access.restore();
     await models.restore();
     await serving.lifecycle.restore();
     await listen(() => mesh.start(), config.name, 'mesh', config.mesh.host, config.mesh.port);

@@ -34,7 +34,7 @@ describe('the request table', () => {
 
   it('refuses an id while its request is open, and after it', () => {
     const { table } = make();
-    const open = table.admit(request('1'), MODEL, () => {});
+    const open = table.admit(request('1'), MODEL, null, () => {});
     const again = () => table.checkNew('1'.repeat(32));
     expect(again).toThrow(expect.objectContaining({ code: 'ALREADY_EXISTS', worker: 'bob' }));
     open.answer(new Uint8Array(1));
@@ -48,7 +48,7 @@ describe('the request table', () => {
   it('answers once, and with DEADLINE_EXCEEDED when nothing comes in time', () => {
     const { table, givenUp } = make();
     const outcomes: unknown[] = [];
-    const open = table.admit(request('1', 50), MODEL, (outcome) => outcomes.push(outcome));
+    const open = table.admit(request('1', 50), MODEL, null, (outcome) => outcomes.push(outcome));
     vi.advanceTimersByTime(49);
     expect(outcomes).toHaveLength(0);
     vi.advanceTimersByTime(2);
@@ -63,15 +63,15 @@ describe('the request table', () => {
 
   it('is bounded', () => {
     const { table } = make(2);
-    const open = table.admit(request('1'), MODEL, () => {});
-    table.admit(request('2'), MODEL, () => {});
-    const third = () => table.admit(request('3'), MODEL, () => {});
+    const open = table.admit(request('1'), MODEL, null, () => {});
+    table.admit(request('2'), MODEL, null, () => {});
+    const third = () => table.admit(request('3'), MODEL, null, () => {});
     expect(third).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
     table.remove(open);
     expect(third).not.toThrow();
     const bytes = make(10, 100).table;
-    const large = bytes.admit(request('1'), MODEL, () => {});
-    const next = () => bytes.admit(request('2'), MODEL, () => {});
+    const large = bytes.admit(request('1'), MODEL, null, () => {});
+    const next = () => bytes.admit(request('2'), MODEL, null, () => {});
     expect(next).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
     bytes.remove(large);
     expect(next).not.toThrow();

@@ -11,6 +11,7 @@
  * random is used twice, not even by a retry; `close()` releases everything. No seed, share, input or key is logged or
  * part of an error. What each message tells its receiver is in `docs/wire.md`.
  */
+export type { IssuedToken, TokenInfo, TokenRequest, TokenState } from './access-control.js';
 export type { WorkerAddress } from './link.js';
 export * from './model-owner.js';
 export { nameAndVersion, type SharedModel, type VersionChoice } from './models.js';

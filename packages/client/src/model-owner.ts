@@ -35,6 +35,7 @@ import {
   versionLabelSchema,
   type WorkerStatus,
 } from '@trivet/shared-types';
+import { AccessControl } from './access-control.js';
 import { delay, openDeadline } from './deadline.js';
 import { toTrivetError } from './failures.js';
 import type { CallOptions, WorkerAddress, WorkerLink } from './link.js';
@@ -65,6 +66,8 @@ export interface ModelOwnerOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly kernels?: Kernels;
+  /** Connects though one worker is away: enough for `access`, and for nothing else. None unless told. */
+  readonly mayBeAway?: 0 | 1;
 }
 
 export interface ShareRequest
@@ -92,6 +95,8 @@ const LOADING_TIMEOUT_MS = 30_000;
 const ORDER_POLL_MS = 25;
 
 export class ModelOwner {
+  /** Who may ask for predictions. */
+  readonly access: AccessControl;
   readonly #links: WorkerLinks;
   readonly #catalogue: ModelCatalogue;
   readonly #clusterId: string;
@@ -106,6 +111,7 @@ export class ModelOwner {
     this.#publicKey = ownerPublicKey(secretKey);
     this.#catalogue = new ModelCatalogue(this.#publicKey);
     this.#kernels = kernels;
+    this.access = new AccessControl(links, clusterId, secretKey, this.#publicKey);
   }
 
   /**
@@ -122,7 +128,8 @@ export class ModelOwner {
       const signature = signOwnerChallenge(ownerSecretKey, clusterId, link.index, challenge);
       await link.call(EVENTS.authenticate, { signature }, emptySchema);
     };
-    const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal });
+    const { mayBeAway } = options;
+    const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal, mayBeAway });
     return new ModelOwner(links, clusterId, ownerSecretKey, kernels);
   }
 
@@ -174,11 +181,15 @@ export class ModelOwner {
   /**
    * Serves a version on all three workers, counting anew, and returns once it answers; with a limit, they stop by
    * themselves after so many images. A version that was served until now answers until all three have changed over.
+   * Whom it answers is for `access`; a model of which nothing was said there is opened to this machine when all three workers
+   * are on it, and needs a token anywhere else.
    * @throws TrivetError INVALID_ARGUMENT when the manifest does not allow the protocol; NOT_FOUND; FAILED_PRECONDITION
    *   naming the worker that cannot serve it; ABORTED when another command came between. Then nothing is served.
    */
   async startServing(model: string, options: StartOptions & CallOptions = {}): Promise<void> {
-    const { requestLimit = null, protocol = null, version, ...call } = options;
+    const { requestLimit = null, protocol = null, version, access, ...call } = options;
+    await this.#versions(model, call);
+    await this.access.prepareServing(model, access, call);
     await this.#command(model, call, (sequence, previous, versions) => {
       const chosen = version === undefined ? newest(versions)! : pick(model, versions, version);
       const served = withProtocol(chosen, protocol);

@@ -4,6 +4,8 @@
  */
 import { sizeOf, validatePlan } from '@trivet/mpc-core';
 import {
+  ACCESS_MODES,
+  type AccessMode,
   type Manifest,
   type ModelStatus,
   manifestDigest,
@@ -42,6 +44,8 @@ export interface SharedModel {
   readonly requestLimit: number | null;
   /** What runs requests that name none, as worker 0 says, which decides; the manifest lists what may be named. */
   readonly protocol: ProtocolName;
+  /** Who may ask; of three answers the strictest. */
+  readonly access: AccessMode;
   /** Numbers in one input and in one output. */
   readonly inputSize: number;
   readonly outputSize: number;
@@ -229,6 +233,7 @@ function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
     served: Math.min(...held.map((model) => model.served)),
     requestLimit: first.requestLimit,
     protocol: first.protocol,
+    access: ACCESS_MODES.find((mode) => held.some((model) => model.access === mode))!,
     inputSize: sizeOf(manifest.plan.inputShape),
     outputSize: sizeOf(manifest.plan.outputShape),
   };

@@ -9,14 +9,15 @@
  * ```
  */
 import { createCpuSharer, createKernels, type InputSharer, type Kernels } from '@trivet/mpc-core';
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { ClientToken, type ProtocolName, TrivetError, type WorkerStatus } from '@trivet/shared-types';
 import { type Deadline, delay, openDeadline } from './deadline.js';
 import { isTransient, toTrivetError } from './failures.js';
 import { checkInputs, maxSamplesPerRequest } from './inputs.js';
-import type { WorkerAddress } from './link.js';
+import type { WorkerAddress, WorkerLink } from './link.js';
 import { checkProtocol, ModelCatalogue, type SharedModel, type VersionChoice } from './models.js';
 import { joinPredictions, type Prediction } from './prediction.js';
 import { runRequest } from './request.js';
+import { presentToken } from './token.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
 export interface PredictionClientOptions {
@@ -26,6 +27,11 @@ export interface PredictionClientOptions {
   readonly ownerKey?: string;
   /** The only cluster to talk to, hex. Without it, the three must merely agree. */
   readonly clusterId?: string;
+  /**
+   * The client token, for models that are not open. It stays here: each worker is shown a proof that is good for that
+   * worker alone.
+   */
+  readonly token?: string | undefined;
   /** Time to reach all three; 10,000 ms unless told. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
@@ -78,13 +84,17 @@ export class PredictionClient {
   /**
    * Connects to all three workers.
    * @throws TrivetError UNAVAILABLE naming every worker that is missing; FAILED_PRECONDITION when one is not who it
-   *   should be; DEADLINE_EXCEEDED; CANCELLED
+   *   should be; UNAUTHENTICATED when the token is not good (any more); DEADLINE_EXCEEDED; CANCELLED
    */
   static async connect(options: PredictionClientOptions): Promise<PredictionClient> {
     const { workers, clusterId, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+    const token = options.token === undefined ? null : ClientToken.parse(options.token);
     const kernels = options.kernels ?? (await createKernels());
     const sharer = options.sharer ?? createCpuSharer(kernels);
-    const links = await connectLinks({ workers, clusterId }, { timeoutMs, signal });
+    const prepare = async (link: WorkerLink, { clusterId: id }: WorkerStatus) => {
+      if (token !== null) await presentToken(link, id, token);
+    };
+    const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal });
     return new PredictionClient(links, new ModelCatalogue(options.ownerKey), sharer, kernels);
   }
 

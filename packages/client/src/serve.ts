@@ -2,7 +2,13 @@
  * Follows a model while it is served. Each worker pushes an event after each request; its status says the same, and
  * is what is left of it when a connection was lost in between.
  */
-import { EVENTS, type ProtocolName, servedEventSchema, TrivetError } from '@trivet/shared-types';
+import {
+  type AccessMode,
+  EVENTS,
+  type ProtocolName,
+  servedEventSchema,
+  TrivetError,
+} from '@trivet/shared-types';
 import { abortError } from './deadline.js';
 import { manifestName } from './models.js';
 import type { WorkerLinks } from './worker-links.js';
@@ -14,6 +20,8 @@ export interface StartOptions {
   readonly version?: number | undefined;
   /** What runs requests that name none, one of the manifest's; its first unless told. */
   readonly protocol?: ProtocolName | null;
+  /** Who may ask, from now on; as it was unless told. */
+  readonly access?: AccessMode | undefined;
 }
 
 export interface ServeOptions extends StartOptions {
@@ -34,7 +42,7 @@ export async function serveUntilDone(
   options: ServeOptions,
   control: { start(options: StartOptions): Promise<void>; stop(): Promise<void> },
 ): Promise<number> {
-  const { requestLimit = null, protocol = null, version, onStarted, onServed, signal } = options;
+  const { requestLimit = null, protocol = null, version, access, onStarted, onServed, signal } = options;
   if (signal?.aborted) throw abortError(signal);
   const counts = [0, 0, 0];
   const ended = [false, false, false];
@@ -65,7 +73,7 @@ export async function serveUntilDone(
   };
   signal?.addEventListener('abort', finish, { once: true });
   try {
-    await control.start({ requestLimit, protocol, version });
+    await control.start({ requestLimit, protocol, version, access });
     onStarted?.();
     // From here on, a status without a version that is served says that it is over. A worker that is lost by now reports
     // its own once it is back.

@@ -68,13 +68,15 @@ export class WorkerLinks {
   /**
    * Waits until all three workers are ready.
    * @param patient false: fails with the first failure of any; true: waits for those that are away
+   * @param mayBeAway so many workers need not be reached
    * @throws TrivetError that names every worker that is missing
    */
-  async ready(signal: AbortSignal, patient: boolean): Promise<void> {
+  async ready(signal: AbortSignal, patient: boolean, mayBeAway = 0): Promise<void> {
     const settled = await Promise.allSettled(this.links.map((link) => link.whenReady(signal, patient)));
     const failures = settled.flatMap((one) => (one.status === 'rejected' ? [toTrivetError(one.reason)] : []));
     const missing = this.links.filter((_, index) => settled[index]!.status === 'rejected');
-    if (failures.length === 0) return;
+    const away = failures.filter((failure) => failure.code === 'UNAVAILABLE');
+    if (away.length === failures.length && away.length <= mayBeAway) return;
     if (missing.length === 1 || failures.some((failure) => failure.code !== 'UNAVAILABLE')) {
       throw failures.find((failure) => failure.code !== 'UNAVAILABLE') ?? failures[0]!;
     }
@@ -174,12 +176,12 @@ export class WorkerLinks {
  */
 export async function connectLinks(
   options: WorkerLinksOptions,
-  limits: { timeoutMs: number; signal?: AbortSignal | undefined },
+  limits: { timeoutMs: number; signal?: AbortSignal | undefined; mayBeAway?: number | undefined },
 ): Promise<WorkerLinks> {
   const deadline = openDeadline(limits.timeoutMs, 'Connecting to the workers', limits.signal);
   const links = new WorkerLinks(options);
   try {
-    await links.ready(deadline.signal, false);
+    await links.ready(deadline.signal, false, limits.mayBeAway);
     return links;
   } catch (error) {
     links.close();

@@ -136,6 +136,7 @@ export class ScriptedWorker {
           served: 0,
           requestLimit: null,
           protocol: 'replicated',
+          access: 'open',
         },
       ],
       orders: [],

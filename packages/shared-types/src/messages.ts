@@ -11,6 +11,8 @@
  * | predict      | request bytes            | reply bytes                                                 |
  * | cancel       | `cancelSchema`           | `emptySchema`; the predict itself answers CANCELLED         |
  * | watch        | `emptySchema`            | `workerStatusSchema`; then `server.status` at every change  |
+ * | tokenChallenge | `emptySchema`          | `challengeSchema`; good once, on this connection            |
+ * | token        | `tokenProofSchema`       | `emptySchema`; predictions of this connection are the token's |
  * | challenge    | `emptySchema`            | `challengeSchema`; good once, on this connection            |
  * | authenticate | `authenticateSchema`     | `emptySchema`                                               |
  * | shareBegin   | `shareBeginSchema`       | `shareBegunSchema`                                          |
@@ -18,11 +20,14 @@
  * | shareCommit  | `shareCommitSchema`      | `shareCommittedSchema`; the share is on disk                |
  * | order        | `orderSchema`            | `emptySchema`, when it is on disk; then `server.served`     |
  * | remove       | `removeSchema`           | `emptySchema`; a version that is not there is no error      |
+ * | access       | `emptySchema`            | `accessSchema`                                              |
+ * | accessOrder  | `accessOrderedSchema`    | `emptySchema`, when it is on disk and in force              |
  *
- * challenge and authenticate come before shareBegin, shareChunk, shareCommit, order and remove, which answer
- * UNAUTHENTICATED without them.
+ * challenge and authenticate come before shareBegin, shareChunk, shareCommit, order, remove, access and accessOrder,
+ * which answer UNAUTHENTICATED without them.
  */
 import { z } from 'zod';
+import { accessModeSchema, signedAccessOrderSchema, tokenIdSchema } from './access-order.js';
 import { hexSchema } from './bytes.js';
 import { clusterIdSchema, workerNameSchema } from './cluster.js';
 import { ERROR_CODES } from './errors.js';
@@ -54,6 +59,8 @@ export const EVENTS = {
   predict: 'trivet:predict',
   cancel: 'trivet:cancel',
   watch: 'trivet:watch',
+  tokenChallenge: 'trivet:token:challenge',
+  token: 'trivet:token:present',
   challenge: 'trivet:owner:challenge',
   authenticate: 'trivet:owner:authenticate',
   shareBegin: 'trivet:owner:share-begin',
@@ -61,6 +68,8 @@ export const EVENTS = {
   shareCommit: 'trivet:owner:share-commit',
   order: 'trivet:owner:order',
   remove: 'trivet:owner:remove',
+  access: 'trivet:owner:access',
+  accessOrder: 'trivet:owner:access-order',
   server: { status: 'trivet:status', served: 'trivet:served' },
 } as const;
 
@@ -115,6 +124,8 @@ export const modelStatusSchema = z.strictObject({
   requestLimit: z.int().min(1).nullable(),
   /** What runs requests that name no protocol, one of the manifest's. */
   protocol: protocolNameSchema,
+  /** Who may ask. */
+  access: accessModeSchema,
 });
 export type ModelStatus = z.infer<typeof modelStatusSchema>;
 
@@ -149,11 +160,14 @@ export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 
 export const cancelSchema = z.strictObject({ requestId: hexSchema(16) });
 
-/** 32 random bytes, to be signed by the owner (see signing.ts). */
+/** 32 random bytes, to be signed by the owner (see signing.ts), or answered by a token's holder (client-token.ts). */
 export const challengeSchema = z.strictObject({ challenge: hexSchema(32) });
 
 /** Owner authentication: Ed25519 over the worker's challenge. */
 export const authenticateSchema = z.strictObject({ signature: hexSchema(64) });
+
+/** Shows a token: its id, and the answer to the worker's challenge. */
+export const tokenProofSchema = z.strictObject({ id: tokenIdSchema, proof: hexSchema(32) });
 
 export const shareBeginSchema = z.strictObject({
   manifest: signedManifestSchema,
@@ -179,6 +193,14 @@ export const orderSchema = z.strictObject({ order: signedServingOrderSchema });
 
 /** Takes a version that is not served from the worker's disk. */
 export const removeSchema = z.strictObject({ model: modelNameSchema, version: versionSchema });
+
+/** The newest access order on the worker's disk, if any, and what of each token's quota is used up, as far as it knows. */
+export const accessSchema = z.strictObject({
+  order: signedAccessOrderSchema.nullable(),
+  used: z.record(tokenIdSchema, z.int().min(0)),
+});
+
+export const accessOrderedSchema = z.strictObject({ order: signedAccessOrderSchema });
 
 /**
  * Pushed by every worker to the connection that sent the order, after each request it has answered: `served` counts

@@ -8,6 +8,7 @@ import { hexSchema } from './bytes.js';
 import { clusterIdSchema } from './cluster.js';
 import { modelNameSchema } from './manifest.js';
 import { protocolNameSchema } from './protocols.js';
+import { signedTextSchema } from './signed-text.js';
 
 export const ORDER_LIMITS = {
   /** Versions of one model that are served at once. */
@@ -73,8 +74,5 @@ export const servingOrderSchema = z
 export type ServingOrder = z.infer<typeof servingOrderSchema>;
 
 /** An order as it travels: its exact signed text, and the signature of the cluster's owner, in hex. */
-export const signedServingOrderSchema = z.strictObject({
-  text: z.string().max(ORDER_LIMITS.maxBytes),
-  signature: hexSchema(64),
-});
+export const signedServingOrderSchema = signedTextSchema(ORDER_LIMITS.maxBytes);
 export type SignedServingOrder = z.infer<typeof signedServingOrderSchema>;

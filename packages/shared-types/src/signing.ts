@@ -1,9 +1,16 @@
 /**
- * Signatures of the model owner: over manifests, serving orders, and a worker's challenge. Ed25519 (RFC 8032), verified
+ * Signatures of the model owner: over manifests, serving and access orders, and a worker's challenge. Ed25519 (RFC 8032), verified
  * strictly (cofactorless edge cases of ZIP 215 are refused). Each use begins with its own context line, so a
  * signature given for one purpose is worth nothing for another.
  */
 import { ed25519 } from '@noble/curves/ed25519.js';
+import type { z } from 'zod';
+import {
+  type AccessOrder,
+  accessOrderSchema,
+  type SignedAccessOrder,
+  signedAccessOrderSchema,
+} from './access-order.js';
 import { bytesToHex, hexSchema, hexToBytes, sha256Hex, utf8ToBytes } from './bytes.js';
 import { canonicalJson } from './canonical-json.js';
 import { TrivetError } from './errors.js';
@@ -15,9 +22,11 @@ import {
   servingOrderSchema,
   signedServingOrderSchema,
 } from './serving-order.js';
+import type { SignedText } from './signed-text.js';
 
 const MANIFEST_CONTEXT = 'trivet manifest v1\n';
 const SERVING_ORDER_CONTEXT = 'trivet serving order v1\n';
+const ACCESS_ORDER_CONTEXT = 'trivet access order v1\n';
 const OWNER_AUTH_CONTEXT = 'trivet owner authentication v1\n';
 
 const keySchema = hexSchema(32);
@@ -87,15 +96,34 @@ export function manifestDigest(signed: SignedManifest): string {
   return sha256Hex(signed.text);
 }
 
+/** One kind of order: how it is signed, its forms, and what errors call it. */
+interface OrderKind<Order extends { readonly clusterId: string }> {
+  readonly context: string;
+  readonly schema: z.ZodType<Order>;
+  readonly signedSchema: z.ZodType<SignedText>;
+  readonly what: string;
+}
+
+const SERVING_ORDER: OrderKind<ServingOrder> = {
+  context: SERVING_ORDER_CONTEXT,
+  schema: servingOrderSchema,
+  signedSchema: signedServingOrderSchema,
+  what: 'serving order',
+};
+
+const ACCESS_ORDER: OrderKind<AccessOrder> = {
+  context: ACCESS_ORDER_CONTEXT,
+  schema: accessOrderSchema,
+  signedSchema: signedAccessOrderSchema,
+  what: 'access order',
+};
+
 /**
  * Prints a serving order canonically and signs the text.
  * @throws TrivetError INVALID_ARGUMENT when the order or the key is malformed
  */
 export function signServingOrder(order: ServingOrder, ownerSecretKeyHex: string): SignedServingOrder {
-  const text = canonicalJson(parseStrict(servingOrderSchema, order, 'The serving order'));
-  const message = utf8ToBytes(SERVING_ORDER_CONTEXT + text);
-  const signature = bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
-  return parseStrict(signedServingOrderSchema, { text, signature }, 'The signed serving order');
+  return signOrder(SERVING_ORDER, order, ownerSecretKeyHex);
 }
 
 /**
@@ -107,16 +135,49 @@ export function verifyServingOrder(
   ownerKey: string,
   clusterId: string,
 ): ServingOrder {
-  const { text, signature } = parseStrict(signedServingOrderSchema, signed, 'The signed serving order');
-  if (!verify(signature, utf8ToBytes(SERVING_ORDER_CONTEXT + text), ownerKey)) {
-    throw new TrivetError('PERMISSION_DENIED', "The signature of the serving order is not the owner's.");
+  return verifyOrder(SERVING_ORDER, signed, ownerKey, clusterId);
+}
+
+/** As {@link signServingOrder}. */
+export function signAccessOrder(order: AccessOrder, ownerSecretKeyHex: string): SignedAccessOrder {
+  return signOrder(ACCESS_ORDER, order, ownerSecretKeyHex);
+}
+
+/** As {@link verifyServingOrder}. */
+export function verifyAccessOrder(
+  signed: SignedAccessOrder,
+  ownerKey: string,
+  clusterId: string,
+): AccessOrder {
+  return verifyOrder(ACCESS_ORDER, signed, ownerKey, clusterId);
+}
+
+function signOrder<Order extends { readonly clusterId: string }>(
+  { context, schema, signedSchema, what }: OrderKind<Order>,
+  order: Order,
+  ownerSecretKeyHex: string,
+): SignedText {
+  const text = canonicalJson(parseStrict(schema, order, `The ${what}`));
+  const signature = bytesToHex(ed25519.sign(utf8ToBytes(context + text), secretKeyBytes(ownerSecretKeyHex)));
+  return parseStrict(signedSchema, { text, signature }, `The signed ${what}`);
+}
+
+function verifyOrder<Order extends { readonly clusterId: string }>(
+  { context, schema, signedSchema, what }: OrderKind<Order>,
+  signed: SignedText,
+  ownerKey: string,
+  clusterId: string,
+): Order {
+  const { text, signature } = parseStrict(signedSchema, signed, `The signed ${what}`);
+  if (!verify(signature, utf8ToBytes(context + text), ownerKey)) {
+    throw new TrivetError('PERMISSION_DENIED', `The signature of the ${what} is not the owner's.`);
   }
-  const order = parseJson(servingOrderSchema, text, 'The serving order');
+  const order = parseJson(schema, text, `The ${what}`);
   if (canonicalJson(order) !== text) {
-    throw new TrivetError('INVALID_ARGUMENT', 'The serving order is not written as canonical JSON.');
+    throw new TrivetError('INVALID_ARGUMENT', `The ${what} is not written as canonical JSON.`);
   }
   if (order.clusterId !== clusterId) {
-    throw new TrivetError('INVALID_ARGUMENT', 'The serving order is meant for another cluster.');
+    throw new TrivetError('INVALID_ARGUMENT', `The ${what} is meant for another cluster.`);
   }
   return order;
 }

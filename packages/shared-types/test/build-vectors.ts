@@ -3,7 +3,9 @@
  * good ones with what they decode to, bad ones with the error they must end in. Nothing here is random.
  */
 import {
+  type AccessOrder,
   bytesToHex,
+  ClientToken,
   type Cluster,
   canonicalJson,
   encodePredictReply,
@@ -11,6 +13,7 @@ import {
   hexToBytes,
   type Manifest,
   manifestDigest,
+  signAccessOrder,
   signManifest,
   signOwnerChallenge,
   type WireSharePart,
@@ -238,6 +241,84 @@ function ownerAuthentication() {
   };
 }
 
+function clientToken() {
+  const token = ClientToken.parse(`trivet_${bytesToHex(counting(32, 1))}`);
+  const of = (workerIndex: number) => ({
+    workerIndex,
+    verifier: token.verifier(CLUSTER_ID, workerIndex),
+    proof: token.proof(CLUSTER_ID, workerIndex, CHALLENGE),
+  });
+  const text = token.reveal();
+  return {
+    token: text,
+    id: token.id,
+    clusterId: CLUSTER_ID,
+    challenge: CHALLENGE,
+    workers: [of(0), of(1), of(2)],
+    bad: ['', text.slice(0, -1), `${text}0`, text.toUpperCase(), text.replace('trivet_', ''), `${text} x`],
+  };
+}
+
+function accessOrder() {
+  const token = ClientToken.parse(`trivet_${bytesToHex(counting(32, 1))}`);
+  const order: AccessOrder = {
+    format: 1,
+    clusterId: CLUSTER_ID,
+    sequence: 3,
+    models: { mnist: 'tokens', open: 'open', trial: 'local' },
+    tokens: [
+      {
+        id: token.id,
+        name: 'reader',
+        models: ['mnist'],
+        quota: 1000,
+        rate: { perSecond: 2.5, burst: 100 },
+        createdAt: '2026-01-01T00:00:00.000Z',
+        expiresAt: '2027-01-01T00:00:00.000Z',
+        revokedAt: null,
+        verifiers: [
+          token.verifier(CLUSTER_ID, 0),
+          token.verifier(CLUSTER_ID, 1),
+          token.verifier(CLUSTER_ID, 2),
+        ],
+      },
+    ],
+  };
+  const signed = signAccessOrder(order, OWNER_SECRET_KEY);
+  const [grant] = order.tokens as [(typeof order.tokens)[0]];
+  const withToken = (changes: object) => ({ ...order, tokens: [{ ...grant, ...changes }] });
+  const flipped = `${signed.signature.startsWith('0') ? '1' : '0'}${signed.signature.slice(1)}`;
+  return {
+    ownerKey: OWNER_PUBLIC_KEY,
+    clusterId: CLUSTER_ID,
+    good: { order, signed },
+    bad: [
+      {
+        name: 'a signature bit flipped',
+        signed: { ...signed, signature: flipped },
+        code: 'PERMISSION_DENIED',
+      },
+      {
+        name: 'the text changed',
+        signed: { ...signed, text: signed.text.replace('"quota":1000', '"quota":9000') },
+        code: 'PERMISSION_DENIED',
+      },
+      { name: 'a field too many', signed: { ...signed, extra: 1 }, code: 'INVALID_ARGUMENT' },
+    ],
+    malformed: [
+      { name: 'a mode nobody knows', order: { ...order, models: { mnist: 'closed' } } },
+      { name: 'a token twice', order: { ...order, tokens: [grant, grant] } },
+      { name: 'no models', order: withToken({ models: [] }) },
+      { name: 'a quota of nothing', order: withToken({ quota: 0 }) },
+      { name: 'a rate of nothing', order: withToken({ rate: { perSecond: 0, burst: 1 } }) },
+      { name: 'a verifier for two workers', order: withToken({ verifiers: grant.verifiers.slice(1) }) },
+      { name: 'a time that is none', order: withToken({ expiresAt: 'tomorrow' }) },
+      { name: 'a name that ends lines', order: withToken({ name: 'a\nb' }) },
+      { name: 'the token itself', order: withToken({ token: token.reveal() }) },
+    ],
+  };
+}
+
 function cluster() {
   const [alice, bob, carol] = CLUSTER.workers;
   return {
@@ -264,6 +345,8 @@ export function buildVectors() {
     'predict-reply.json': predictReply(),
     'manifest.json': manifest(),
     'owner-authentication.json': ownerAuthentication(),
+    'client-token.json': clientToken(),
+    'access-order.json': accessOrder(),
     'cluster.json': cluster(),
   };
 }

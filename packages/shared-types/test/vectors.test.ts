@@ -1,8 +1,12 @@
 /** Walks the golden vectors of the wire contract, good and bad. */
+import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
+  accessOrderSchema,
   bytesToHex,
+  ClientToken,
   clusterSchema,
   decodePredictReply,
   decodePredictRequest,
@@ -13,8 +17,10 @@ import {
   manifestSchema,
   signManifest,
   TrivetError,
+  verifyAccessOrder,
   verifyManifest,
   verifyOwnerSignature,
+  verifyServingOrder,
 } from '../src/index.js';
 import type { buildVectors } from './build-vectors.js';
 
@@ -103,6 +109,58 @@ describe('owner authentication', () => {
     expect(verifyOwnerSignature(ownerKey, clusterId, workerIndex, '00'.repeat(32), signature)).toBe(false);
     expect(verifyOwnerSignature(ownerKey, clusterId, workerIndex, challenge, 'zz')).toBe(false);
     expect(verifyOwnerSignature('ff'.repeat(32), clusterId, workerIndex, challenge, signature)).toBe(false);
+  });
+});
+
+describe('client tokens', () => {
+  const { token: text, id, clusterId, challenge, workers, bad } = load('client-token.json');
+
+  it('give each worker its own verifier and proof', () => {
+    const token = ClientToken.parse(` ${text}\n`);
+    expect(token.id).toBe(id);
+    for (const { workerIndex, verifier, proof } of workers) {
+      expect(token.verifier(clusterId, workerIndex)).toBe(verifier);
+      expect(token.proof(clusterId, workerIndex, challenge)).toBe(proof);
+      // RFC 5802's exchange, the other way round.
+      const mask = createHmac('sha256', Buffer.from(verifier, 'hex'))
+        .update(`trivet token proof v1\n${clusterId}\n${workerIndex}\n${id}\n${challenge}`)
+        .digest();
+      const key = Buffer.from(proof, 'hex').map((byte, index) => byte ^ mask[index]!);
+      expect(createHash('sha256').update(key).digest('hex')).toBe(verifier);
+    }
+  });
+
+  it('are not shown by what prints them', () => {
+    const token = ClientToken.parse(text);
+    const shown = [String(token), JSON.stringify({ token }), inspect(token, { depth: 9, showHidden: true })];
+    for (const one of shown) expect(one).not.toContain(text.slice(7, 20));
+    expect(token.reveal()).toBe(text);
+    expect(ClientToken.generate().reveal()).not.toBe(ClientToken.generate().reveal());
+  });
+
+  it.each(bad as string[])('bad: "%s"', (one) => {
+    expect(() => ClientToken.parse(one)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    if (one.length > 20) expect(() => ClientToken.parse(one)).not.toThrow(one);
+  });
+});
+
+describe('access orders', () => {
+  const { ownerKey, clusterId, good, bad, malformed } = load('access-order.json');
+
+  it('are read as they were signed, for their cluster only', () => {
+    expect(verifyAccessOrder(good.signed, ownerKey, clusterId)).toEqual(good.order);
+    expect(() => verifyAccessOrder(good.signed, ownerKey, 'ff'.repeat(16))).toThrow('another cluster');
+  });
+
+  it('are no serving orders', () => {
+    expect(() => verifyServingOrder(good.signed, ownerKey, clusterId)).toThrow('signature');
+  });
+
+  it.each(bad)('bad: $name', ({ signed, code }) => {
+    expect(() => verifyAccessOrder(signed, ownerKey, clusterId)).toThrow(expect.objectContaining({ code }));
+  });
+  it.each(malformed)('malformed: $name', ({ order }) => {
+    expect(accessOrderSchema.safeParse(order).success).toBe(false);
   });
 });
 

@@ -3,6 +3,7 @@
  * event that cannot be acknowledged, for it brings no acknowledgement function, ends the connection.
  */
 import {
+  accessOrderedSchema,
   attachmentBytes,
   authenticateSchema,
   cancelSchema,
@@ -16,15 +17,21 @@ import {
   shareChunkSchema,
   shareCommitSchema,
   TrivetError,
+  tokenProofSchema,
   type WorkerStatus,
 } from '@trivet/shared-types';
 import type { Socket } from 'socket.io';
+import { type Access, UnknownTokenError } from '../access/access.js';
+import type { FailedAttempts } from '../access/failed-attempts.js';
+import { isFromThisMachine } from '../access/this-machine.js';
 import type { WorkerConfig } from '../config/schema.js';
 import type { Logger } from '../observe/logger.js';
+import type { Metrics } from '../observe/metrics.js';
 import type { Model, Models } from '../serving/models.js';
 import type { OpenRequest } from '../serving/request-table.js';
 import type { Serving } from '../serving/serving.js';
 import { OwnerSession } from './owner-session.js';
+import { TokenSession } from './token-session.js';
 import { Upload } from './upload.js';
 
 /** Control events that one connection may have under way. */
@@ -36,6 +43,10 @@ export interface ConnectionContext {
   readonly config: WorkerConfig;
   readonly serving: Serving;
   readonly models: Models;
+  readonly access: Access;
+  /** Of all connections. */
+  readonly attempts: FailedAttempts;
+  readonly metrics: Metrics;
   readonly log: Logger;
   readonly status: () => WorkerStatus;
 }
@@ -49,6 +60,8 @@ export class ClientConnection {
   /** Names of the models for which this connection has given an order. */
   readonly #served = new Set<string>();
   readonly #owner: OwnerSession;
+  readonly #token: TokenSession;
+  readonly #isFromThisMachine: boolean;
   readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
   #controlEvents = 0;
   #authenticationFailures = 0;
@@ -59,6 +72,9 @@ export class ClientConnection {
   ) {
     const { clusterId, ownerKey, index, name } = context.config;
     this.#owner = new OwnerSession({ ownerKey, clusterId, workerIndex: index, worker: name });
+    this.#token = new TokenSession(name, context.access);
+    const { address, headers } = socket.handshake;
+    this.#isFromThisMachine = isFromThisMachine({ address, headers });
     this.#handlers = this.#handlersByEvent();
     socket.onAny((event: string, ...parts: unknown[]) => this.#dispatch(event, parts));
     socket.on('disconnect', () => this.#disconnected());
@@ -77,7 +93,7 @@ export class ClientConnection {
   }
 
   #handlersByEvent(): ReadonlyMap<string, (payload: unknown) => unknown> {
-    const { models, serving, status } = this.context;
+    const { access, models, serving, status } = this.context;
     const owner = (handler: (payload: unknown) => unknown) => (payload: unknown) => {
       this.#owner.require();
       return handler(payload);
@@ -101,8 +117,22 @@ export class ClientConnection {
           return {};
         },
       ],
+      [EVENTS.tokenChallenge, (payload) => parseEmpty(payload) && { challenge: this.#token.challenge() }],
+      [
+        EVENTS.token,
+        (payload) => {
+          const { id, proof } = parseStrict(tokenProofSchema, payload, 'The token');
+          return this.#prove('client', () => this.#token.present(id, proof));
+        },
+      ],
       [EVENTS.challenge, (payload) => parseEmpty(payload) && { challenge: this.#owner.challenge() }],
-      [EVENTS.authenticate, (payload) => this.#authenticate(payload)],
+      [
+        EVENTS.authenticate,
+        (payload) => {
+          const { signature } = parseStrict(authenticateSchema, payload, 'The authentication');
+          return this.#prove('owner', () => this.#owner.authenticate(signature));
+        },
+      ],
       [EVENTS.shareBegin, owner((payload) => this.#shareBegin(payload))],
       [
         EVENTS.shareChunk,
@@ -134,6 +164,20 @@ export class ClientConnection {
         owner(async (payload) => {
           const { model, version } = parseStrict(removeSchema, payload, 'The removal');
           await serving.lifecycle.remove(model, version);
+          return {};
+        }),
+      ],
+      [
+        EVENTS.access,
+        owner((payload) => {
+          parseEmpty(payload);
+          return { order: access.signed, used: Object.fromEntries(access.use.entries()) };
+        }),
+      ],
+      [
+        EVENTS.accessOrder,
+        owner(async (payload) => {
+          await access.order(parseStrict(accessOrderedSchema, payload, 'The order').order);
           return {};
         }),
       ],
@@ -169,7 +213,8 @@ export class ClientConnection {
       }
       // The leader may refuse, and answer, before `predict` returns.
       let open: OpenRequest | undefined;
-      const request = serving.predict(attachmentBytes(payload, 'The request'), (outcome) => {
+      const caller = { tokenId: this.#token.tokenId, isFromThisMachine: this.#isFromThisMachine };
+      const request = serving.predict(attachmentBytes(payload, 'The request'), caller, (outcome) => {
         if (open !== undefined) this.#requests.delete(open.id);
         acknowledge(outcome instanceof TrivetError ? this.#failure(outcome) : { ok: true, value: outcome });
       });
@@ -203,13 +248,21 @@ export class ClientConnection {
     }
   }
 
-  #authenticate(payload: unknown): object {
-    const { signature } = parseStrict(authenticateSchema, payload, 'The authentication');
+  /** Lets a connection prove who it is, unless its address has failed too often. */
+  #prove(identity: 'owner' | 'client', proof: () => void): object {
+    const { attempts, log, metrics } = this.context;
+    const { address } = this.socket.handshake;
+    attempts.check(address);
     try {
-      this.#owner.authenticate(signature);
+      proof();
     } catch (error) {
-      this.#authenticationFailures += 1;
-      this.context.log.warn({ address: this.socket.handshake.address }, 'owner authentication failed');
+      const wrong = error instanceof UnknownTokenError || (error as TrivetError).code === 'PERMISSION_DENIED';
+      if (wrong) {
+        this.#authenticationFailures += 1;
+        attempts.failed(address);
+        metrics.authenticationFailures.inc({ identity });
+        log.warn({ address, identity }, 'authentication failed');
+      }
       throw error;
     }
     return {};

@@ -25,6 +25,8 @@ export const FRAME_KINDS = {
   order: 13,
   deal: 14,
   dealt: 15,
+  access: 16,
+  used: 17,
 } as const;
 export type FrameKind = (typeof FRAME_KINDS)[keyof typeof FRAME_KINDS];
 
@@ -32,7 +34,7 @@ export const SESSION_ID_BYTES = 16;
 /** Bytes of a frame before its payload, the length field included. */
 export const FRAME_HEADER_BYTES = 25;
 const LENGTH_BYTES = 4;
-const LAST_KIND = FRAME_KINDS.dealt;
+const LAST_KIND = FRAME_KINDS.used;
 const STEP_OFFSET = LENGTH_BYTES + 1 + SESSION_ID_BYTES;
 const NO_PAYLOAD = new Uint8Array(0);
 

@@ -11,10 +11,12 @@
  * | dealt    | memory of the item u48                                                       |
  * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, request ids 16 each |
  * | served   | manifest digest 32, since u32, served u48                                    |
+ * | used     | token id 8 and samples u48, for each token                                   |
  * | abort    | error: u8 code, UTF-8 sentence                                               |
  */
 import type { PartyIndex } from '@trivet/mpc-core';
 import {
+  ACCESS_LIMITS,
   clusterIdSchema,
   ERROR_CODES,
   hexSchema,
@@ -257,6 +259,30 @@ export function decodeServed(payload: Uint8Array): Served {
     since: buffer.readUInt32LE(DIGEST_BYTES),
     served: buffer.readUIntLE(DIGEST_BYTES + 4, 6),
   };
+}
+
+const TOKEN_ID_BYTES = 8;
+const USED_BYTES = TOKEN_ID_BYTES + 6;
+
+/** Samples that were answered to whoever has each token, since it was made. */
+export function encodeUsed(counts: readonly (readonly [string, number])[]): Uint8Array {
+  const payload = Buffer.allocUnsafe(counts.length * USED_BYTES);
+  for (const [index, [id, used]] of counts.entries()) {
+    payload.write(id, index * USED_BYTES, 'hex');
+    payload.writeUIntLE(used, index * USED_BYTES + TOKEN_ID_BYTES, 6);
+  }
+  return payload;
+}
+
+export function decodeUsed(payload: Uint8Array): readonly (readonly [string, number])[] {
+  const buffer = asBuffer(payload);
+  const count = buffer.length / USED_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > ACCESS_LIMITS.maxTokens) throw malformed();
+  return Array.from({ length: count }, (_, index) => {
+    const at = index * USED_BYTES;
+    const id = buffer.toString('hex', at, at + TOKEN_ID_BYTES);
+    return [id, buffer.readUIntLE(at + TOKEN_ID_BYTES, 6)] as const;
+  });
 }
 
 export function encodeError(error: TrivetError): Uint8Array {

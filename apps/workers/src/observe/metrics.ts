@@ -13,6 +13,7 @@ export interface Observed {
   meshBytes(): { sent: number; received: number };
   models(): { shared: number; serving: number };
   /** What was dealt ahead and waits for its request, and since this process began. */
+  tokens(): number;
   pool(): { size: number; bytes: number; dealt: number; used: number; dropped: number };
 }
 
@@ -39,6 +40,9 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
   gauge('trivet_client_connections', 'Connected clients.', () => observed.clientConnections());
   gauge('trivet_models_shared', 'Models held by this worker.', () => observed.models().shared);
   gauge('trivet_models_serving', 'Models being served.', () => observed.models().serving);
+  gauge('trivet_tokens_active', 'Client tokens that are neither revoked nor expired.', () =>
+    observed.tokens(),
+  );
   gauge('trivet_pool_items', 'Items of material dealt ahead, one an image.', () => observed.pool().size);
   gauge('trivet_pool_bytes', 'Memory that they take.', () => observed.pool().bytes);
   total('trivet_pool_dealt_total', 'Items dealt ahead.', () => observed.pool().dealt);
@@ -123,6 +127,18 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
       name: 'trivet_batch_failures_total',
       help: 'Batches given up, by reason.',
       labelNames: ['code'],
+      registers,
+    }),
+    accessRefused: new Counter({
+      name: 'trivet_access_refused_total',
+      help: 'Predictions and tokens refused: no token, one for another model, revoked, expired, quota, rate.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    authenticationFailures: new Counter({
+      name: 'trivet_authentication_failures_total',
+      help: 'Failed proofs of identity.',
+      labelNames: ['identity'],
       registers,
     }),
     storeFailures: new Counter({

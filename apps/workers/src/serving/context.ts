@@ -1,6 +1,7 @@
 /** What the parts of serving share. */
 import type { Party } from '@trivet/mpc-core';
 import type { TrivetError } from '@trivet/shared-types';
+import type { Access } from '../access/access.js';
 import type { FrameKind, SessionKey } from '../mesh/frames.js';
 import type { Link, Peer } from '../mesh/link.js';
 import type { Sessions } from '../mesh/sessions.js';
@@ -14,6 +15,7 @@ import type { OpenRequest, RequestTable } from './request-table.js';
 
 export interface ServingContext {
   readonly self: Peer;
+  readonly access: Access;
   readonly party: Party;
   readonly protocols: ProtocolTable;
   readonly models: Models;

@@ -26,8 +26,8 @@ import { LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
+import { joinReservations, type Reservation } from './reservations.js';
 import { type BatchRun, runBatch } from './run-batch.js';
-import type { Reservation } from './serve-records.js';
 
 /** Bits of the three workers that hold a request. */
 const ALL = 0b111;
@@ -256,6 +256,7 @@ export class Leader implements Role {
     if (obstacle !== null) throw obstacle;
     const { model } = gathering.request!;
     model.records.checkRoom(count, 0, this.context.self.name);
+    this.context.access.use.checkRoom(gathering.request!);
     // From here on it keeps its protocol, even if the model is served with another one meanwhile.
     gathering.queued = { gathering, digest, count, protocol: asked ?? defaultProtocol(model) };
     return gathering.queued;
@@ -421,7 +422,11 @@ export class Leader implements Role {
     });
     for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
     const run = { session, model, protocol, helper, material, requests };
-    void this.#finish(running, run, model.records.reserve(images), agreed);
+    const reservation = joinReservations(
+      model.records.reserve(images),
+      this.context.access.use.reserve(requests),
+    );
+    void this.#finish(running, run, reservation, agreed);
     return session;
   }
 
@@ -432,6 +437,8 @@ export class Leader implements Role {
     for (const { gathering } of batch.items) {
       try {
         model.records.checkRoom(gathering.count, images, this.context.self.name);
+        const planned = gatherings.map((one) => one.request!);
+        this.context.access.use.checkRoom(gathering.request!, planned);
         gatherings.push(gathering);
         images += gathering.count;
       } catch (error) {

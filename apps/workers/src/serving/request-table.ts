@@ -3,7 +3,7 @@
  * repetition is refused while the request is open and long after, for a request that ran twice would be answered twice.
  */
 import type { InputShare } from '@trivet/mpc-core';
-import { type PredictRequest, type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { type PredictRequest, type ProtocolName, type TokenGrant, TrivetError } from '@trivet/shared-types';
 import type { Model } from './models.js';
 
 /** Longer than any deadline. */
@@ -17,6 +17,8 @@ export interface OpenRequest {
   /** The one that the client named; null: none. */
   readonly protocol: ProtocolName | null;
   readonly share: InputShare;
+  /** What it is counted on; null: no token is needed. */
+  readonly token: TokenGrant | null;
   readonly deadlineMs: number;
   /** By `performance.now()`. */
   readonly arrivedAt: number;
@@ -78,9 +80,10 @@ export class RequestTable {
   admit(
     request: PredictRequest,
     model: Model,
+    token: TokenGrant | null,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
-    const entry = new Entry(request, model, answer);
+    const entry = new Entry(request, model, token, answer);
     const { maxRequestBytes, maxRequests, worker } = this.options;
     if (this.#open.size >= maxRequests || this.#bytes + entry.bytes > maxRequestBytes) {
       const message = `${worker} holds ${this.#open.size} requests and can take no more; try again later.`;
@@ -145,6 +148,7 @@ class Entry implements OpenRequest {
   constructor(
     request: PredictRequest,
     readonly model: Model,
+    readonly token: TokenGrant | null,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ) {
     const { requestId, count, protocol, deadlineMs, first, second } = request;

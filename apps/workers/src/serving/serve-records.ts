@@ -16,10 +16,9 @@ import {
   TrivetError,
   verifyServingOrder,
 } from '@trivet/shared-types';
+import { LatestWrite } from '../store/latest-write.js';
 import type { ModelStore } from '../store/model-store.js';
-
-/** Without a limit the count matters to nobody's consent, so it is written a little later. */
-const LAZY_WRITE_MS = 500;
+import type { Reservation } from './reservations.js';
 
 /** An order whose signature was checked. */
 export interface KnownOrder {
@@ -53,10 +52,7 @@ export class ServeRecords {
   readonly #past = new Set<string>();
   #served = 0;
   #reserved = 0;
-  #writing: Promise<void> | null = null;
-  #following: Promise<void> | null = null;
-  #lazy: NodeJS.Timeout | undefined;
-  #dirty = false;
+  readonly #disk = new LatestWrite(() => this.#write());
   /** Grows whenever counting begins anew, so that a batch of before does not count. */
   #generation = 0;
 
@@ -136,7 +132,7 @@ export class ServeRecords {
   /** Takes a newer order in; resolves when it is on disk. It is followed from `enforce` on. */
   async adopt(known: KnownOrder): Promise<void> {
     this.#next = known;
-    await this.#write();
+    await this.#disk.now();
     if (this.#durable === null || isNewer(keyOf(known), keyOf(this.#durable))) this.#durable = known;
   }
 
@@ -154,7 +150,7 @@ export class ServeRecords {
     this.#next = null;
     for (const { digest } of next.order.versions) this.#past.add(digest);
     // A failure is told by whoever waits for the order to be on disk.
-    this.#write().catch(() => undefined);
+    this.#disk.now().catch(() => undefined);
   }
 
   /** The owner's choice for requests that name no protocol, now or, for a version on its way out, until now. */
@@ -199,7 +195,7 @@ export class ServeRecords {
   reserve(count: number): Reservation {
     const generation = this.#generation;
     this.#reserved += count;
-    const durable = this.requestLimit === null ? Promise.resolve() : this.#write();
+    const durable = this.requestLimit === null ? Promise.resolve() : this.#disk.now();
     // Awaited later, or not at all when the batch fails first.
     durable.catch(() => undefined);
     let open = true;
@@ -208,7 +204,7 @@ export class ServeRecords {
       open = false;
       this.#reserved -= count;
       this.#served += served;
-      this.#writeLater();
+      this.#disk.later();
       if (this.limitReached) this.onChange();
       return true;
     };
@@ -219,46 +215,16 @@ export class ServeRecords {
   noteServed(since: number, served: number): void {
     if (since !== this.since || served <= this.#served) return;
     this.#served = served;
-    this.#writeLater();
+    this.#disk.later();
     if (this.limitReached) this.onChange();
   }
 
   /** Waits until everything is on disk. */
-  async flush(): Promise<void> {
-    clearTimeout(this.#lazy);
-    await (this.#dirty ? this.#write() : (this.#following ?? this.#writing));
+  flush(): Promise<void> {
+    return this.#disk.flush();
   }
 
-  #writeLater(): void {
-    if (this.#dirty) return;
-    this.#dirty = true;
-    this.#lazy = setTimeout(() => {
-      this.#write().catch(() => {
-        this.#dirty = false;
-      });
-    }, LAZY_WRITE_MS);
-  }
-
-  /** Resolves when the state of now, or a later one, is on disk. One write at a time; those that wait share one. */
-  #write(): Promise<void> {
-    if (this.#writing === null) {
-      this.#writing = this.#writeNow().finally(() => {
-        this.#writing = null;
-      });
-      return this.#writing;
-    }
-    this.#following ??= this.#writing
-      .catch(() => undefined)
-      .then(() => {
-        this.#following = null;
-        return this.#write();
-      });
-    return this.#following;
-  }
-
-  async #writeNow(): Promise<void> {
-    clearTimeout(this.#lazy);
-    this.#dirty = false;
+  async #write(): Promise<void> {
     await this.store.writeServing(this.model, {
       inForce: this.#inForce?.signed ?? null,
       next: this.#next?.signed ?? null,
@@ -270,13 +236,4 @@ export class ServeRecords {
 
 export function keyOf({ order, digest }: KnownOrder): { readonly sequence: number; readonly digest: string } {
   return { sequence: order.sequence, digest };
-}
-
-export interface Reservation {
-  /** Resolves when the count is on disk; no reply may leave before. */
-  readonly durable: Promise<void>;
-  /** The images were served; false when the owner has begun anew meanwhile, so that they no longer count. */
-  commit(): boolean;
-  /** They were not. */
-  giveBack(): void;
 }

@@ -8,8 +8,10 @@ import {
   decodePredictRequest,
   type ModelStatus,
   type PredictRequest,
+  type TokenGrant,
   TrivetError,
 } from '@trivet/shared-types';
+import type { Access, Caller } from '../access/access.js';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link, Peer } from '../mesh/link.js';
@@ -37,6 +39,7 @@ const SHARE_FORMS = [
 
 export interface ServingOptions {
   readonly config: WorkerConfig;
+  readonly access: Access;
   readonly party: Party;
   readonly protocols: ProtocolTable;
   readonly models: Models;
@@ -95,6 +98,7 @@ export class Serving implements MeshHandler {
     });
     const context: ServingContext = {
       self: this.#self,
+      access: options.access,
       party,
       protocols,
       models,
@@ -135,8 +139,12 @@ export class Serving implements MeshHandler {
    * Takes a client's request; `answer` is called once, later, unless this throws.
    * @throws TrivetError when the request is refused
    */
-  predict(bytes: Uint8Array, answer: (outcome: Uint8Array | TrivetError) => void): OpenRequest {
-    const { models, config } = this.options;
+  predict(
+    bytes: Uint8Array,
+    caller: Caller,
+    answer: (outcome: Uint8Array | TrivetError) => void,
+  ): OpenRequest {
+    const { access, models, config } = this.options;
     const request = decodePredictRequest(bytes, {
       maxCount: config.limits.maxImagesPerRequest,
       inputSizeOf: (digest) => models.held(digest)?.inputSize,
@@ -146,9 +154,12 @@ export class Serving implements MeshHandler {
       throw this.#error('INVALID_ARGUMENT', `The shares are not those meant for ${config.name}.`);
     }
     this.table.checkNew(request.requestId);
+    const held = models.held(request.manifestDigest)!;
+    // The peers are not told of a refusal: whoever may not ask here has no say in what they do.
+    const token = access.check(caller, held.name);
     let open: OpenRequest;
     try {
-      open = this.#admit(request, models.held(request.manifestDigest)!, answer);
+      open = this.#admit(request, held, token, answer);
     } catch (error) {
       this.#role.refused(request.requestId, error as TrivetError);
       throw error;
@@ -176,6 +187,7 @@ export class Serving implements MeshHandler {
       served: records.served,
       requestLimit: records.requestLimit,
       protocol: defaultProtocol(held),
+      access: this.options.access.modeOf(held.name),
     };
   }
 
@@ -189,6 +201,7 @@ export class Serving implements MeshHandler {
 
   linkUp(link: Link): void {
     this.options.log.info({ peer: link.peer.name }, 'peer connected');
+    this.options.access.linkUp(link);
     this.tellPeers();
     this.options.onChange();
   }
@@ -216,6 +229,10 @@ export class Serving implements MeshHandler {
       this.#sessions.frame(link, kind, session, step, payload);
     } else if (kind === FRAME_KINDS.order) {
       this.lifecycle.frame(link.peer, payload);
+    } else if (kind === FRAME_KINDS.access) {
+      this.options.access.frame(link.peer, payload);
+    } else if (kind === FRAME_KINDS.used) {
+      this.options.access.useFrame(payload);
     } else if (kind === FRAME_KINDS.state) {
       this.#noteState(link.peer, decodeJson(stateSchema, payload, 'The state'));
     } else {
@@ -244,6 +261,7 @@ export class Serving implements MeshHandler {
   #admit(
     request: PredictRequest,
     held: HeldModel,
+    token: TokenGrant | null,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
     const { name } = this.#self;
@@ -261,9 +279,10 @@ export class Serving implements MeshHandler {
       const message = `Version ${model.version} of "${model.name}" is not loaded at ${lacking.join(' and ')}.`;
       throw this.#error('FAILED_PRECONDITION', message);
     }
-    const { metrics, protocols } = this.options;
+    const { access, metrics, protocols } = this.options;
     if (request.protocol !== null) allowedProtocol(protocols, model.manifest, request.protocol, name);
-    return this.table.admit(request, model, (outcome) => {
+    if (this.#self.index === LEADER) access.spend(token, request.count);
+    return this.table.admit(request, model, token, (outcome) => {
       metrics.requests.inc({ code: outcome instanceof TrivetError ? outcome.code : 'OK' });
       answer(outcome);
     });

@@ -1,7 +1,7 @@
 /**
  * The models a worker holds, on its disk, encrypted. For each version a file NAME@VERSION.model (manifest and share
  * file, written once); for each model NAME.serving (the owner's orders and how far it is served, small and written
- * often).
+ * often). Beside them access.order and access.use: who may ask, and how much of each token's quota is used up.
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,10 +20,13 @@ import {
   hexSchema,
   modelNameSchema,
   parseJson,
+  type SignedAccessOrder,
   type SignedManifest,
+  signedAccessOrderSchema,
   signedManifestSchema,
   signedServingOrderSchema,
   TrivetError,
+  tokenIdSchema,
 } from '@trivet/shared-types';
 import { z } from 'zod';
 
@@ -33,6 +36,9 @@ const VERSION_FILE = /^([^@]+)@([1-9]\d{0,9})\.model$/;
 const SERVING = '.serving';
 /** An empty file under the newest key: whether the keys at hand are those of the store, and which one it seals with. */
 export const KEY_CHECK = 'key.check';
+/** The owner's access order, and what is used up of the tokens' quotas. */
+const ACCESS_ORDER = 'access.order';
+const ACCESS_USE = 'access.use';
 const LENGTH_BYTES = 4;
 
 /** The owner's orders for a model, and the images served since the one in force began to count. */
@@ -44,6 +50,10 @@ export const serveRecordSchema = z.strictObject({
   past: z.array(hexSchema(32)),
 });
 export type ServeRecord = z.infer<typeof serveRecordSchema>;
+
+/** Samples by token. */
+export const accessUseSchema = z.record(tokenIdSchema, z.int().min(0));
+export type AccessUse = z.infer<typeof accessUseSchema>;
 
 export interface StoredVersion {
   readonly name: string;
@@ -121,7 +131,10 @@ export class ModelStore {
 
   async #files(): Promise<string[]> {
     const files = await readdir(this.directory);
-    return files.filter((file) => VERSION_FILE.test(file) || file.endsWith(SERVING));
+    return files.filter(
+      (file) =>
+        VERSION_FILE.test(file) || file.endsWith(SERVING) || file === ACCESS_ORDER || file === ACCESS_USE,
+    );
   }
 
   /** Whether there is a check, and it opens. */
@@ -187,14 +200,40 @@ export class ModelStore {
   }
 
   /** Null when there is no record. @throws TrivetError FAILED_PRECONDITION as `readModel` */
-  async readServing(name: string): Promise<ServeRecord | null> {
-    if (!(await exists(join(this.directory, name + SERVING)))) return null;
-    const content = await this.#read(name + SERVING);
-    return parseJson(serveRecordSchema, content.toString('utf8'), `The record ${name}${SERVING}`);
+  readServing(name: string): Promise<ServeRecord | null> {
+    return this.#readJson(name + SERVING, serveRecordSchema);
   }
 
   async writeServing(name: string, record: ServeRecord): Promise<void> {
-    await this.#write(name + SERVING, [Buffer.from(JSON.stringify(record), 'utf8')]);
+    await this.#writeJson(name + SERVING, record);
+  }
+
+  /** Null when there is none. @throws TrivetError as `readServing` */
+  readAccessOrder(): Promise<SignedAccessOrder | null> {
+    return this.#readJson(ACCESS_ORDER, signedAccessOrderSchema);
+  }
+
+  async writeAccessOrder(order: SignedAccessOrder): Promise<void> {
+    await this.#writeJson(ACCESS_ORDER, order);
+  }
+
+  /** Null when there is none. @throws TrivetError as `readServing` */
+  readAccessUse(): Promise<AccessUse | null> {
+    return this.#readJson(ACCESS_USE, accessUseSchema);
+  }
+
+  async writeAccessUse(use: AccessUse): Promise<void> {
+    await this.#writeJson(ACCESS_USE, use);
+  }
+
+  async #readJson<T>(name: string, schema: z.ZodType<T>): Promise<T | null> {
+    if (!(await exists(join(this.directory, name)))) return null;
+    const content = await this.#read(name);
+    return parseJson(schema, content.toString('utf8'), `The record ${name}`);
+  }
+
+  #writeJson(name: string, value: unknown): Promise<void> {
+    return this.#write(name, [Buffer.from(JSON.stringify(value), 'utf8')]);
   }
 
   #read(name: string): Promise<Buffer> {

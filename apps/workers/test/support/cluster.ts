@@ -20,6 +20,9 @@ import {
   shareModel,
 } from '@trivet/mpc-core';
 import {
+  type AccessOrder,
+  type ClientToken,
+  canonicalJson,
   decodePredictReply,
   EVENTS,
   encodePredictRequest,
@@ -29,11 +32,14 @@ import {
   PROTOCOL_NAMES,
   type ProtocolName,
   type ServingOrder,
+  type SignedAccessOrder,
   type SignedServingOrder,
   sha256Hex,
+  signAccessOrder,
   signManifest,
   signOwnerChallenge,
   signServingOrder,
+  type TokenGrant,
   TrivetError,
   type WorkerStatus,
 } from '@trivet/shared-types';
@@ -138,11 +144,15 @@ export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}
 export class TestClient {
   readonly sockets: Triple<Socket>;
 
-  constructor(private readonly cluster: CreatedCluster) {
+  constructor(
+    private readonly cluster: CreatedCluster,
+    extraHeaders: Record<string, string> = {},
+  ) {
     this.sockets = cluster.cluster.workers.map(({ url }) =>
       io(url, {
         transports: ['websocket'],
         forceNew: true,
+        extraHeaders,
         reconnectionDelay: 50,
         reconnectionDelayMax: 100,
       }),
@@ -231,7 +241,62 @@ export class TestClient {
       await this.call(worker, EVENTS.shareChunk, { uploadId, offset: half, data: data.subarray(half) });
       await this.call(worker, EVENTS.shareCommit, { uploadId });
     });
+    await this.access((models) => ({ [name]: 'local', ...models }));
     return { name, version, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
+  }
+
+  /** Proves to all three workers that this client holds the token. */
+  async present(token: ClientToken): Promise<this> {
+    await this.all(async (worker) => {
+      const { challenge } = await this.call<{ challenge: string }>(worker, EVENTS.tokenChallenge);
+      const proof = token.proof(this.cluster.cluster.clusterId, worker, challenge);
+      await this.call(worker, EVENTS.token, { id: token.id, proof });
+    });
+    return this;
+  }
+
+  /** What an access order says of a token. */
+  grant(token: ClientToken, limits: Partial<TokenGrant> = {}): TokenGrant {
+    const verifier = (worker: number) => token.verifier(this.cluster.cluster.clusterId, worker);
+    return {
+      id: token.id,
+      name: 'test',
+      models: null,
+      quota: null,
+      rate: null,
+      createdAt: new Date().toISOString(),
+      expiresAt: null,
+      revokedAt: null,
+      verifiers: [verifier(0), verifier(1), verifier(2)],
+      ...limits,
+    };
+  }
+
+  async signAccess(order: AccessOrder): Promise<SignedAccessOrder> {
+    return signAccessOrder(order, await this.#secretKey());
+  }
+
+  /** Says who may ask for which models, and with which tokens; what is shared is open to this machine unless told. */
+  async access(
+    models: (before: AccessOrder['models']) => AccessOrder['models'],
+    tokens: (before: AccessOrder['tokens']) => AccessOrder['tokens'] = (before) => before,
+  ): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { order: last } = await this.call<{ order: SignedAccessOrder | null }>(0, EVENTS.access);
+      const before = last === null ? { sequence: 0, models: {}, tokens: [] } : JSON.parse(last.text);
+      const wanted = { models: models(before.models), tokens: tokens(before.tokens) };
+      if (canonicalJson({ ...before, ...wanted }) === canonicalJson(before)) return;
+      const { clusterId } = this.cluster.cluster;
+      const next: AccessOrder = { format: 1, clusterId, sequence: before.sequence + 1, ...wanted };
+      const order = await this.signAccess(next);
+      try {
+        await this.all((worker) => this.call(worker, EVENTS.accessOrder, { order }));
+        return;
+      } catch (error) {
+        // Another client of the same test was quicker.
+        if (!(error instanceof TrivetError) || error.code !== 'ABORTED' || tries === 10) throw error;
+      }
+    }
   }
 
   /** Has the newest version served, counting anew. */

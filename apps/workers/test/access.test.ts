@@ -1,0 +1,321 @@
+/** Who may ask for predictions: tokens, quotas, rates and what becomes of them, at three real processes. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClientToken, EVENTS, type SignedAccessOrder, TrivetError } from '@trivet/shared-types';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  expectClose,
+  type SharedTestModel,
+  someInputs,
+  startCluster,
+  TestClient,
+  type TestCluster,
+  until,
+} from './support/cluster.js';
+
+let cluster: TestCluster;
+let owner: TestClient;
+let model: SharedTestModel;
+let other: SharedTestModel;
+const clients: TestClient[] = [];
+const one = someInputs(1);
+
+async function connect(headers: Record<string, string> = {}): Promise<TestClient> {
+  const client = new TestClient(cluster, headers);
+  clients.push(client);
+  return client.connected();
+}
+
+/** A token that all three workers know from now on. */
+async function issue(limits: Parameters<TestClient['grant']>[1] = {}): Promise<ClientToken> {
+  const token = ClientToken.generate();
+  const grant = owner.grant(token, limits);
+  await owner.access(
+    (models) => models,
+    (tokens) => [...tokens, grant],
+  );
+  return token;
+}
+
+async function change(token: ClientToken, changes: Parameters<TestClient['grant']>[1]): Promise<void> {
+  await owner.access(
+    (models) => models,
+    (tokens) => tokens.map((grant) => (grant.id === token.id ? { ...grant, ...changes } : grant)),
+  );
+}
+
+async function asOwner(): Promise<void> {
+  owner?.close();
+  owner = await (await new TestClient(cluster).ready()).authenticate();
+}
+
+const code = (error: unknown) => (error instanceof TrivetError ? error.code : String(error));
+const outcome = (work: Promise<unknown>) => work.then(() => 'OK', code);
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  await asOwner();
+  model = await owner.share('small');
+  other = await owner.share('other');
+  await owner.access(() => ({ other: 'tokens' }));
+  await owner.serve('small');
+  await owner.serve('other');
+}, 60_000);
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+afterAll(async () => {
+  owner?.close();
+  await cluster?.stop();
+});
+
+describe('a model of which nothing was said, or that needs a token', () => {
+  it('answers nobody who shows none, at any of the three workers', async () => {
+    const client = await connect();
+    for (const closed of [model, other]) {
+      const { parts } = await client.messages(closed, one);
+      for (const worker of [0, 1, 2] as const) {
+        const asked = client.call(worker, EVENTS.predict, parts[worker]);
+        await expect(asked).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+        await expect(asked).rejects.toThrow('trivet tokens create');
+      }
+    }
+    expect((await client.status(1)).models.map(({ access }) => access)).toEqual(['tokens', 'tokens']);
+  });
+
+  it('answers who has a token for it, and says what is wrong with others', async () => {
+    const client = await (await connect()).present(await issue({ models: ['small'] }));
+    const inputs = someInputs(3);
+    expectClose(await client.predict(model, inputs), inputs);
+    await expect(client.predict(other, one)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    const stranger = (await connect()).present(ClientToken.generate());
+    await expect(stranger).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('needs the token at all three', async () => {
+    const token = await issue();
+    const client = await connect();
+    for (const worker of [0, 1]) {
+      const { challenge } = await client.call<{ challenge: string }>(worker, EVENTS.tokenChallenge);
+      const proof = token.proof(cluster.cluster.clusterId, worker, challenge);
+      await client.call(worker, EVENTS.token, { id: token.id, proof });
+    }
+    const { parts } = await client.messages(model, one, 500);
+    const codes = await client.all((worker) => outcome(client.call(worker, EVENTS.predict, parts[worker])));
+    expect(codes[2]).toBe('UNAUTHENTICATED');
+    expect(codes.slice(0, 2)).not.toContain('OK');
+  });
+});
+
+describe('what a worker is shown', () => {
+  it('is good for that worker, that challenge and one try', async () => {
+    const token = await issue();
+    const { clusterId } = cluster.cluster;
+    const client = await connect();
+    const challenge = async (worker: number) =>
+      (await client.call<{ challenge: string }>(worker, EVENTS.tokenChallenge)).challenge;
+    const show = (worker: number, proof: string) =>
+      outcome(client.call(worker, EVENTS.token, { id: token.id, proof }));
+
+    const [first, second] = [await challenge(0), await challenge(1)];
+    // What worker 0 was shown, and what it could make of it for worker 1.
+    expect(await show(1, token.proof(clusterId, 0, first))).toBe('UNAUTHENTICATED');
+    await challenge(1);
+    expect(await show(1, token.proof(clusterId, 0, second))).toBe('UNAUTHENTICATED');
+    // An older challenge, then none.
+    await challenge(0);
+    expect(await show(0, token.proof(clusterId, 0, first))).toBe('UNAUTHENTICATED');
+    expect(await show(0, token.proof(clusterId, 0, first))).toBe('FAILED_PRECONDITION');
+    const last = await challenge(0);
+    expect(await show(0, token.proof(clusterId, 0, last))).toBe('OK');
+    expect(await show(0, token.proof(clusterId, 0, last))).toBe('FAILED_PRECONDITION');
+    // A failure takes away what was proved before.
+    await client.present(token);
+    expect(await show(2, token.proof(clusterId, 2, await challenge(2)))).toBe('OK');
+    await challenge(2);
+    await show(2, '00'.repeat(32));
+    const { parts } = await client.messages(model, one);
+    expect(await outcome(client.call(2, EVENTS.predict, parts[2]))).toBe('UNAUTHENTICATED');
+  });
+
+  it('is nowhere: not at rest, not in a log, not for those who are not the owner', async () => {
+    const token = await issue({ name: 'kept by nobody' });
+    await (await connect()).present(token);
+    const secret = token.reveal().slice('trivet_'.length);
+    for (const worker of [0, 1, 2]) {
+      const { order } = await owner.call<{ order: SignedAccessOrder }>(worker, EVENTS.access);
+      expect(order.text).toContain(token.id);
+      expect(order.text).not.toContain(secret);
+      expect(JSON.stringify(cluster.workers[worker]!.lines)).not.toContain(secret);
+    }
+    const client = await connect();
+    expect(await outcome(client.call(0, EVENTS.access))).toBe('UNAUTHENTICATED');
+    expect(await outcome(client.call(0, EVENTS.accessOrder, {}))).toBe('UNAUTHENTICATED');
+    expect(JSON.stringify(await client.status(0))).not.toContain(token.id);
+  });
+});
+
+describe('limits of a token', () => {
+  it('are exact for twenty clients at once, and outlive the leader and its disk', async () => {
+    const token = await issue({ quota: 50 });
+    const many = await Promise.all(Array.from({ length: 20 }, async () => (await connect()).present(token)));
+    const codes = await Promise.all(
+      many.flatMap((client) =>
+        [1, 2, 1].map(async (count) => {
+          const inputs = someInputs(count);
+          const answered = await client.predict(model, inputs, 20_000).then(
+            (logits) => {
+              expectClose(logits, inputs);
+              return count;
+            },
+            (error: unknown) => {
+              expect(code(error)).toBe('RESOURCE_EXHAUSTED');
+              return 0;
+            },
+          );
+          return answered;
+        }),
+      ),
+    );
+    // What is left at the end may be too little for a request of two.
+    const answered = codes.reduce((sum, count) => sum + count, 0);
+    expect(answered === 50 || answered === 49).toBe(true);
+    const used = async (worker: number) =>
+      (await owner.call<{ used: Record<string, number> }>(worker, EVENTS.access)).used[token.id];
+    const [client] = many as [TestClient];
+    if (answered === 49) expect(await outcome(client.predict(model, one))).toBe('OK');
+    expect(await outcome(client.predict(model, one))).toBe('RESOURCE_EXHAUSTED');
+    for (const worker of [0, 1, 2]) {
+      await until(async () => (await used(worker)) === 50, `worker ${worker} knows of 50 predictions`);
+    }
+
+    for (const loseDisk of [false, true]) {
+      await cluster.workers[0].stop('SIGKILL');
+      if (loseDisk) await rm(join(cluster.directory, 'alice', 'store', 'access.use'));
+      await cluster.workers[0].start();
+      await asOwner();
+      await until(async () => (await used(0)) === 50, 'the leader knows of 50 predictions');
+      const again = await (await (await connect()).ready()).present(token);
+      expect(await outcome(again.predict(model, one))).toBe('RESOURCE_EXHAUSTED');
+    }
+    const fresh = await (await connect()).present(await issue());
+    expect(await outcome(fresh.predict(model, one))).toBe('OK');
+  }, 60_000);
+
+  it('hold back who asks too fast', async () => {
+    const client = await (await connect()).present(await issue({ rate: { perSecond: 0.001, burst: 4 } }));
+    const five = client.predict(model, someInputs(5));
+    await expect(five).rejects.toThrow('split it');
+    expect(await outcome(client.predict(model, someInputs(3)))).toBe('OK');
+    expect(await outcome(client.predict(model, someInputs(2)))).toBe('RESOURCE_EXHAUSTED');
+    expect(await outcome(client.predict(model, one))).toBe('OK');
+    await expect(client.predict(model, one)).rejects.toThrow('try again in');
+  });
+
+  it('end with its time', async () => {
+    const past = new Date(Date.now() - 1000).toISOString();
+    const expired = await issue({ expiresAt: past });
+    await expect((await connect()).present(expired)).rejects.toThrow('has expired');
+    const token = await issue({ expiresAt: new Date(Date.now() + 3_600_000).toISOString() });
+    const client = await (await connect()).present(token);
+    expect(await outcome(client.predict(model, one))).toBe('OK');
+    await change(token, { expiresAt: past });
+    await expect(client.predict(model, one)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+});
+
+describe('revocation', () => {
+  it('is at once, for open connections and new ones', async () => {
+    const token = await issue();
+    const client = await (await connect()).present(token);
+    expect(await outcome(client.predict(model, one))).toBe('OK');
+    await change(token, { revokedAt: new Date().toISOString() });
+    await expect(client.predict(model, one)).rejects.toThrow('was revoked');
+    await expect((await connect()).present(token)).rejects.toThrow('was revoked');
+  });
+
+  it('reaches a worker that was away, and outlives a restart of all three', async () => {
+    const token = await issue({ name: 'away' });
+    await cluster.workers[2].stop('SIGKILL');
+    const { order } = await owner.call<{ order: SignedAccessOrder }>(0, EVENTS.access);
+    const newest = await revokedOrder(token, order);
+    await owner.call(0, EVENTS.accessOrder, { order: newest });
+    await cluster.workers[2].start();
+    await asOwner();
+    await until(async () => {
+      const at = await owner.all((worker) => owner.call<{ order: SignedAccessOrder }>(worker, EVENTS.access));
+      return at.every((one) => one.order.text === newest.text);
+    }, 'all three have heard of it');
+    await Promise.all(cluster.workers.map((worker) => worker.stop('SIGTERM')));
+    await Promise.all(cluster.workers.map((worker) => worker.start()));
+    await asOwner();
+    const late = await connect();
+    const codes = await late.all(async (worker) => {
+      const { challenge } = await late.call<{ challenge: string }>(worker, EVENTS.tokenChallenge);
+      const proof = token.proof(cluster.cluster.clusterId, worker, challenge);
+      return outcome(late.call(worker, EVENTS.token, { id: token.id, proof }));
+    });
+    expect(codes).toEqual(['UNAUTHENTICATED', 'UNAUTHENTICATED', 'UNAUTHENTICATED']);
+  }, 60_000);
+
+  it('cannot be undone with an older order, nor by anybody but the owner', async () => {
+    const { order } = await owner.call<{ order: SignedAccessOrder }>(0, EVENTS.access);
+    await issue();
+    expect(await outcome(owner.call(0, EVENTS.accessOrder, { order }))).toBe('ABORTED');
+    const forged = { ...order, text: order.text.replace('"sequence":', '"sequence":9') };
+    expect(await outcome(owner.call(0, EVENTS.accessOrder, { order: forged }))).toBe('PERMISSION_DENIED');
+  });
+});
+
+describe('a model that is open', () => {
+  it('to this machine, is closed to whoever comes through a proxy or by another name', async () => {
+    await owner.access((models) => ({ ...models, small: 'local' }));
+    expect(await outcome((await connect()).predict(model, one))).toBe('OK');
+    for (const headers of [{ 'x-forwarded-for': '203.0.113.7' }, { host: 'rebound.example' }]) {
+      const away = await connect(headers as Record<string, string>);
+      expect(await outcome(away.predict(model, one))).toBe('UNAUTHENTICATED');
+    }
+    const said = cluster.workers[1].lines.find((line) => String(line.msg).includes('on this machine'));
+    expect(said).toMatchObject({ level: 'warn', models: ['small'] });
+  });
+
+  it('answers everybody', async () => {
+    await owner.access((models) => ({ ...models, small: 'open' }));
+    const away = await connect({ 'x-forwarded-for': '203.0.113.7' });
+    expect(await outcome(away.predict(model, one))).toBe('OK');
+    expect(await outcome(away.predict(other, one))).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('wrong tokens', () => {
+  it('make their address wait, show in the metrics, and end the connection', async () => {
+    const good = await (await connect()).present(await issue());
+    const attempt = async () => {
+      const client = await connect();
+      const { challenge } = await client.call<{ challenge: string }>(1, EVENTS.tokenChallenge);
+      const token = ClientToken.generate();
+      const proof = token.proof(cluster.cluster.clusterId, 1, challenge);
+      return outcome(client.call(1, EVENTS.token, { id: token.id, proof }));
+    };
+    // More than an address may have, faster than they are forgotten.
+    await until(async () => {
+      const codes = await Promise.all(Array.from({ length: 30 }, attempt));
+      return codes.includes('RESOURCE_EXHAUSTED');
+    }, 'the address has to wait');
+    expect(await outcome(good.predict(other, one))).toBe('OK');
+    const metrics = await (await fetch(`${cluster.cluster.workers[1].url}/metrics`)).text();
+    const failures = /trivet_authentication_failures_total\{identity="client",[^}]*\} (\d+)/.exec(metrics);
+    expect(Number(failures?.[1])).toBeGreaterThanOrEqual(20);
+    expect(metrics).toMatch(/trivet_access_refused_total\{reason="no_token",[^}]*\} [1-9]/);
+  });
+});
+
+/** The owner's order after this one, in which the token is revoked. */
+async function revokedOrder(token: ClientToken, before: SignedAccessOrder): Promise<SignedAccessOrder> {
+  const last = JSON.parse(before.text);
+  const revokedAt = new Date().toISOString();
+  const tokens = last.tokens.map((grant: { id: string }) =>
+    grant.id === token.id ? { ...grant, revokedAt } : grant,
+  );
+  return owner.signAccess({ ...last, sequence: last.sequence + 1, tokens });
+}
