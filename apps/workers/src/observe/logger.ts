@@ -37,9 +37,17 @@ export function createLogger(worker: string, level: string, destination?: Destin
     },
     serializers: { err: serializeError },
   };
-  return destination === undefined
-    ? pino(options, pino.destination({ sync: true }))
-    : pino(options, destination);
+  return pino(options, destination ?? standardOutput());
+}
+
+/** What is kept of lines that cannot be written now. */
+const MAX_UNWRITTEN_CHARACTERS = 1024 * 1024;
+
+/** A log that cannot be written, for its disk is full, must not end the worker: lines wait, the latest are dropped. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ sync: true, maxLength: MAX_UNWRITTEN_CHARACTERS });
+  output.on('error', () => undefined);
+  return output;
 }
 
 /** The first sentence and the stack of an error; its cause and other fields stay out. */

@@ -29,6 +29,8 @@ import { isNewer, type KnownOrder, keyOf, knowOrder, type ServeRecords } from '.
 /** How long a version answers on after all three workers follow an order without it. */
 const DRAIN_MS = 2000;
 const DRAIN_POLL_MS = 100;
+/** After so long an order that could not be written is tried again. */
+const RETRY_MS = 1000;
 
 export interface LifecycleOptions {
   readonly ownerKey: string;
@@ -57,6 +59,7 @@ interface Leaving {
 
 export class Lifecycle {
   readonly #leaving = new Map<string, Leaving>();
+  readonly #retries = new Map<string, NodeJS.Timeout>();
   #closed = false;
 
   constructor(private readonly options: LifecycleOptions) {}
@@ -194,6 +197,7 @@ export class Lifecycle {
   close(): void {
     this.#closed = true;
     for (const { timer } of this.#leaving.values()) clearTimeout(timer ?? undefined);
+    for (const timer of this.#retries.values()) clearTimeout(timer);
   }
 
   async #adopt(known: KnownOrder): Promise<void> {
@@ -209,11 +213,28 @@ export class Lifecycle {
     } else {
       log.info({ model, sequence, current, requestLimit }, 'model is to be served');
     }
-    await written;
+    await written.catch((error: unknown) => {
+      this.#adoptLater(known);
+      throw error;
+    });
     for (const peer of peers.others) this.#tell(peer, peers.state(peer));
     onChange();
     await this.#load(model);
     this.#proceed();
+  }
+
+  /** The disk did not take an order, which the peers may have and follow: so must this worker, once it can. */
+  #adoptLater(known: KnownOrder): void {
+    const { models } = this.options;
+    const { model } = known.order;
+    clearTimeout(this.#retries.get(model));
+    if (this.#closed) return;
+    const retry = () => {
+      this.#retries.delete(model);
+      if (models.records(model).newest !== known) return;
+      this.#adopt(known).catch((error) => this.#failed(model, error));
+    };
+    this.#retries.set(model, setTimeout(retry, RETRY_MS));
   }
 
   /** Sends a peer every order that is newer than what it has. */
@@ -275,7 +296,7 @@ export class Lifecycle {
   #isAgreed(records: ServeRecords): boolean {
     const { models, peers } = this.options;
     const { next, durable } = records;
-    if (next === null || next !== durable) return false;
+    if (next === null || next.digest !== durable?.digest) return false;
     return (
       next.order.versions.every(
         ({ digest }) => models.byDigest(digest) !== undefined && peers.lacking(digest).length === 0,

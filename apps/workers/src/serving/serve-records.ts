@@ -133,7 +133,6 @@ export class ServeRecords {
   async adopt(known: KnownOrder): Promise<void> {
     this.#next = known;
     await this.#disk.now();
-    if (this.#durable === null || isNewer(keyOf(known), keyOf(this.#durable))) this.#durable = known;
   }
 
   /** Follows the next order from now on. */
@@ -225,12 +224,15 @@ export class ServeRecords {
   }
 
   async #write(): Promise<void> {
+    const { newest } = this;
     await this.store.writeServing(this.model, {
       inForce: this.#inForce?.signed ?? null,
       next: this.#next?.signed ?? null,
       served: this.#served + this.#reserved,
       past: [...this.#past],
     });
+    if (newest === null) return;
+    if (this.#durable === null || isNewer(keyOf(newest), keyOf(this.#durable))) this.#durable = newest;
   }
 }
 

@@ -240,12 +240,18 @@ export class ModelStore {
     return openFile(this.#ring, join(this.directory, name));
   }
 
+  /** @throws TrivetError UNAVAILABLE when the disk does not take it; the file is as it was then */
   #write(name: string, parts: readonly Uint8Array[]): Promise<void> {
     return this.#inTurn(name, () =>
       writeAtomically(join(this.directory, name), async (write) => {
         for (const chunk of await sealBytes(this.#ring, name, parts)) await write(chunk);
       }),
-    );
+    ).catch((error: unknown) => {
+      const { code } = error as NodeJS.ErrnoException;
+      if (error instanceof TrivetError || code === undefined) throw error;
+      const message = `The worker's store cannot be written (${code}): its operator should see to the disk.`;
+      throw new TrivetError('UNAVAILABLE', message, null, { cause: error });
+    });
   }
 
   #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
