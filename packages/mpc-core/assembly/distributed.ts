@@ -5,15 +5,19 @@
 import { rotate, rotate16, rotate8 } from './chacha20';
 
 const ROUNDS = 8;
-// Bits of a comparison that one 128-bit leaf decides.
+// Bits of a comparison that one leaf decides.
 const LEAF_BITS = 7;
+// A level's three corrections of 16 bytes.
+const LEVEL_BYTES: usize = 48;
 
-// One party's state for four gates, word j of the four seeds at 16 j, and what the generator makes of it: words 0 to 3 are the
-// left child, 4 to 7 the right one, bits 0 and 1 of word 8 their control bits.
-const leftSeed: usize = memory.data(64, 16);
-const rightSeed: usize = memory.data(64, 16);
-const leftOut: usize = memory.data(144, 16);
-const rightOut: usize = memory.data(144, 16);
+// A node of one party's tree for four gates, word j of the four at 16 j, and what the generator makes of it: words 4 j to
+// 4 j + 3 are child j. A node is a seed of 127 bits and, as bit 0 of word 0, its control bit.
+const leftNode: usize = memory.data(64, 16);
+const rightNode: usize = memory.data(64, 16);
+const leftOut: usize = memory.data(256, 16);
+const rightOut: usize = memory.data(256, 16);
+// Corrections of the four children of a level, as the generator's output lies.
+const corrections: usize = memory.data(256, 16);
 const leaf: usize = memory.data(64, 16);
 
 // ChaCha with 128-bit keys (constants "expand 16-byte k", the key twice), one key a lane; words 12 to 15 are the tweak.
@@ -69,6 +73,13 @@ function generate(out: usize, seed: usize, gate: v128, level: u32, salt0: u32, s
   v128.store(out, i32x4.add(x6, v128.load(seed, 32)), 96);
   v128.store(out, i32x4.add(x7, v128.load(seed, 48)), 112);
   v128.store(out, i32x4.add(x8, v128.load(seed)), 128);
+  v128.store(out, i32x4.add(x9, v128.load(seed, 16)), 144);
+  v128.store(out, i32x4.add(x10, v128.load(seed, 32)), 160);
+  v128.store(out, i32x4.add(x11, v128.load(seed, 48)), 176);
+  v128.store(out, i32x4.add(x12, gate), 192);
+  v128.store(out, i32x4.add(x13, i32x4.splat(level)), 208);
+  v128.store(out, i32x4.add(x14, i32x4.splat(salt0)), 224);
+  v128.store(out, i32x4.add(x15, i32x4.splat(salt1)), 240);
 }
 
 // Four 16-byte rows at a, b, c, d to four vectors of their words at dst, or the other way round with store4.
@@ -112,100 +123,162 @@ function word4(a: u64, b: u64, c: u64, d: u64): v128 {
   return i32x4.replace_lane(v, 3, <i32>d);
 }
 
-// Word j of the 128 bits that are set below position `low` (0 to 127).
+// Word j of the 128 bits of which those from 1 to `low` (0 to 127) are set.
 // @ts-ignore: decorator
 @inline
 function below(low: v128, j: i32): v128 {
-  const count = i32x4.min_s(i32x4.max_s(i32x4.sub(low, i32x4.splat(32 * j)), i32x4.splat(0)), i32x4.splat(32));
-  return word4(
+  const count = i32x4.min_s(i32x4.max_s(i32x4.sub(low, i32x4.splat(32 * j - 1)), i32x4.splat(0)), i32x4.splat(32));
+  const set = word4(
     ((<u64>1 << <u64>i32x4.extract_lane(count, 0)) - 1), ((<u64>1 << <u64>i32x4.extract_lane(count, 1)) - 1),
     ((<u64>1 << <u64>i32x4.extract_lane(count, 2)) - 1), ((<u64>1 << <u64>i32x4.extract_lane(count, 3)) - 1),
   );
+  return j == 0 ? v128.and(set, i32x4.splat(-2)) : set;
+}
+
+// Word j of the child that the two bits of a turn say.
+// @ts-ignore: decorator
+@inline
+function pick(children: usize, j: usize, high: v128, low: v128): v128 {
+  const at = children + (j << 4);
+  return v128.bitselect(
+    v128.bitselect(v128.load(at, 192), v128.load(at, 128), low),
+    v128.bitselect(v128.load(at, 64), v128.load(at), low),
+    high,
+  );
+}
+
+// node = the child at the turn, corrected by w where the control bit was on.
+// @ts-ignore: decorator
+@inline
+function descend(node: usize, out: usize, high: v128, low: v128, on: v128, w0: v128, w1: v128, w2: v128, w3: v128): void {
+  v128.store(node, v128.xor(pick(out, 0, high, low), v128.and(on, w0)));
+  v128.store(node, v128.xor(pick(out, 1, high, low), v128.and(on, w1)), 16);
+  v128.store(node, v128.xor(pick(out, 2, high, low), v128.and(on, w2)), 32);
+  v128.store(node, v128.xor(pick(out, 3, high, low), v128.and(on, w3)), 48);
+}
+
+// One gate's corrections of child `turn` at a level of its key: child 0's are the sum of the other three's.
+// @ts-ignore: decorator
+@inline
+function correctionOf(key: usize, turn: u64): v128 {
+  const all: u64 = 0 - <u64>(turn == 0);
+  const first = v128.and(v128.load(key), i64x2.splat(<i64>(all | (0 - <u64>(turn == 1)))));
+  const second = v128.and(v128.load(key, 16), i64x2.splat(<i64>(all | (0 - <u64>(turn == 2)))));
+  const third = v128.and(v128.load(key, 32), i64x2.splat(<i64>(all | (0 - <u64>(turn == 3)))));
+  return v128.xor(v128.xor(first, second), third);
+}
+
+// Child 0's corrections from those of the other three; `parity` has bit 0 of word 0 flipped where it is odd.
+// @ts-ignore: decorator
+@inline
+function completeCorrections(parity: v128): void {
+  for (let at = corrections; at < corrections + 64; at += 16) {
+    v128.store(at, v128.xor(v128.xor(v128.load(at, 64), v128.load(at, 128)), v128.load(at, 192)));
+  }
+  v128.store(corrections, v128.xor(v128.load(corrections), v128.and(parity, i32x4.splat(1))));
+}
+
+// Bytes of a key: see comparisonKeyBytes.
+// @ts-ignore: decorator
+@inline
+function keyBytes(levels: u32): usize {
+  return LEVEL_BYTES * <usize>levels + 16 + <usize>(4 * ((levels + 7) >> 3));
 }
 
 // Keys for n comparisons of a public C with R: bits shift .. shift + k - 2 of the words at r. See Kernels.comparisonKeys.
 export function comparisonKeys(
   dst: usize, r: usize, left: usize, right: usize, n: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32,
 ): void {
-  const levels = k - 1 - LEAF_BITS;
-  const pieces = (levels + 15) >> 4;
-  const stride: usize = <usize>(16 * (levels + 1) + 4 * pieces);
+  const levels = (k - LEAF_BITS) >> 1;
+  const stride = keyBytes(levels);
   const mask: u64 = (<u64>1 << <u64>(k - 1)) - 1;
   const last = n - 1;
-  const ones = i32x4.splat(-1);
+  const ones = i32x4.splat(1);
+  const noControl = i32x4.splat(-2);
   for (let i: u32 = 0; i < n; i += 4) {
     const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
     const d0 = dst + <usize>i * stride, d1 = dst + <usize>i1 * stride;
     const d2 = dst + <usize>i2 * stride, d3 = dst + <usize>i3 * stride;
-    load4(leftSeed, left + (<usize>i << 4), left + (<usize>i1 << 4), left + (<usize>i2 << 4), left + (<usize>i3 << 4));
-    load4(rightSeed, right + (<usize>i << 4), right + (<usize>i1 << 4), right + (<usize>i2 << 4), right + (<usize>i3 << 4));
+    load4(leftNode, left + (<usize>i << 4), left + (<usize>i1 << 4), left + (<usize>i2 << 4), left + (<usize>i3 << 4));
+    load4(rightNode, right + (<usize>i << 4), right + (<usize>i1 << 4), right + (<usize>i2 << 4), right + (<usize>i3 << 4));
+    v128.store(leftNode, v128.and(v128.load(leftNode), noControl));
+    v128.store(rightNode, v128.or(v128.load(rightNode), ones));
     const r0 = (load<u64>(r + (<usize>i << 3)) >> <u64>shift) & mask;
     const r1 = (load<u64>(r + (<usize>i1 << 3)) >> <u64>shift) & mask;
     const r2 = (load<u64>(r + (<usize>i2 << 3)) >> <u64>shift) & mask;
     const r3 = (load<u64>(r + (<usize>i3 << 3)) >> <u64>shift) & mask;
     const low = word4(r0 & 127, r1 & 127, r2 & 127, r3 & 127);
     const path = word4(r0 >> 7, r1 >> 7, r2 >> 7, r3 >> 7);
-    const high = word4(r0 >> 39, r1 >> 39, r2 >> 39, r3 >> 39);
+    const far = word4(r0 >> 39, r1 >> 39, r2 >> 39, r3 >> 39);
     const gate = word4(i, i1, i2, i3);
-    let leftOn = i32x4.splat(0), rightOn = ones;
-    let control = i32x4.splat(0);
-    let piece: usize = 16 * (levels + 1);
+    let controls = i32x4.splat(0);
+    let piece = LEVEL_BYTES * <usize>levels + 16;
     for (let level: u32 = 0; level < levels; level++) {
-      const bit = levels - 1 - level;
-      const keepRight = bit < 32 ? lanes(path, bit) : lanes(high, bit - 32);
-      generate(leftOut, leftSeed, gate, tag | level, salt0, salt1);
-      generate(rightOut, rightSeed, gate, tag | level, salt0, salt1);
-      // The child that is left: both parties come to agree on it, so that it counts for nothing.
-      const w0 = v128.bitselect(v128.xor(v128.load(leftOut), v128.load(rightOut)), v128.xor(v128.load(leftOut, 64), v128.load(rightOut, 64)), keepRight);
-      const w1 = v128.bitselect(v128.xor(v128.load(leftOut, 16), v128.load(rightOut, 16)), v128.xor(v128.load(leftOut, 80), v128.load(rightOut, 80)), keepRight);
-      const w2 = v128.bitselect(v128.xor(v128.load(leftOut, 32), v128.load(rightOut, 32)), v128.xor(v128.load(leftOut, 96), v128.load(rightOut, 96)), keepRight);
-      const w3 = v128.bitselect(v128.xor(v128.load(leftOut, 48), v128.load(rightOut, 48)), v128.xor(v128.load(leftOut, 112), v128.load(rightOut, 112)), keepRight);
-      const at: usize = <usize>level << 4;
-      store4(d0 + at, d1 + at, d2 + at, d3 + at, w0, w1, w2, w3);
-      const leftBits = v128.load(leftOut, 128), rightBits = v128.load(rightOut, 128);
-      const both = v128.xor(leftBits, rightBits);
-      const onLeft = v128.xor(v128.xor(lanes(both, 0), keepRight), ones);
-      const onRight = v128.xor(lanes(both, 1), keepRight);
-      const step = v128.or(v128.and(onLeft, i32x4.splat(1)), v128.and(onRight, i32x4.splat(2)));
-      control = v128.or(control, i32x4.shl(step, 2 * (level & 15)));
-      if ((level & 15) == 15 || level + 1 == levels) {
-        store<u32>(d3 + piece, i32x4.extract_lane(control, 3));
-        store<u32>(d2 + piece, i32x4.extract_lane(control, 2));
-        store<u32>(d1 + piece, i32x4.extract_lane(control, 1));
-        store<u32>(d0 + piece, i32x4.extract_lane(control, 0));
-        control = i32x4.splat(0);
+      const bit = 2 * (levels - 1 - level);
+      const turn = bit < 32 ? path : far;
+      const turnHigh = lanes(turn, (bit & 31) + 1), turnLow = lanes(turn, bit & 31);
+      generate(leftOut, leftNode, gate, tag | level, salt0, salt1);
+      generate(rightOut, rightNode, gate, tag | level, salt0, salt1);
+      // Children that are left: both parties come to agree on them, so that they count for nothing. The one that is kept is
+      // corrected by the sum of all four besides, and its control bit so that the parties differ in it.
+      let parity = ones;
+      for (let j: usize = 0; j < 4; j++) {
+        const at = j << 4;
+        const x0 = v128.xor(v128.load(leftOut + at), v128.load(rightOut + at));
+        const x1 = v128.xor(v128.load(leftOut + at, 64), v128.load(rightOut + at, 64));
+        const x2 = v128.xor(v128.load(leftOut + at, 128), v128.load(rightOut + at, 128));
+        const x3 = v128.xor(v128.load(leftOut + at, 192), v128.load(rightOut + at, 192));
+        let sum = v128.xor(v128.xor(x0, x1), v128.xor(x2, x3));
+        if (j == 0) {
+          parity = v128.andnot(ones, sum);
+          sum = v128.or(sum, ones);
+        }
+        v128.store(corrections + at, v128.xor(x1, v128.and(sum, v128.andnot(turnLow, turnHigh))), 64);
+        v128.store(corrections + at, v128.xor(x2, v128.and(sum, v128.andnot(turnHigh, turnLow))), 128);
+        v128.store(corrections + at, v128.xor(x3, v128.and(sum, v128.and(turnHigh, turnLow))), 192);
+      }
+      completeCorrections(parity);
+      const step = v128.or(
+        v128.or(parity, i32x4.shl(v128.and(v128.load(corrections, 64), ones), 1)),
+        v128.or(i32x4.shl(v128.and(v128.load(corrections, 128), ones), 2), i32x4.shl(v128.and(v128.load(corrections, 192), ones), 3)),
+      );
+      controls = v128.or(controls, i32x4.shl(step, 4 * (level & 7)));
+      if ((level & 7) == 7 || level + 1 == levels) {
+        store<u32>(d3 + piece, i32x4.extract_lane(controls, 3));
+        store<u32>(d2 + piece, i32x4.extract_lane(controls, 2));
+        store<u32>(d1 + piece, i32x4.extract_lane(controls, 1));
+        store<u32>(d0 + piece, i32x4.extract_lane(controls, 0));
+        controls = i32x4.splat(0);
         piece += 4;
       }
-      descend(leftSeed, leftOut, keepRight, leftOn, w0, w1, w2, w3);
-      descend(rightSeed, rightOut, keepRight, rightOn, w0, w1, w2, w3);
-      const correction = v128.bitselect(onRight, onLeft, keepRight);
-      leftOn = v128.xor(v128.bitselect(lanes(leftBits, 1), lanes(leftBits, 0), keepRight), v128.and(leftOn, correction));
-      rightOn = v128.xor(v128.bitselect(lanes(rightBits, 1), lanes(rightBits, 0), keepRight), v128.and(rightOn, correction));
+      const at = LEVEL_BYTES * <usize>level;
+      for (let child: usize = 0; child < 3; child++) {
+        const from = corrections + ((child + 1) << 6), to = at + (child << 4);
+        store4(
+          d0 + to, d1 + to, d2 + to, d3 + to,
+          v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48),
+        );
+      }
+      const w0 = pick(corrections, 0, turnHigh, turnLow), w1 = pick(corrections, 1, turnHigh, turnLow);
+      const w2 = pick(corrections, 2, turnHigh, turnLow), w3 = pick(corrections, 3, turnHigh, turnLow);
+      descend(leftNode, leftOut, turnHigh, turnLow, lanes(v128.load(leftNode), 0), w0, w1, w2, w3);
+      descend(rightNode, rightOut, turnHigh, turnLow, lanes(v128.load(rightNode), 0), w0, w1, w2, w3);
     }
-    const at: usize = <usize>levels << 4;
+    const at = LEVEL_BYTES * <usize>levels;
     store4(
       d0 + at, d1 + at, d2 + at, d3 + at,
-      v128.xor(v128.xor(v128.load(leftSeed), v128.load(rightSeed)), below(low, 0)),
-      v128.xor(v128.xor(v128.load(leftSeed, 16), v128.load(rightSeed, 16)), below(low, 1)),
-      v128.xor(v128.xor(v128.load(leftSeed, 32), v128.load(rightSeed, 32)), below(low, 2)),
-      v128.xor(v128.xor(v128.load(leftSeed, 48), v128.load(rightSeed, 48)), below(low, 3)),
+      v128.xor(v128.xor(v128.load(leftNode), v128.load(rightNode)), below(low, 0)),
+      v128.xor(v128.xor(v128.load(leftNode, 16), v128.load(rightNode, 16)), below(low, 1)),
+      v128.xor(v128.xor(v128.load(leftNode, 32), v128.load(rightNode, 32)), below(low, 2)),
+      v128.xor(v128.xor(v128.load(leftNode, 48), v128.load(rightNode, 48)), below(low, 3)),
     );
   }
   // No seed stays behind.
-  memory.fill(leftSeed, 0, 64);
-  memory.fill(rightSeed, 0, 64);
-  memory.fill(leftOut, 0, 144);
-  memory.fill(rightOut, 0, 144);
-}
-
-// seed = the child at `right`, corrected by w where the control bit is on.
-// @ts-ignore: decorator
-@inline
-function descend(seed: usize, out: usize, right: v128, on: v128, w0: v128, w1: v128, w2: v128, w3: v128): void {
-  v128.store(seed, v128.xor(v128.bitselect(v128.load(out, 64), v128.load(out), right), v128.and(on, w0)));
-  v128.store(seed, v128.xor(v128.bitselect(v128.load(out, 80), v128.load(out, 16), right), v128.and(on, w1)), 16);
-  v128.store(seed, v128.xor(v128.bitselect(v128.load(out, 96), v128.load(out, 32), right), v128.and(on, w2)), 32);
-  v128.store(seed, v128.xor(v128.bitselect(v128.load(out, 112), v128.load(out, 48), right), v128.and(on, w3)), 48);
+  memory.fill(leftNode, 0, 64);
+  memory.fill(rightNode, 0, 64);
+  memory.fill(leftOut, 0, 256);
+  memory.fill(rightOut, 0, 256);
+  memory.fill(corrections, 0, 256);
 }
 
 // dst[i] = this party's share (0 or 1) of [t < 0] xor bits[i]. See Kernels.compareWithKeys.
@@ -213,70 +286,84 @@ export function compareWithKeys(
   dst: usize, c: usize, keys: usize, seeds: usize, bits: usize,
   n: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
 ): void {
-  const levels = k - 1 - LEAF_BITS;
-  const pieces = (levels + 15) >> 4;
-  const stride: usize = <usize>(16 * (levels + 1) + 4 * pieces);
+  const levels = (k - LEAF_BITS) >> 1;
+  const stride = keyBytes(levels);
   const mask: u64 = (<u64>1 << <u64>k) - 1;
   const pathMask: u64 = (<u64>1 << <u64>(k - 1)) - 1;
   const last = n - 1;
-  const root = i32x4.splat(<i32>isLeft - 1);
+  const root = i32x4.splat(1 - <i32>isLeft);
   for (let i: u32 = 0; i < n; i += 4) {
     const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
     const k0 = keys + <usize>i * stride, k1 = keys + <usize>i1 * stride;
     const k2 = keys + <usize>i2 * stride, k3 = keys + <usize>i3 * stride;
-    load4(leftSeed, seeds + (<usize>i << 4), seeds + (<usize>i1 << 4), seeds + (<usize>i2 << 4), seeds + (<usize>i3 << 4));
+    load4(leftNode, seeds + (<usize>i << 4), seeds + (<usize>i1 << 4), seeds + (<usize>i2 << 4), seeds + (<usize>i3 << 4));
+    v128.store(leftNode, v128.or(v128.and(v128.load(leftNode), i32x4.splat(-2)), root));
     const c0 = (load<u64>(c + (<usize>i << 3)) >> <u64>shift) & mask;
     const c1 = (load<u64>(c + (<usize>i1 << 3)) >> <u64>shift) & mask;
     const c2 = (load<u64>(c + (<usize>i2 << 3)) >> <u64>shift) & mask;
     const c3 = (load<u64>(c + (<usize>i3 << 3)) >> <u64>shift) & mask;
     const p0 = c0 & pathMask, p1 = c1 & pathMask, p2 = c2 & pathMask, p3 = c3 & pathMask;
     const path = word4(p0 >> 7, p1 >> 7, p2 >> 7, p3 >> 7);
-    const high = word4(p0 >> 39, p1 >> 39, p2 >> 39, p3 >> 39);
+    const far = word4(p0 >> 39, p1 >> 39, p2 >> 39, p3 >> 39);
     const gate = word4(i, i1, i2, i3);
-    let on = root;
+    const end = LEVEL_BYTES * <usize>levels;
     let share = i32x4.splat(0);
-    let control = i32x4.splat(0);
-    let piece: usize = 16 * (levels + 1);
+    let controls = share;
+    let piece = end + 16;
     for (let level: u32 = 0; level < levels; level++) {
-      const bit = levels - 1 - level;
-      const right = bit < 32 ? lanes(path, bit) : lanes(high, bit - 32);
-      if ((level & 15) == 0) {
-        control = word4(load<u32>(k0 + piece), load<u32>(k1 + piece), load<u32>(k2 + piece), load<u32>(k3 + piece));
+      const bit = 2 * (levels - 1 - level);
+      const turn = bit < 32 ? path : far;
+      const turnHigh = lanes(turn, (bit & 31) + 1), turnLow = lanes(turn, bit & 31);
+      generate(leftOut, leftNode, gate, tag | level, salt0, salt1);
+      if ((level & 7) == 0) {
+        controls = word4(load<u32>(k0 + piece), load<u32>(k1 + piece), load<u32>(k2 + piece), load<u32>(k3 + piece));
         piece += 4;
       }
-      generate(leftOut, leftSeed, gate, tag | level, salt0, salt1);
-      const at: usize = <usize>level << 4;
-      load4(rightSeed, k0 + at, k1 + at, k2 + at, k3 + at);
-      descend(leftSeed, leftOut, right, on, v128.load(rightSeed), v128.load(rightSeed, 16), v128.load(rightSeed, 32), v128.load(rightSeed, 48));
-      const made = v128.load(leftOut, 128);
-      const position: u32 = 2 * (level & 15);
-      const onLeft = v128.xor(lanes(made, 0), v128.and(on, lanes(control, position)));
-      const onRight = v128.xor(lanes(made, 1), v128.and(on, lanes(control, position + 1)));
+      const step = i32x4.shr_u(controls, 4 * (level & 7));
+      const on = lanes(v128.load(leftNode), 0);
       // What lies right of the path is greater than C.
-      share = v128.xor(share, v128.andnot(onRight, right));
-      on = v128.bitselect(onRight, onLeft, right);
+      const one = v128.xor(v128.load(leftOut, 64), v128.and(on, i32x4.shr_u(step, 1)));
+      const two = v128.xor(v128.load(leftOut, 128), v128.and(on, i32x4.shr_u(step, 2)));
+      const three = v128.xor(v128.load(leftOut, 192), v128.and(on, i32x4.shr_u(step, 3)));
+      share = v128.xor(share, v128.andnot(v128.xor(two, v128.andnot(one, turnLow)), turnHigh));
+      share = v128.xor(share, v128.andnot(three, v128.and(turnHigh, turnLow)));
+      const at = LEVEL_BYTES * <usize>level;
+      const position = <u64>(bit + LEAF_BITS);
+      const ra = correctionOf(k0 + at, (p0 >> position) & 3), rb = correctionOf(k1 + at, (p1 >> position) & 3);
+      const rc = correctionOf(k2 + at, (p2 >> position) & 3), rd = correctionOf(k3 + at, (p3 >> position) & 3);
+      const ab0 = i32x4.shuffle(ra, rb, 0, 4, 1, 5), ab1 = i32x4.shuffle(ra, rb, 2, 6, 3, 7);
+      const cd0 = i32x4.shuffle(rc, rd, 0, 4, 1, 5), cd1 = i32x4.shuffle(rc, rd, 2, 6, 3, 7);
+      const parity = v128.and(v128.andnot(v128.andnot(step, turnHigh), turnLow), i32x4.splat(1));
+      descend(
+        leftNode, leftOut, turnHigh, turnLow, on,
+        v128.xor(i64x2.shuffle(ab0, cd0, 0, 2), parity), i64x2.shuffle(ab0, cd0, 1, 3),
+        i64x2.shuffle(ab1, cd1, 0, 2), i64x2.shuffle(ab1, cd1, 1, 3),
+      );
     }
-    const at: usize = <usize>levels << 4;
-    load4(rightSeed, k0 + at, k1 + at, k2 + at, k3 + at);
+    load4(corrections, k0 + end, k1 + end, k2 + end, k3 + end);
+    const on = lanes(v128.load(leftNode), 0);
     for (let j: usize = 0; j < 64; j += 16) {
-      v128.store(leaf + j, v128.xor(v128.load(leftSeed + j), v128.and(on, v128.load(rightSeed + j))));
+      v128.store(leaf + j, v128.xor(v128.load(leftNode + j), v128.and(on, v128.load(corrections + j))));
     }
     put(dst, bits, i, 0, p0, i32x4.extract_lane(share, 0), c0 >> <u64>(k - 1), isLeft);
     if (i + 1 < n) put(dst, bits, i1, 1, p1, i32x4.extract_lane(share, 1), c1 >> <u64>(k - 1), isLeft);
     if (i + 2 < n) put(dst, bits, i2, 2, p2, i32x4.extract_lane(share, 2), c2 >> <u64>(k - 1), isLeft);
     if (i + 3 < n) put(dst, bits, i3, 3, p3, i32x4.extract_lane(share, 3), c3 >> <u64>(k - 1), isLeft);
   }
-  memory.fill(leftSeed, 0, 64);
-  memory.fill(leftOut, 0, 144);
+  memory.fill(leftNode, 0, 64);
+  memory.fill(leftOut, 0, 256);
+  memory.fill(corrections, 0, 256);
   memory.fill(leaf, 0, 64);
 }
 
+// Position p of a leaf is its bit p + 1; bit 0, where the control bit was, is 0 at both parties, and so is position 127.
 // @ts-ignore: decorator
 @inline
 function put(dst: usize, bits: usize, index: u32, column: usize, path: u64, share: i32, top: u64, isLeft: u32): void {
-  const word = load<u32>(leaf + (<usize>((path >> 5) & 3) << 4) + (column << 2));
+  const position = (path + 1) & 127;
+  const word = load<u32>(leaf + (<usize>(position >> 5) << 4) + (column << 2));
   const bit = (load<u64>(bits + (<usize>(index >> 6) << 3)) >> <u64>(index & 63)) & 1;
-  store<u64>(dst + (<usize>index << 3), (<u64>(word >> <u32>(path & 31)) & 1) ^ (<u64>share & 1) ^ bit ^ (top & <u64>isLeft));
+  store<u64>(dst + (<usize>index << 3), (<u64>(word >> <u32>(position & 31)) & 1) ^ (<u64>share & 1) ^ bit ^ (top & <u64>isLeft));
 }
 
 // dst[i] = bit i of the plane ? b[i] : a[i]

@@ -75,6 +75,9 @@ const CASES = [
   [64, 13, 40],
   [130, 16, 48],
   [65, 24, 32],
+  [70, 16, 20],
+  [70, 3, 27],
+  [66, 16, 41],
 ] as const;
 
 describe('distributed comparison', () => {
@@ -99,7 +102,7 @@ describe('distributed comparison', () => {
   });
 
   it('takes the bytes that are stated', () => {
-    expect([16, 24, 32, 40, 48].map(comparisonKeyBytes)).toEqual([148, 276, 408, 536, 668]);
+    expect([16, 20, 24, 28, 32, 40, 48].map(comparisonKeyBytes)).toEqual([212, 308, 404, 504, 600, 792, 988]);
   });
 
   it('makes keys that look random whatever R is, and other keys for another tag or salt', () => {
@@ -108,9 +111,13 @@ describe('distributed comparison', () => {
     const ones = run(both[0]!, { ...input, r: input.r.map(() => (1n << 64n) - 1n) }).keys;
     const bitsSet = (bytes: Uint8Array) =>
       bytes.reduce((total, byte) => total + byte.toString(2).replaceAll('0', '').length, 0);
-    for (const keys of [zero, ones].map((bytes) => bytes.subarray(0, 64 * 276))) {
-      const bits = keys.length * 8;
-      expect(Math.abs(2 * bitsSet(keys) - bits) / Math.sqrt(bits)).toBeLessThan(6);
+    for (const keys of [zero, ones]) {
+      // Bit 0 of a leaf's correction is always 1; the last word says of three corrections a level what bit 0 is.
+      const parts = Array.from({ length: 64 }, (_, i) => keys.slice(404 * i, 404 * i + 400));
+      for (const part of parts) part[384]! &= 0xfe;
+      const bits = 64 * (400 * 8 - 1);
+      const set = parts.reduce((total, part) => total + bitsSet(part), 0);
+      expect(Math.abs(2 * set - bits) / Math.sqrt(bits)).toBeLessThan(6);
     }
   });
 

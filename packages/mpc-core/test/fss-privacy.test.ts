@@ -4,7 +4,7 @@
  * the least random sharing there is, so that the masks are all that can make it so; leaving any one out must be noticed.
  */
 import { describe, expect, it } from 'vitest';
-import { planeWords } from '../src/kernels/kernels.js';
+import { comparisonLevels, planeWords } from '../src/kernels/kernels.js';
 import { fss } from '../src/protocols/fss/index.js';
 import { rectifyDealt } from '../src/protocols/fss/layout.js';
 import type { Protocol } from '../src/protocols/protocol.js';
@@ -34,6 +34,31 @@ function topBits(opened: Uint8Array): Uint8Array {
   return plane;
 }
 
+/** The same in all runs, whose keys are fresh: trees of known roots would come out alike. */
+const SESSION = new Uint8Array(16).fill(7);
+const LEVELS = comparisonLevels(REDUCTION.activationBits);
+
+/** Of the keys of some gates: all that is random, and it is all there is. */
+function randomOfKeys(keys: Uint8Array, gates: number): Uint8Array {
+  const random: number[] = [];
+  let parities = 0;
+  for (let gate = 0; gate < gates; gate++) {
+    const key = keys.subarray(gate * layout.keyBytes, (gate + 1) * layout.keyBytes);
+    const leaf = 48 * LEVELS;
+    // Bit 0 of a leaf's correction is the difference of two control bits that differ.
+    expect(key[leaf]! & 1).toBe(1);
+    for (let level = 0; level < LEVELS; level++) {
+      const bits = (key[leaf + 16 + (level >> 1)]! >> (4 * (level & 1))) & 15;
+      const again = [0, 16, 32].map((at, j) => (key[48 * level + at]! & 1) << (j + 1));
+      expect(bits & 14).toBe(again[0]! | again[1]! | again[2]!);
+      parities = ((parities << 1) | (bits & 1)) & 0xff;
+      if (level % 8 === 7) random.push(parities);
+    }
+    random.push(...key.subarray(0, leaf), ...key.subarray(leaf + 1, leaf + 16));
+  }
+  return Uint8Array.from(random);
+}
+
 /** @param holder whose summand the secrets are */
 async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string, BitCounter>> {
   const seen = new Map<string, BitCounter>();
@@ -51,12 +76,16 @@ async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string
       ),
   };
   for (let run = 0; run < RUNS; run++) {
-    const { transcripts, results } = await runParties(protocol, { f: F }, async (bench, party) => {
-      const z = () => bench.additive(party === holder ? SECRETS : zeros);
-      await bench.session.rectify(z(), REDUCTION);
-      const reply = bench.session.reveal(z());
-      return writeWords(bench.get(reply.words, reply.n));
-    });
+    const { transcripts, results } = await runParties(
+      protocol,
+      { f: F, sessionId: SESSION },
+      async (bench, party) => {
+        const z = () => bench.additive(party === holder ? SECRETS : zeros);
+        await bench.session.rectify(z(), REDUCTION);
+        const reply = bench.session.reveal(z());
+        return writeWords(bench.get(reply.words, reply.n));
+      },
+    );
     const from = (to: number, sender: number) =>
       transcripts[to]!.filter((frame) => frame.from === sender).map((frame) => frame.payload);
     const [summand, keys] = from(LEFT, HELPER);
@@ -70,7 +99,7 @@ async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string
     count("the helper's summand", summand!);
     // Keys are many: those of the first gates will do.
     const keyBytes = SECRETS.length * layout.keyBytes;
-    count('keys, to the left evaluator', keys!.subarray(0, VALUES.length * layout.keyBytes));
+    count('keys, to the left evaluator', randomOfKeys(keys!, VALUES.length));
     count('columns, to the right evaluator', from(RIGHT, HELPER)[1]!.subarray(keyBytes));
     expect(from(RIGHT, HELPER)[1]!.subarray(0, keyBytes)).toEqual(keys);
     count('opening, to the left evaluator', toLeft!);

@@ -111,15 +111,16 @@ describe('figures', () => {
     expect(sum((cost) => cost.rounds)).toBe(6);
     expect(bytesSent).toEqual([sum((cost) => cost.bytesDealt[0]), 0, 0]);
     const received = transcripts.map((frames) => frames.reduce((total, f) => total + f.payload.length, 0));
-    expect(received).toEqual([0, 596_744, 648_970]);
+    expect(received).toEqual([0, 869_576, 921_802]);
     expect(sum((cost) => cost.bytesSent[1])).toBe(39_142);
     expect(sum((cost) => cost.bytesSent[0] - cost.bytesDealt[0])).toBe(25_540);
   });
 
-  it('keys of 16 (k - 7) + 4 ceil((k - 8) / 16) bytes', () => {
-    for (const k of [16, 24, 32, 40, 48]) {
+  it('keys of 48 L + 16 + 4 ceil(L / 8) bytes, with L = ceil((k - 8) / 2) levels', () => {
+    for (const k of [16, 20, 24, 27, 32, 40, 48]) {
       const { keyBytes } = dealtLayout('rectify', 1, { shift: 0, activationBits: k, bits: 64 });
-      expect(keyBytes).toBe(16 * (k - 7) + 4 * Math.ceil((k - 8) / 16));
+      const levels = Math.ceil((k - 8) / 2);
+      expect(keyBytes).toBe(48 * levels + 16 + 4 * Math.ceil(levels / 8));
     }
     expect(pieces(1)).toEqual([1]);
     expect(pieces(40_000)).toEqual([16_384, 16_384, 7_232]);

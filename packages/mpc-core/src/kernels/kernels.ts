@@ -290,16 +290,21 @@ export function fitsNarrow(g: Conv2DGeometry): boolean {
   );
 }
 
-/** Bits of a comparison that one 128-bit leaf of its tree decides. */
+/** Bits of a comparison that one leaf of its tree decides. */
 export const COMPARISON_LEAF_BITS = 7;
 
+/** Levels of the tree of a comparison of k - 1 bits; each decides two of them, and the leaf the last seven. */
+export function comparisonLevels(k: number): number {
+  return Math.ceil((k - 1 - COMPARISON_LEAF_BITS) / 2);
+}
+
 /**
- * Bytes of one key of `Kernels.comparisonKeys`: with L = k - 8 levels, L corrections of 16 bytes, the leaf's 16, and two
- * control bits a level in words of 32 bits.
+ * Bytes of one key of `Kernels.comparisonKeys`: three corrections of 16 bytes a level, the leaf's 16, and four bits a level in
+ * words of 32.
  */
 export function comparisonKeyBytes(k: number): number {
-  const levels = k - 1 - COMPARISON_LEAF_BITS;
-  return 16 * (levels + 1) + 4 * Math.ceil(levels / 16);
+  const levels = comparisonLevels(k);
+  return 48 * levels + 16 + 4 * Math.ceil(levels / 8);
 }
 
 /** Bytes of a row of digits of n values: whole 128-bit lanes. */

@@ -1,55 +1,71 @@
 /** Distributed comparison in plain TypeScript: one gate at a time, what assembly/distributed.ts does with four. */
 import { chachaBlock } from '../../random/chacha20.js';
-import { COMPARISON_LEAF_BITS, comparisonKeyBytes, type Pointer } from '../kernels.js';
+import { COMPARISON_LEAF_BITS, comparisonKeyBytes, comparisonLevels, type Pointer } from '../kernels.js';
 import type { Views } from './words.js';
 
 const ROUNDS = 8;
 /** "expand 16-byte k": ChaCha with 128-bit keys. */
 const CONSTANTS = [0x61707865, 0x3120646e, 0x79622d36, 0x6b206574];
-const SEED_WORDS = 4;
+const NODE_WORDS = 4;
+const CHILDREN = 4;
+const LEVEL_WORDS = NODE_WORDS * (CHILDREN - 1);
 
 const state = new Uint32Array(16);
 
-/** A node of one party's tree: its seed and its control bit, and the two children that its seed makes. */
+/** A node of one party's tree, and the four children that it makes: words 4 j to 4 j + 3 are child j. Bit 0 of a node is its control bit. */
 class Node {
-  readonly seed = new Uint32Array(SEED_WORDS);
-  readonly made = new Uint32Array(16);
-  on = 0;
+  readonly words = new Uint32Array(NODE_WORDS);
+  readonly made = new Uint32Array(CHILDREN * NODE_WORDS);
+
+  get on(): number {
+    return this.words[0] & 1;
+  }
 
   root(v: Views, seed: Pointer, on: number): void {
-    this.seed.set(v.u32.subarray(seed >>> 2, (seed >>> 2) + SEED_WORDS));
-    this.on = on;
+    this.words.set(v.u32.subarray(seed >>> 2, (seed >>> 2) + NODE_WORDS));
+    this.words[0] = (this.words[0] & ~1) | on;
   }
 
   expand(gate: number, tweak: number, salt0: number, salt1: number): void {
     state.set(CONSTANTS);
-    state.set(this.seed, 4);
-    state.set(this.seed, 8);
+    state.set(this.words, 4);
+    state.set(this.words, 8);
     state.set([gate, tweak, salt0, salt1], 12);
     chachaBlock(state, this.made, ROUNDS);
   }
 
-  /** Control bit of a child (0: left, 1: right) before correction. */
-  control(child: number): number {
-    return (this.made[8] >>> child) & 1;
+  /** Control bit of a child after correction. */
+  control(child: number, corrections: Uint32Array): number {
+    const at = NODE_WORDS * child;
+    return (this.made[at] ^ (-this.on & corrections[at])) & 1;
   }
 
   /** Goes to a child; what is corrected is so where the control bit is on. */
-  descend(child: number, correction: Uint32Array, control: number): void {
-    for (let j = 0; j < SEED_WORDS; j++) {
-      this.seed[j] = this.made[SEED_WORDS * child + j] ^ (-this.on & correction[j]);
+  descend(child: number, corrections: Uint32Array): void {
+    const on = -this.on;
+    for (let j = 0, at = NODE_WORDS * child; j < NODE_WORDS; j++) {
+      this.words[j] = this.made[at + j] ^ (on & corrections[at + j]);
     }
-    this.on = this.control(child) ^ (this.on & (control >>> child) & 1);
   }
 
   wipe(): void {
-    this.seed.fill(0);
+    this.words.fill(0);
     this.made.fill(0);
   }
 }
 
 const left = new Node();
 const right = new Node();
+/** Of the four children of a level. */
+const corrections = new Uint32Array(CHILDREN * NODE_WORDS);
+
+/** Child 0's corrections from those of the others. */
+function completeCorrections(parity: number): void {
+  for (let j = 0; j < NODE_WORDS; j++) {
+    corrections[j] = corrections[4 + j] ^ corrections[8 + j] ^ corrections[12 + j];
+  }
+  corrections[0] ^= parity;
+}
 
 /** Bits shift .. shift + bits - 1 of a word. */
 function bitsOf(v: Views, word: Pointer, shift: number, bits: number): bigint {
@@ -58,9 +74,9 @@ function bitsOf(v: Views, word: Pointer, shift: number, bits: number): bigint {
   return BigInt.asUintN(bits, ((high << 32n) | low) >> BigInt(shift));
 }
 
-/** Bit of the path at a level: 1 turns right. */
-function turn(path: bigint, k: number, level: number): number {
-  return Number((path >> BigInt(k - 2 - level)) & 1n);
+/** Which of four children the path takes at a level. */
+function turn(path: bigint, levels: number, level: number): number {
+  return Number((path >> BigInt(COMPARISON_LEAF_BITS + 2 * (levels - 1 - level))) & 3n);
 }
 
 export function comparisonKeys(
@@ -76,37 +92,49 @@ export function comparisonKeys(
   salt0: number,
   salt1: number,
 ): void {
-  const levels = k - 1 - COMPARISON_LEAF_BITS;
-  const correction = new Uint32Array(SEED_WORDS);
+  const levels = comparisonLevels(k);
   for (let gate = 0, key = dst >>> 2; gate < n; gate++, key += comparisonKeyBytes(k) >>> 2) {
     const value = bitsOf(v, r + 8 * gate, shift, k - 1);
-    const controls = key + SEED_WORDS * (levels + 1);
-    v.u32.fill(0, controls, controls + Math.ceil(levels / 16));
+    const controls = key + LEVEL_WORDS * levels + NODE_WORDS;
+    v.u32.fill(0, controls, controls + Math.ceil(levels / 8));
     left.root(v, leftSeeds + 16 * gate, 0);
     right.root(v, rightSeeds + 16 * gate, 1);
     for (let level = 0; level < levels; level++) {
-      const keep = turn(value, k, level);
+      const keep = turn(value, levels, level);
       left.expand(gate, tag | level, salt0, salt1);
       right.expand(gate, tag | level, salt0, salt1);
-      // The child that is left: both parties come to agree on it, so that it counts for nothing.
-      for (let j = 0, at = SEED_WORDS * (1 - keep); j < SEED_WORDS; j++) {
-        correction[j] = left.made[at + j] ^ right.made[at + j];
+      // Children that are left: both parties come to agree on them, so that they count for nothing. The one that is kept is
+      // corrected by the sum of all four besides, and its control bit so that the parties differ in it.
+      let parity = 0;
+      for (let j = 0; j < NODE_WORDS; j++) {
+        const differences = [0, 1, 2, 3].map((child) => left.made[4 * child + j] ^ right.made[4 * child + j]);
+        const sum = differences[0]! ^ differences[1]! ^ differences[2]! ^ differences[3]!;
+        if (j === 0) parity = ~sum & 1;
+        for (let child = 1; child < CHILDREN; child++) {
+          corrections[4 * child + j] =
+            differences[child]! ^ (-Number(child === keep) & (j === 0 ? sum | 1 : sum));
+        }
       }
-      const control =
-        (left.control(0) ^ right.control(0) ^ keep ^ 1) | ((left.control(1) ^ right.control(1) ^ keep) << 1);
-      v.u32.set(correction, key + SEED_WORDS * level);
-      v.u32[controls + (level >>> 4)] |= control << (2 * (level & 15));
-      left.descend(keep, correction, control);
-      right.descend(keep, correction, control);
+      completeCorrections(parity);
+      const bits = [corrections[4]!, corrections[8]!, corrections[12]!].map(
+        (word, j) => (word & 1) << (j + 1),
+      );
+      v.u32[controls + (level >>> 3)] |= (parity | bits[0]! | bits[1]! | bits[2]!) << (4 * (level & 7));
+      v.u32.set(corrections.subarray(NODE_WORDS), key + LEVEL_WORDS * level);
+      left.descend(keep, corrections);
+      right.descend(keep, corrections);
     }
+    const at = key + LEVEL_WORDS * levels;
     const low = Number(value & 127n);
-    for (let j = 0; j < SEED_WORDS; j++) {
-      const count = Math.min(Math.max(low - 32 * j, 0), 32);
-      v.u32[key + SEED_WORDS * levels + j] = left.seed[j] ^ right.seed[j] ^ (2 ** count - 1);
+    for (let j = 0; j < NODE_WORDS; j++) {
+      const count = Math.min(Math.max(low + 1 - 32 * j, 0), 32);
+      const below = j === 0 ? (2 ** count - 1) & ~1 : 2 ** count - 1;
+      v.u32[at + j] = left.words[j] ^ right.words[j] ^ below;
     }
   }
   left.wipe();
   right.wipe();
+  corrections.fill(0);
 }
 
 export function compareWithKeys(
@@ -124,27 +152,32 @@ export function compareWithKeys(
   salt1: number,
   isLeft: boolean,
 ): void {
-  const levels = k - 1 - COMPARISON_LEAF_BITS;
+  const levels = comparisonLevels(k);
   for (let gate = 0, key = keys >>> 2; gate < n; gate++, key += comparisonKeyBytes(k) >>> 2) {
     const value = bitsOf(v, c + 8 * gate, shift, k);
+    const end = key + LEVEL_WORDS * levels;
     let share = (v.u32[(bits >>> 2) + (gate >>> 5)] >>> (gate & 31)) & 1;
     if (isLeft) share ^= Number(value >> BigInt(k - 1));
+    const path = BigInt.asUintN(k - 1, value);
     left.root(v, seeds + 16 * gate, isLeft ? 0 : 1);
     for (let level = 0; level < levels; level++) {
-      const control = v.u32[key + SEED_WORDS * (levels + 1) + (level >>> 4)] >>> (2 * (level & 15));
-      const at = key + SEED_WORDS * level;
-      const child = turn(value, k, level);
+      const at = key + LEVEL_WORDS * level;
+      corrections.set(v.u32.subarray(at, at + LEVEL_WORDS), NODE_WORDS);
+      completeCorrections((v.u32[end + NODE_WORDS + (level >>> 3)] >>> (4 * (level & 7))) & 1);
+      const child = turn(path, levels, level);
       left.expand(gate, tag | level, salt0, salt1);
       // What lies right of the path is greater than C.
-      if (child === 0) share ^= left.control(1) ^ (left.on & (control >>> 1) & 1);
-      left.descend(child, v.u32.subarray(at, at + SEED_WORDS), control);
+      for (let other = child + 1; other < CHILDREN; other++) share ^= left.control(other, corrections);
+      left.descend(child, corrections);
     }
-    const low = Number(value & 127n);
-    const word = left.seed[low >>> 5] ^ (-left.on & v.u32[key + SEED_WORDS * levels + (low >>> 5)]);
-    v.u32[(dst >>> 2) + 2 * gate] = share ^ ((word >>> (low & 31)) & 1);
+    // Position p of a leaf is its bit p + 1; bit 0, where the control bit was, is 0 at both parties, and so is position 127.
+    const position = (Number(value & 127n) + 1) & 127;
+    const word = left.words[position >>> 5] ^ (-left.on & v.u32[end + (position >>> 5)]);
+    v.u32[(dst >>> 2) + 2 * gate] = share ^ ((word >>> (position & 31)) & 1);
     v.u32[(dst >>> 2) + 2 * gate + 1] = 0;
   }
   left.wipe();
+  corrections.fill(0);
 }
 
 export function choose(v: Views, dst: Pointer, a: Pointer, b: Pointer, plane: Pointer, n: number): void {
