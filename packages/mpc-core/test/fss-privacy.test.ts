@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { comparisonLevels, planeWords } from '../src/kernels/kernels.js';
 import { fss } from '../src/protocols/fss/index.js';
-import { rectifyDealt } from '../src/protocols/fss/layout.js';
+import { dealtLayout } from '../src/protocols/fss/layout.js';
 import type { Protocol } from '../src/protocols/protocol.js';
 import { Purpose } from '../src/random/session-streams.js';
 import { writeWords } from '../src/ring/words.js';
@@ -22,7 +22,7 @@ const VALUES = [0n, 1n, -1n, 65_536n, -65_536n, 12_345_678n, -12_345_678n, 1n <<
 const SECRETS = Array.from({ length: 8 }, () => VALUES).flat();
 const zeros = SECRETS.map(() => 0n);
 const [HELPER, LEFT, RIGHT] = [0, 1, 2] as const;
-const layout = rectifyDealt(SECRETS.length, REDUCTION);
+const layout = dealtLayout('rectify', SECRETS.length, REDUCTION);
 const PLANE = 8 * planeWords(SECRETS.length);
 /** Bytes of a plane that hold bits of values. */
 const SIGN_BYTES = Math.floor(SECRETS.length / 8);

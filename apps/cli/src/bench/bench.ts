@@ -173,10 +173,11 @@ async function predictAll(
 ): Promise<EstimateReport> {
   const { workers, clusterId, ownerKey } = serving.cluster;
   const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
-  const names = new Set<ProtocolName>(['replicated', ...(Object.keys(measured) as ProtocolName[])]);
-  const table = new Map([...names].map((name) => [name, knownProtocol(name)] as const));
+  const names = Object.keys(measured) as ProtocolName[];
+  const table = new Map(names.map((name) => [name, knownProtocol(name)] as const));
   try {
-    return await estimateAll(serving, client, plan, table, measured, { roundTripMs, cores: cpus().length });
+    const network = { roundTripMs, cores: cpus().length };
+    return await estimateAll(serving, client, plan, table, measured, network, signal);
   } finally {
     client.close();
   }

@@ -37,8 +37,8 @@ export interface ServingCluster {
   readonly relayRoundTripMs: number | null;
   /** Has the model served with another protocol from here on. */
   serve(protocol: ProtocolName): Promise<void>;
-  /** Another model beside it. */
-  shareAndServe(name: string, compiled: CompiledModel): Promise<void>;
+  /** Another model beside it, by default under the first protocol that it allows. */
+  shareAndServe(name: string, compiled: CompiledModel, protocol?: ProtocolName): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -72,10 +72,10 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
     const { cluster, workers: processes } = local;
     const serve = (protocol: ProtocolName) =>
       asOwner((owner) => owner.startServing(MODEL_NAME, { protocol, signal }));
-    const shareAndServe = (name: string, compiled: CompiledModel) =>
+    const shareAndServe = (name: string, compiled: CompiledModel, protocol?: ProtocolName) =>
       asOwner(async (owner) => {
         await owner.share(shareRequest(name, compiled), { signal });
-        await owner.startServing(name, { signal });
+        await owner.startServing(name, { signal, ...(protocol !== undefined && { protocol }) });
       });
     const metricsUrls = [url(0), url(1), url(2)] as const;
     return { cluster, processes, metricsUrls, relayRoundTripMs, serve, shareAndServe, stop };

@@ -1,23 +1,24 @@
 /**
- * What the cost model says of each protocol, beside what was measured. What a request and a round cost is measured on two
- * models of its own, one dense layer and two with a ReLU between; arithmetic by `calibrate`. Nothing is fitted to the
+ * What the cost model says of each protocol, beside what was measured. What a request and a protocol's round cost is measured
+ * on two models of its own, one dense layer and four with ReLUs between; arithmetic by `calibrate`. Nothing is fitted to the
  * model under test.
  */
 import type { PredictionClient } from '@trivet/client';
 import {
   calibrate,
   compile,
+  type Estimate,
   type LayerGraph,
   type Network,
   type Overheads,
   type Plan,
   type Protocol,
   predict,
-  type Speed,
 } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import { dealsAhead } from '../deals-ahead.js';
 import type { ServingCluster } from './cluster.js';
+import { DealtAhead } from './dealt-ahead.js';
 import type { BenchReport, EstimateReport } from './report.js';
 import { median } from './statistics.js';
 
@@ -26,6 +27,8 @@ const HIDDEN = 64;
 const OUTPUTS = 10;
 const WARM_UP = 60;
 const RUNS = 60;
+/** Processor time of a byte through TLS on loopback at both ends, and its copies into and out of frames: docs/benchmarks.md. */
+export const BYTE_NANOS = 1.6;
 /** Loopback: the network is not what limits. */
 const MEGABITS_PER_SECOND = 10_000;
 
@@ -43,38 +46,28 @@ function reference(name: string, hidden: readonly number[]): LayerGraph {
   return { name, input: 'input', inputShape: [INPUTS], nodes, output: `dense${nodes.length - 1}` };
 }
 
-async function measure(client: PredictionClient, model: string): Promise<number> {
+/** Milliseconds of a request, material ready. */
+async function measure(
+  serving: ServingCluster,
+  client: PredictionClient,
+  model: string,
+  protocol: ProtocolName,
+  signal: AbortSignal,
+): Promise<number> {
   const inputs = new Float32Array(INPUTS).fill(0.5);
+  const pooled = dealsAhead(protocol) ? new DealtAhead(serving.metricsUrls[0]) : null;
   const times: number[] = [];
   for (let run = 0; run < WARM_UP + RUNS; run++) {
-    times.push((await client.predict(model, inputs, { protocol: 'replicated' })).timings.totalMs);
+    await pooled?.ready(1, signal);
+    times.push((await client.predict(model, inputs, { protocol, signal })).timings.totalMs);
   }
   return median(times.slice(WARM_UP));
 }
 
-/** What a request and a round cost on this cluster, arithmetic and network taken out. */
-async function measureOverheads(
-  serving: ServingCluster,
-  client: PredictionClient,
-  replicated: Protocol,
-  speed: Speed,
-  network: Network,
-): Promise<Overheads> {
-  const none = { requestMs: 0, roundMs: 0 };
-  const rest = async (graph: LayerGraph) => {
-    const compiled = compile(graph, { inputRange: { min: 0, max: 1 } });
-    await serving.shareAndServe(graph.name, compiled);
-    const took = await measure(client, graph.name);
-    const machine = { speed, overheads: none };
-    const known = predict(compiled.plan, replicated, network, machine, 1, dealsAhead(replicated.name));
-    return { left: Math.max(0, took - known.latencyMs), rounds: known.rounds };
-  };
-  const request = await rest(reference('reference-linear', []));
-  const round = await rest(reference('reference-relu', [HIDDEN, HIDDEN, HIDDEN]));
-  return {
-    requestMs: request.left,
-    roundMs: Math.max(0, round.left - request.left) / round.rounds,
-  };
+/** A model that was measured, and what the model says of it but for the overheads. */
+interface Reference {
+  readonly took: number;
+  readonly known: Estimate;
 }
 
 export async function estimateAll(
@@ -84,28 +77,48 @@ export async function estimateAll(
   table: ReadonlyMap<ProtocolName, Protocol>,
   measured: BenchReport['protocols'],
   network: Omit<Network, 'megabitsPerSecond'>,
+  signal: AbortSignal,
 ): Promise<EstimateReport> {
   const on = { ...network, megabitsPerSecond: MEGABITS_PER_SECOND };
-  const replicated = table.get('replicated')!;
-  const base = await calibrate(replicated);
-  const overheads = await measureOverheads(serving, client, replicated, base, on);
+  const graphs = [reference('reference-linear', []), reference('reference-relu', [HIDDEN, HIDDEN, HIDDEN])];
+  const models = graphs.map((graph) => compile(graph, { inputRange: { min: 0, max: 1 } }));
   const rows: EstimateReport['protocols'][number][] = [];
   for (const [name, report] of Object.entries(measured) as [
     ProtocolName,
-    (typeof measured)[ProtocolName],
+    NonNullable<(typeof measured)[ProtocolName]>,
   ][]) {
     const protocol = table.get(name)!;
-    const speed = protocol === replicated ? base : await calibrate(protocol);
-    const estimate = predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name));
-    const declared = Math.max(...estimate.bytesSent);
+    const speed = await calibrate(protocol);
+    const bare = { speed, overheads: { requestMs: 0, roundMs: 0, byteNanos: BYTE_NANOS } };
+    const references: Reference[] = [];
+    for (const [index, compiled] of models.entries()) {
+      const model = graphs[index]!.name;
+      await serving.shareAndServe(model, compiled, name);
+      references.push({
+        took: await measure(serving, client, model, name, signal),
+        known: predict(compiled.plan, protocol, on, bare, 1, dealsAhead(name)),
+      });
+    }
+    const [request, round] = references.map(({ took, known }) => Math.max(0, took - known.latencyMs));
+    const overheads: Overheads = {
+      requestMs: request!,
+      roundMs: Math.max(0, round! - request!) / references[1]!.known.rounds,
+      byteNanos: BYTE_NANOS,
+    };
+    const single = predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name));
+    const load = report.loads[0];
+    const batch = predict(plan, protocol, on, { speed, overheads }, load?.requestSize ?? 1);
     rows.push({
       protocol: name,
       materialReady: dealsAhead(name),
-      predictedMs: estimate.latencyMs,
-      measuredMs: report!.single.request.p50,
-      predictedBytes: declared,
-      measuredBytes: Math.max(...report!.bytesSent),
+      overheads,
+      predictedMs: single.latencyMs,
+      measuredMs: report.single.request.p50,
+      predictedPerSecond: batch.samplesPerSecond,
+      measuredPerSecond: load?.digitsPerSecond ?? null,
+      predictedBytes: Math.max(...single.bytesSent),
+      measuredBytes: Math.max(...report.bytesSent),
     });
   }
-  return { overheads, protocols: rows };
+  return { protocols: rows };
 }

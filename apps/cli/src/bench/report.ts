@@ -1,4 +1,5 @@
 /** What a bench run found. Times are milliseconds, sizes bytes; triples are the workers in order. */
+import type { Overheads } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import type { Summary } from './statistics.js';
 
@@ -86,15 +87,19 @@ export interface ProtocolReport {
   readonly soak: SoakReport | null;
 }
 
-/** The cost model beside what was measured, of one digit. */
+/** The cost model beside what was measured: one digit, and digits a second in requests of many. */
 export interface EstimateReport {
-  readonly overheads: { readonly requestMs: number; readonly roundMs: number };
   readonly protocols: readonly {
     readonly protocol: ProtocolName;
     /** Both with material ready for a protocol that the workers deal ahead for. */
     readonly materialReady: boolean;
+    /** Of a request and of a round, measured on other models. */
+    readonly overheads: Overheads;
     readonly predictedMs: number;
     readonly measuredMs: number;
+    /** Dealing included. */
+    readonly predictedPerSecond: number;
+    readonly measuredPerSecond: number | null;
     /** Of the worker that sends most. */
     readonly predictedBytes: number;
     readonly measuredBytes: number;

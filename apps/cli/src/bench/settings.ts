@@ -49,11 +49,11 @@ export const QUICK: BenchSettings = {
   soak: [],
 };
 
-/** Each protocol after the first of a quick run: the figures of its line, in about 4 s. */
+/** Each protocol after the first of a quick run: the figures of its line, in about 6 s. */
 export const QUICK_FURTHER: BenchSettings = {
   ...QUICK,
-  warmUpMs: 500,
-  single: budget(200, 700, 5, 3000),
+  warmUpMs: 1500,
+  single: budget(700, 1000, 5, 3000),
   batches: [{ digits: 100, budget: budget(0, 600, 2, 100) }],
   loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1200 }],
 };

@@ -35,32 +35,42 @@ export function formatReport(report: BenchReport): string {
     if (protocol.soak !== null) sections.push(`\n${name}: memory over time`, soak(protocol.soak.points));
   }
   if (report.estimates !== null) {
-    sections.push('\nThe cost model, for one digit', estimates(report.estimates));
+    sections.push('\nThe cost model', estimates(report.estimates));
   }
   return sections.join('\n');
 }
 
-function estimates({ overheads, protocols }: EstimateReport): string {
+function estimates({ protocols }: EstimateReport): string {
+  const off = (predicted: number, measured: number) => `${((predicted / measured - 1) * 100).toFixed(0)} %`;
   const rows = protocols.map((row) => [
     row.protocol,
     row.materialReady ? 'yes' : '',
+    ms(row.overheads.requestMs),
+    ms(row.overheads.roundMs),
     ms(row.predictedMs),
     ms(row.measuredMs),
-    `${((row.predictedMs / row.measuredMs - 1) * 100).toFixed(0)} %`,
+    off(row.predictedMs, row.measuredMs),
+    row.predictedPerSecond.toFixed(0),
+    row.measuredPerSecond?.toFixed(0) ?? '',
+    row.measuredPerSecond === null ? '' : off(row.predictedPerSecond, row.measuredPerSecond),
     row.predictedBytes,
     row.measuredBytes,
   ]);
   const head = [
     'protocol',
     'material ready',
-    'predicted ms',
+    'request ms',
+    'round ms',
+    'one digit, predicted ms',
     'measured',
     'off by',
-    'predicted bytes, busiest worker',
+    'digits/s, predicted',
+    'measured',
+    'off by',
+    'bytes, busiest worker, predicted',
     'measured',
   ];
-  const { requestMs, roundMs } = overheads;
-  return `${formatTable(head, rows)}\nA request costs ${ms(requestMs)} ms and a round ${ms(roundMs)} ms here, beside the network and arithmetic.`;
+  return formatTable(head, rows);
 }
 
 function network({ rttMs, relayRoundTripMs }: BenchReport): string {

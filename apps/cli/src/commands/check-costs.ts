@@ -29,8 +29,12 @@ export const NETWORKS: Readonly<Record<NetworkName, Network>> = {
   wan: { roundTripMs: 40, megabitsPerSecond: 100, cores: 3 },
 };
 
-/** Of one digit on loopback, as docs/benchmarks.md takes it apart: all but the batch itself; a round of few values. */
-export const OVERHEADS: Overheads = { requestMs: 2.3, roundMs: 0.06 };
+/** Of a request on loopback and of a round, as `pnpm bench --predict` measures them (docs/benchmarks.md). */
+export const OVERHEADS: Readonly<Record<ProtocolName, Overheads>> = {
+  replicated: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
+  fss: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
+  securenn: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
+};
 
 /** One request of one sample under a protocol, between the three workers; what the client sends comes on top. */
 export interface ProtocolCost {
@@ -58,7 +62,7 @@ export async function protocolCosts(plan: Plan): Promise<readonly ProtocolCost[]
     for (const [done, name] of PROTOCOL_NAMES.entries()) {
       progress.update(done, PROTOCOL_NAMES.length);
       const protocol = PROTOCOLS[name]();
-      const machine = { speed: await calibrate(protocol), overheads: OVERHEADS };
+      const machine = { speed: await calibrate(protocol), overheads: OVERHEADS[name] };
       const dealtAhead = dealsAhead(name);
       const on = (network: NetworkName) => predict(plan, protocol, NETWORKS[network], machine, 1, dealtAhead);
       const { rounds, bytesSent, bytesDealt, computeMs, latencyMs: local } = on('local');

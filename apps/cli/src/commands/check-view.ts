@@ -79,13 +79,17 @@ function protocols(costs: readonly ProtocolCost[]): string {
     ...NAMES.map((name) => short(cost.requestMs[name])),
   ]);
   const ahead = costs.filter(({ dealtAhead }) => dealtAhead).map(({ protocol }) => protocol);
+  const overheads = costs.map(({ protocol }) => {
+    const { requestMs, roundMs } = OVERHEADS[protocol];
+    return `${requestMs} a request and ${roundMs} a round of ${protocol}`;
+  });
   const network = (name: 'lan' | 'wan') =>
     `${name.toUpperCase()} ${NETWORKS[name].roundTripMs} ms there and back, ${NETWORKS[name].megabitsPerSecond} Mbit/s`;
   return [
     formatTable(headings, rows),
     'One request of one sample, predicted: bytes and CPU of the three workers together, time from the input to the answer.',
     `HERE: all three on this machine, ${NETWORKS.local.cores} cores. A machine like this one each: ${network('lan')}; ${network('wan')}.`,
-    `Arithmetic was measured now; the rest of a service counts ${OVERHEADS.requestMs} ms a request and ${OVERHEADS.roundMs} ms a round.`,
+    `Arithmetic was measured now; the rest of a service counts, in ms, ${overheads.join(', ')}.`,
     `DEALT depends on no input${ahead.length === 0 ? '' : `; for ${ahead.join(', ')} it is ready before the request`}.`,
   ].join('\n');
 }

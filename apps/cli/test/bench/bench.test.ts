@@ -100,10 +100,10 @@ describe('bench', () => {
   });
 
   it('holds the cost model against it', () => {
-    const { overheads, protocols } = report.estimates!;
-    expect(overheads.requestMs).toBeGreaterThan(0);
-    expect(overheads.roundMs).toBeGreaterThan(0);
-    const [replicated] = protocols;
+    const [replicated] = report.estimates!.protocols;
+    expect(replicated!.overheads.requestMs).toBeGreaterThan(0);
+    expect(replicated!.overheads.roundMs).toBeGreaterThan(0);
+    expect(replicated!.predictedPerSecond).toBeGreaterThan(0);
     expect(replicated).toMatchObject({
       protocol: 'replicated',
       materialReady: false,

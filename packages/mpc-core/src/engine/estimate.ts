@@ -3,8 +3,9 @@
  * run for it but `calibrate`, once a machine and protocol, on operations of its own.
  *
  * One request waits for: the way to the workers and back; the leader's proposal, half a round trip; what a request costs
- * whatever the model is; for each round, half a round trip and what a message costs; the arithmetic of three workers on the
- * cores that they share; and the bytes that its busiest worker sends. Rounds wait for the network and not for each other, so nothing overlaps.
+ * whatever the model is; for each round, half a round trip and what its messages cost; the arithmetic of three workers on the
+ * cores that they share; and the bytes that its busiest worker sends, on the network and through its processes. Rounds wait for
+ * the network and not for each other, so nothing overlaps.
  */
 import { simulate } from '../channel/simulate.js';
 import { multiplicationsOf } from '../graph/operations.js';
@@ -31,8 +32,10 @@ export interface Network {
 export interface Overheads {
   /** A request: sharing, sockets, batching, the answer. */
   readonly requestMs: number;
-  /** A round: a message through two processes. */
+  /** A round of a protocol: its messages through the processes, whoever sends them. */
   readonly roundMs: number;
+  /** Processor time of a byte between workers, of both ends together: encryption, sockets, copies. */
+  readonly byteNanos: number;
 }
 
 /** CPU time of a protocol's operations on one machine, of the three workers together. */
@@ -78,22 +81,24 @@ export function predict(
   dealtAhead = true,
 ): Estimate {
   const { roundTripMs, megabitsPerSecond, cores } = network;
-  const { requestMs, roundMs } = machine.overheads;
+  const { requestMs, roundMs, byteNanos } = machine.overheads;
   const { rounds, bytesSent, bytesDealt } = predictCost(plan, protocol, batch);
   const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
   const ahead = dealtAhead && batch <= largest;
   const waitedMs = ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs;
   const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
+  const bytesMs = (byteNanos * Math.max(...onWire)) / 1e6;
+  const allBytesMs = (byteNanos * bytesSent.reduce((sum, bytes) => sum + bytes, 0)) / 1e6;
   const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
   const allMs = (8 * Math.max(...bytesSent)) / (1000 * megabitsPerSecond);
   const parallel = Math.min(3, cores);
   const oneWayMs = roundTripMs / 2;
   // There, the proposal, and back.
   const latencyMs =
-    3 * oneWayMs + requestMs + rounds * (oneWayMs + roundMs) + waitedMs / parallel + transferMs;
+    3 * oneWayMs + requestMs + rounds * (oneWayMs + roundMs) + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
-  const busyMs = Math.max((computeMs + requestMs + rounds * roundMs) / parallel, allMs);
+  const busyMs = Math.max((computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel, allMs);
   return {
     rounds,
     bytesSent,

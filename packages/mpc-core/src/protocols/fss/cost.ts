@@ -2,7 +2,7 @@
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Cost, Reduction } from '../protocol.js';
 import { rolesOf } from '../replicated/roles.js';
-import { type DealtLayout, planeBytes, rectifyDealt, truncateDealt } from './layout.js';
+import { type DealtLayout, dealtLayout, planeBytes } from './layout.js';
 
 /** Two rounds each: the opening, and the result under its mask. */
 const ROUNDS = 2;
@@ -22,9 +22,9 @@ function cost(helper: PartyIndex, layout: DealtLayout, choiceBytes: number): Cos
 }
 
 export function truncateCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
-  return cost(helper, truncateDealt(n, reduction), 0);
+  return cost(helper, dealtLayout('truncate', n, reduction), 0);
 }
 
 export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
-  return cost(helper, rectifyDealt(n, reduction), planeBytes(n));
+  return cost(helper, dealtLayout('rectify', n, reduction), planeBytes(n));
 }

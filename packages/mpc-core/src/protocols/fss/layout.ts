@@ -29,12 +29,12 @@ export interface DealtLayout extends Layout {
   readonly masks: 1 | 2;
 }
 
-export function truncateDealt(n: number, reduction: Reduction): DealtLayout {
+function truncateDealt(n: number, reduction: Reduction): DealtLayout {
   const layout = truncateLayout(n, reduction);
   return { ...layout, keyBytes: 0, columnBytes: layout.resultWidth + layout.topWidth, masks: 1 };
 }
 
-export function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
+function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
   const layout = truncateLayout(n, reduction);
   return {
     ...layout,
@@ -44,8 +44,19 @@ export function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
   };
 }
 
+/** Layouts of the sizes met so far, which are few: to make one takes as long as to send a message of it. */
+const known = new Map<string, DealtLayout>();
+const MAX_KNOWN = 4096;
+
 export function dealtLayout(kind: 'truncate' | 'rectify', n: number, reduction: Reduction): DealtLayout {
-  return kind === 'truncate' ? truncateDealt(n, reduction) : rectifyDealt(n, reduction);
+  const key = `${kind},${n},${reduction.shift},${reduction.activationBits},${reduction.bits}`;
+  let found = known.get(key);
+  if (found === undefined) {
+    if (known.size >= MAX_KNOWN) known.clear();
+    found = kind === 'truncate' ? truncateDealt(n, reduction) : rectifyDealt(n, reduction);
+    known.set(key, found);
+  }
+  return found;
 }
 
 /** Bytes of a plane of n bits. */
