@@ -27,8 +27,13 @@ export interface Running {
 }
 
 /** Starts `dist/<program>` as a child process. */
-export function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, [join(DIST, program), ...args], {
+export function start(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  execArgv: readonly string[] = [],
+): Running {
+  const child = spawn(process.execPath, [...execArgv, join(DIST, program), ...args], {
     cwd: tmpdir(),
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

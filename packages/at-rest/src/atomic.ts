@@ -4,6 +4,8 @@ import { access, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 const TEMPORARY = '.tmp';
+/** What follows a file's name in the name of its temporary file. */
+const RANDOM_END = /^[0-9a-f]{12}\.tmp$/;
 
 export type Write = (bytes: Uint8Array) => Promise<void>;
 
@@ -47,6 +49,15 @@ export async function removeDurably(path: string): Promise<void> {
 export async function removeTemporaries(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (name.startsWith('.') && name.endsWith(TEMPORARY)) await rm(join(directory, name), { force: true });
+  }
+}
+
+/** Removes what a stopped process has left of one file, half written. Only for its one writer. */
+export async function removeTemporariesOf(path: string): Promise<void> {
+  const start = `.${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    const isOurs = name.startsWith(start) && RANDOM_END.test(name.slice(start.length));
+    if (isOurs) await rm(join(dirname(path), name), { force: true });
   }
 }
 

@@ -5,6 +5,7 @@ import {
   generateKey,
   KeyRing,
   keyId,
+  lockKeyFile,
   printKeyRing,
   readKeyId,
   readKeyRing,
@@ -119,22 +120,27 @@ async function rotateStore(file: string, timeoutMs: number, signal: AbortSignal)
 
 async function rotateModels(file: string, models: readonly string[]): Promise<void> {
   if (models.length === 0) throw new TrivetError('INVALID_ARGUMENT', 'Name the encrypted models.');
-  const older = await readKeyRing(file);
-  // What is at hand must open the models before a new key is added.
-  const known = new Set(older.map(keyId));
-  for (const path of await sealedFiles(models, KeyRing.ofKeys(older))) {
-    const id = await readKeyId(path);
-    if (!known.has(id))
-      throw new SealError('WRONG_KEY', `${path} is encrypted with the key ${id}, not in ${file}.`);
+  const unlock = await lockKeyFile(file);
+  try {
+    const older = await readKeyRing(file);
+    // What is at hand must open the models before a new key is added.
+    const known = new Set(older.map(keyId));
+    for (const path of await sealedFiles(models, KeyRing.ofKeys(older))) {
+      const id = await readKeyId(path);
+      if (!known.has(id))
+        throw new SealError('WRONG_KEY', `${path} is encrypted with the key ${id}, not in ${file}.`);
+    }
+    const keys = [generateKey(), ...older];
+    await writeKeyRing(file, keys);
+    const ring = KeyRing.ofKeys(keys);
+    let files = 0;
+    for (const model of models) files += (await resealModel(ring, model)).files.length;
+    console.log(
+      `${files} files are encrypted with the new key ${ring.ids[0]}; the old one stays in ${file} for what was not named.`,
+    );
+  } finally {
+    await unlock();
   }
-  const keys = [generateKey(), ...older];
-  await writeKeyRing(file, keys);
-  const ring = KeyRing.ofKeys(keys);
-  let files = 0;
-  for (const model of models) files += (await resealModel(ring, model)).files.length;
-  console.log(
-    `${files} files are encrypted with the new key ${ring.ids[0]}; the old one stays in ${file} for what was not named.`,
-  );
 }
 
 async function sealedFiles(models: readonly string[], ring: KeyRing): Promise<string[]> {

@@ -3,10 +3,9 @@
  * are sealed anew, by the worker if it runs and by this program if not; then the old key leaves the key file. Killed at
  * any point, the key file still opens every file, and the next rotation carries on.
  */
-import { open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { generateKey, KeyRing, keyId, readKeyRing, writeKeyRing } from '@trivet/at-rest';
+import { generateKey, KeyRing, keyId, lockKeyFile, readKeyRing, writeKeyRing } from '@trivet/at-rest';
 import { TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { ModelStore } from './model-store.js';
@@ -42,7 +41,7 @@ export async function rotateStoreKeys(
       'The keys of this store are not in a file: put the new key before the old one yourself, and restart the worker.',
     );
   }
-  const unlock = await lock(`${file}.lock`);
+  const unlock = await lockKeyFile(file);
   try {
     const older = await readKeyRing(file);
     const key = generateKey();
@@ -102,33 +101,4 @@ async function claim({ mesh }: WorkerConfig): Promise<(() => Promise<void>) | nu
   });
   if (!bound) return null;
   return () => new Promise((resolve) => server.close(() => resolve()));
-}
-
-/** One rotation at a time; the lock of a process that is gone does not count. */
-async function lock(path: string): Promise<() => Promise<void>> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const handle = await open(path, 'wx', 0o600);
-      await handle.writeFile(`${process.pid}\n`);
-      await handle.close();
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-      if (attempt > 0 || isAlive(holder)) {
-        throw new TrivetError('ABORTED', `Another rotation is under way (${path}); wait until it has ended.`);
-      }
-      await rm(path, { force: true });
-    }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

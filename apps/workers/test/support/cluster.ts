@@ -45,6 +45,7 @@ import {
 } from '@trivet/shared-types';
 import { io, type Socket } from 'socket.io-client';
 import { type ClusterOptions, type CreatedCluster, createCluster } from '../../src/cluster/create.js';
+import { KillPoints } from './kill-points.js';
 
 export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 export type Triple<T> = [T, T, T];
@@ -57,15 +58,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** The limit is for what will never be: on a machine with other work everything takes its time. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
@@ -75,7 +77,12 @@ export class WorkerProcess {
   readonly lines: Record<string, unknown>[] = [];
   stderr = '';
 
-  constructor(private readonly configFile: string) {}
+  constructor(
+    private readonly configFile: string,
+    /** Where it can be made to end by itself. */
+    readonly killPoints: KillPoints,
+    private readonly environment: Record<string, string> = {},
+  ) {}
 
   async start(): Promise<void> {
     const child = this.spawn();
@@ -88,8 +95,10 @@ export class WorkerProcess {
     if (!existsSync(MAIN)) throw new Error('build first: npx tsc -b');
     this.lines.length = 0;
     this.stderr = '';
-    const child = spawn(process.execPath, [MAIN, '--config', this.configFile], {
+    const { execArgv, env } = this.killPoints;
+    const child = spawn(process.execPath, [...execArgv, MAIN, '--config', this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env, ...this.environment },
     });
     createInterface({ input: child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line)));
     child.stderr!.on('data', (text) => {
@@ -97,6 +106,14 @@ export class WorkerProcess {
     });
     this.child = child;
     return child;
+  }
+
+  /** Waits until it has ended by itself; gives the signal, or the exit code. */
+  async ended(): Promise<NodeJS.Signals | number | null> {
+    const { child } = this;
+    if (child === undefined) throw new Error('the worker was not started');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child.signalCode ?? child.exitCode;
   }
 
   /** Gives the exit code. */
@@ -126,7 +143,9 @@ export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}
     ...options,
     workers: [worker('alice', 0), worker('bob', 1), worker('carol', 2)],
   });
-  const workers = created.configFiles.map((file) => new WorkerProcess(file)) as Triple<WorkerProcess>;
+  const workers = created.configFiles.map(
+    (file, i) => new WorkerProcess(file, new KillPoints(join(root, `steps-${i}`))),
+  ) as Triple<WorkerProcess>;
   const stop = async () => {
     await Promise.all(workers.map((process) => process.stop('SIGKILL')));
     await rm(root, { recursive: true, force: true });
@@ -215,34 +234,41 @@ export class TestClient {
     protocols: readonly ProtocolName[] = PROTOCOL_NAMES,
     scale = 1,
   ): Promise<SharedTestModel> {
-    const kernels = await createKernels();
-    const compiled = compile(smallModel(scale), { inputRange: { min: -1, max: 1 } });
-    const files = shareModel(compiled, kernels);
-    const manifest: Manifest = {
-      format: 1,
-      name,
-      version,
-      createdAt: new Date().toISOString(),
-      plan: structuredClone(compiled.plan) as Manifest['plan'],
-      inputRange: { min: -1, max: 1 },
-      preprocessing: null,
-      labels: null,
-      protocols: [...protocols],
-      shareDigests: files.map((file) => sha256Hex(file)) as Triple<string>,
-    };
-    const secretKey = await this.#secretKey();
-    const signed = signManifest(manifest, secretKey);
-    await this.all(async (worker) => {
-      const begin = { manifest: signed, bytes: files[worker].length };
-      const { uploadId } = await this.call<{ uploadId: string }>(worker, EVENTS.shareBegin, begin);
-      const data = tamper(Buffer.from(files[worker]));
-      const half = data.length >> 1;
-      await this.call(worker, EVENTS.shareChunk, { uploadId, offset: 0, data: data.subarray(0, half) });
-      await this.call(worker, EVENTS.shareChunk, { uploadId, offset: half, data: data.subarray(half) });
-      await this.call(worker, EVENTS.shareCommit, { uploadId });
-    });
+    const model = await this.prepare(name, version, protocols, scale);
+    await this.all(async (worker) => this.commit(worker, await this.upload(worker, model, tamper)));
+    await this.open(model);
+    return model;
+  }
+
+  async prepare(...parameters: PrepareParameters): Promise<SharedTestModel> {
+    return prepareModel(await this.#secretKey(), ...parameters);
+  }
+
+  /** Sends a worker its share, in two pieces. @param pieces how many of them */
+  async upload(
+    worker: 0 | 1 | 2,
+    { signed, files }: SharedTestModel,
+    tamper = (file: Buffer): Buffer => file,
+    pieces = 2,
+  ): Promise<string> {
+    const begin = { manifest: signed, bytes: files[worker]!.length };
+    const { uploadId } = await this.call<{ uploadId: string }>(worker, EVENTS.shareBegin, begin);
+    const data = tamper(Buffer.from(files[worker]!));
+    const half = data.length >> 1;
+    for (const offset of [0, half].slice(0, pieces)) {
+      const piece = offset === 0 ? data.subarray(0, half) : data.subarray(half);
+      await this.call(worker, EVENTS.shareChunk, { uploadId, offset, data: piece });
+    }
+    return uploadId;
+  }
+
+  async commit(worker: number, uploadId: string): Promise<void> {
+    await this.call(worker, EVENTS.shareCommit, { uploadId });
+  }
+
+  /** Lets every client on this machine ask for it. */
+  async open({ name }: SharedTestModel): Promise<void> {
     await this.access((models) => ({ [name]: 'local', ...models }));
-    return { name, version, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
   }
 
   /** Proves to all three workers that this client holds the token. */
@@ -416,6 +442,36 @@ export class TestClient {
     const logits = [...reconstructOutputs(words, model.plan)];
     return { logits, protocols: decoded.map((reply) => reply.protocol) };
   }
+}
+
+type PrepareParameters = [
+  name: string,
+  version?: number,
+  protocols?: readonly ProtocolName[],
+  scale?: number,
+];
+
+/** The small model, split and signed by the owner. */
+export async function prepareModel(
+  secretKey: string,
+  ...[name, version = 1, protocols = PROTOCOL_NAMES, scale = 1]: PrepareParameters
+): Promise<SharedTestModel> {
+  const compiled = compile(smallModel(scale), { inputRange: { min: -1, max: 1 } });
+  const files = shareModel(compiled, await createKernels());
+  const manifest: Manifest = {
+    format: 1,
+    name,
+    version,
+    createdAt: new Date().toISOString(),
+    plan: structuredClone(compiled.plan) as Manifest['plan'],
+    inputRange: { min: -1, max: 1 },
+    preprocessing: null,
+    labels: null,
+    protocols: [...protocols],
+    shareDigests: files.map((file) => sha256Hex(file)) as Triple<string>,
+  };
+  const signed = signManifest(manifest, secretKey);
+  return { name, version, digest: manifestDigest(signed), plan: compiled.plan, files, signed };
 }
 
 export interface OrderOptions {
