@@ -1,4 +1,4 @@
-/** Versions of a model on three real processes: a switch under load, an exact limit, keys that change, crashes at every stage. */
+/** Versions of a model on three real processes: a switch under load, an exact limit, keys that change, workers that come back. */
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyId, readKeyId, readKeyRing } from '@trivet/at-rest';
@@ -16,7 +16,6 @@ import {
   until,
 } from './support/cluster.js';
 
-const NAMES = ['alice', 'bob', 'carol'] as const;
 let cluster: TestCluster;
 let owner: TestClient;
 const clients: TestClient[] = [];
@@ -213,141 +212,11 @@ describe('the store keys', () => {
   }, 180_000);
 });
 
-/** Where a worker is killed: what the disk or the mesh shows at that moment. */
 describe('a worker that is killed', () => {
-  const store = (worker: number) => join(cluster.directory, NAMES[worker]!, 'store');
-  const files = async (worker: number) =>
-    (await readdir(store(worker)).catch(() => [])).filter((name) => name !== 'key.check');
-
-  /** Kills the worker as soon as the condition holds, or when the work has ended without. */
-  async function killWhen(
-    worker: number,
-    work: Promise<unknown>,
-    condition: () => Promise<boolean>,
-  ): Promise<boolean> {
-    let ended = false;
-    const settled = work.then(
-      () => (ended = true),
-      () => (ended = true),
-    );
-    let met = false;
-    while (!ended) {
-      if (await condition()) {
-        met = true;
-        break;
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await cluster.workers[worker]!.stop('SIGKILL');
-    await Promise.race([settled, new Promise((resolve) => setTimeout(resolve, 3000))]);
-    return met;
-  }
-
   async function back(worker: number): Promise<void> {
     await cluster.workers[worker]!.start();
     await (await owner.ready()).authenticate();
   }
-
-  it.each([0, 1, 2])(
-    'at each stage of a share: worker %i',
-    async (worker) => {
-      const stages: [string, () => Promise<boolean>][] = [
-        [
-          'while its file is written',
-          async () => (await files(worker)).some((name) => name.startsWith('.crash')),
-        ],
-        [
-          'when its file is there',
-          async () => (await files(worker)).some((name) => name.startsWith('crash')),
-        ],
-      ];
-      for (const [index, [stage, condition]] of stages.entries()) {
-        const name = `crash-${worker}-${index}`;
-        const shared = owner.share(name);
-        shared.catch(() => undefined);
-        await killWhen(worker, shared, condition);
-        await back(worker);
-        const statuses = await owner.all((one) => owner.status(one));
-        const held = statuses.map(({ models }) =>
-          models.filter(({ manifest }) => JSON.parse(manifest.text).name === name),
-        );
-        const acknowledged = await Promise.race([
-          shared.then(
-            () => true,
-            () => false,
-          ),
-          new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 100)),
-        ]);
-        // Nobody serves it; what was acknowledged is at all three, and what only some hold can be taken away.
-        if (acknowledged)
-          expect(
-            held.map((models) => models.length),
-            stage,
-          ).toEqual([1, 1, 1]);
-        for (const models of held) for (const { state } of models) expect(state, stage).toBe('START');
-        const version = 1;
-        await owner.all((one) => owner.call(one, EVENTS.remove, { model: name, version }));
-        const model = await owner.share(name);
-        await owner.order(name, [model]);
-        expectClose(await owner.predict(model, someInputs(1)), someInputs(1));
-        await owner.order(name, []);
-      }
-      const halves = async () => (await files(worker)).filter((name) => name.endsWith('.tmp'));
-      await until(async () => (await halves()).length === 0, 'nothing half written');
-    },
-    240_000,
-  );
-
-  it.each([0, 1, 2])(
-    'at each stage of a switch: worker %i',
-    async (worker) => {
-      const name = `change-${worker}`;
-      const versions = [await owner.share(name, 1), await owner.share(name, 2, undefined, undefined, 2)];
-      await owner.order(name, [versions[0]!], { requestLimit: 1000 });
-      const orderAt = async (who: number) => {
-        const status = await owner.status(who);
-        return status.orders.find(({ model }) => model === name);
-      };
-      const stages: [string, (sequence: number, at: number) => Promise<boolean>][] = [
-        [
-          'while it writes the order',
-          async () => (await files(worker)).some((file) => file.startsWith(`.${name}`)),
-        ],
-        ['when it has the order', async (sequence) => hasOrder(await orderAt(worker), sequence)],
-        [
-          'when it follows',
-          async (sequence) => {
-            const order = await orderAt(worker);
-            return hasOrder(order, sequence) && order!.inForce;
-          },
-        ],
-      ];
-      for (const [index, [stage, condition]] of stages.entries()) {
-        const target = versions[(index + 1) % 2]!;
-        const { signed, sequence } = await owner.signedOrder(name, [target], { goOn: true });
-        const given = [0, 1, 2].map((one) => owner.call(one, EVENTS.order, { order: signed }));
-        const outcomes = Promise.allSettled(given);
-        await killWhen(worker, outcomes, () => condition(sequence, index).catch(() => false));
-        await back(worker);
-        // At least one of the others has it on disk: so all three come to follow it.
-        await owner.inForce(name, sequence);
-        expectClose(await owner.predict(target, someInputs(2)), someInputs(2), target.version);
-        const status = await statusOf(target);
-        expect(
-          status.map((one) => [one?.state, one?.current]),
-          stage,
-        ).toEqual(everywhere(['AVAILABLE', true]));
-        expect(status.map((one) => one?.requestLimit)).toEqual(everywhere(1000));
-        // Every answer so far is in the count, at each worker.
-        await until(
-          async () => (await statusOf(target)).every((one) => one!.served >= 2 * (index + 1)),
-          'the count at all three',
-        );
-      }
-      await owner.order(name, []);
-    },
-    240_000,
-  );
 
   it('and only one has heard the order: the others hear it from that one, or it is gone', async () => {
     const versions = [
@@ -377,7 +246,7 @@ describe('a worker that is killed', () => {
   it('catches up with a count and an order that an old copy of its store does not know', async () => {
     const model = await owner.share('rolled');
     await owner.order('rolled', [model], { requestLimit: 3 });
-    const file = join(store(0), 'rolled.serving');
+    const file = join(cluster.directory, 'alice/store/rolled.serving');
     const old = await readFile(file);
     await owner.predict(model, someInputs(3));
     await until(
@@ -391,10 +260,3 @@ describe('a worker that is killed', () => {
     expect((await statusOf(model)).map((status) => status?.served)).toEqual(everywhere(3));
   }, 180_000);
 });
-
-function hasOrder(
-  order: { readonly order: { readonly text: string } } | undefined,
-  sequence: number,
-): boolean {
-  return order !== undefined && JSON.parse(order.order.text).sequence >= sequence;
-}

@@ -60,6 +60,8 @@ interface Leaving {
 export class Lifecycle {
   readonly #leaving = new Map<string, Leaving>();
   readonly #retries = new Map<string, NodeJS.Timeout>();
+  /** Orders on their way to the disk, by digest: one that is heard twice is written once. */
+  readonly #adopting = new Map<string, Promise<void>>();
   #closed = false;
 
   constructor(private readonly options: LifecycleOptions) {}
@@ -200,7 +202,16 @@ export class Lifecycle {
     for (const timer of this.#retries.values()) clearTimeout(timer);
   }
 
-  async #adopt(known: KnownOrder): Promise<void> {
+  #adopt(known: KnownOrder): Promise<void> {
+    let adopting = this.#adopting.get(known.digest);
+    if (adopting === undefined) {
+      adopting = this.#takeIn(known).finally(() => this.#adopting.delete(known.digest));
+      this.#adopting.set(known.digest, adopting);
+    }
+    return adopting;
+  }
+
+  async #takeIn(known: KnownOrder): Promise<void> {
     const { models, onStopped, onChange, log, peers } = this.options;
     const { model, versions, sequence, current, requestLimit } = known.order;
     const records = models.records(model);
