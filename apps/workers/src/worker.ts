@@ -6,7 +6,7 @@ import { Access } from './access/access.js';
 import { FailedAttempts } from './access/failed-attempts.js';
 import { ClientEndpoint } from './clients/endpoint.js';
 import { checkCertificate } from './config/certificate.js';
-import { readStoreKeys, readText } from './config/load.js';
+import { readSealingKeys, readStoreKeys, readText } from './config/load.js';
 import type { WorkerConfig } from './config/schema.js';
 import type { Link } from './mesh/link.js';
 import { Mesh, type MeshPeer } from './mesh/mesh.js';
@@ -56,6 +56,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   if (expiresInDays < CERTIFICATE_WARNING_DAYS) {
     log.warn({ days: Math.floor(expiresInDays) }, 'the mesh certificate expires soon');
   }
+  const sealing = await readSealingKeys(config);
   const { tls } = config.client;
   const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecretFile(tls.key) };
   const party = options.party ?? createParty(config.index as PartyIndex, await createKernels());
@@ -183,6 +184,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     metrics,
     log,
     status,
+    sealing,
     tls: clientTls,
     http: createHttpListener({
       register: metrics.register,

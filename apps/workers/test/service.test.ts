@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVENTS, type WorkerStatus } from '@trivet/shared-types';
+import { EVENTS, type ServedEvent, type WorkerStatus } from '@trivet/shared-types';
 import { io } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -63,15 +63,15 @@ describe('predictions', () => {
   it('say at every worker how many were served', async () => {
     const before = await owner.all((worker) => owner.status(worker));
     const events: number[][] = [[], [], []];
-    owner.sockets.forEach((socket, worker) => {
-      socket.on(EVENTS.server.served, ({ served }) => events[worker]!.push(served));
-    });
+    owner.pushed = (worker, event, value) => {
+      if (event === EVENTS.server.served) events[worker]!.push((value as ServedEvent).served);
+    };
     const client = await connect();
     await client.predict(model, someInputs(3));
     const start = before[0].models[0]!.served;
     await until(() => events.every((seen) => seen.length > 0), 'served events');
     for (const seen of events) expect(seen).toEqual([start + 3]);
-    for (const socket of owner.sockets) socket.off(EVENTS.server.served);
+    owner.pushed = () => {};
   });
 
   it.each([
@@ -349,7 +349,9 @@ describe('operations', () => {
   it('tell watchers within a second when a worker is killed, and serve again when it is back', async () => {
     const client = await connect();
     const seen: WorkerStatus[] = [];
-    client.sockets[1].on(EVENTS.server.status, (status) => seen.push(status));
+    client.pushed = (worker, event, value) => {
+      if (worker === 1 && event === EVENTS.server.status) seen.push(value as WorkerStatus);
+    };
     await client.call(1, EVENTS.watch);
     const waiting = Array.from({ length: 10 }, () =>
       client.predict(model, someInputs(8)).catch((error) => error),

@@ -10,13 +10,18 @@ const RANDOM_END = /^[0-9a-f]{12}\.tmp$/;
 export type Write = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * Writes a file anew: a temporary file beside it, synced, then renamed over it; mode 600.
+ * Writes a file anew: a temporary file beside it, synced, then renamed over it.
  * @param produce writes the content, from its start to its end
+ * @param mode 600 unless told
  */
-export async function writeAtomically(path: string, produce: (write: Write) => Promise<void>): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  produce: (write: Write) => Promise<void>,
+  mode = 0o600,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
   try {
-    const handle = await open(temporary, 'wx', 0o600);
+    const handle = await open(temporary, 'wx', mode);
     try {
       await produce((bytes) => handle.writeFile(bytes));
       await handle.sync();

@@ -1,9 +1,16 @@
 /**
- * The connection to one worker: socket.io over websocket, which reconnects by itself. Calls are acknowledged with an
- * `Outcome`; what a worker answers is checked as strictly as what a worker is sent. Calls are never buffered: while
+ * The connection to one worker: socket.io over websocket, which reconnects by itself. Each time it connects, keys are
+ * agreed on with the worker, and everything after that is sealed. Calls are acknowledged with an `Outcome`; what a worker answers is checked as strictly as what a worker is sent. Calls are never buffered: while
  * the worker cannot be reached they fail at once, so that no stale request is sent after a reconnect.
  */
-import { attachmentBytes, outcomeSchema, parseStrict, TrivetError } from '@trivet/shared-types';
+import {
+  attachmentBytes,
+  type ClientChannel,
+  openChannel,
+  outcomeSchema,
+  parseStrict,
+  TrivetError,
+} from '@trivet/shared-types';
 import { io, type Socket } from 'socket.io-client';
 import { z } from 'zod';
 import { abortError } from './deadline.js';
@@ -14,6 +21,8 @@ export interface WorkerAddress {
   readonly name: string;
   /** http:// or https:// URL of the worker's client endpoint. */
   readonly url: string;
+  /** Its public key for sealed messages, hex, from the signed cluster file. */
+  readonly sealingKey: string;
 }
 
 export interface CallOptions {
@@ -56,7 +65,10 @@ export class WorkerLink {
   readonly name: string;
   readonly url: string;
   readonly #socket: Socket;
+  readonly #sealingKey: string;
   readonly #hooks: LinkHooks;
+  readonly #listeners = new Map<string, Set<(value: unknown) => void>>();
+  #channel: ClientChannel | null = null;
   readonly #inFlight = new Set<(error: TrivetError) => void>();
   readonly #waiting = new Set<() => void>();
   #ready = false;
@@ -68,6 +80,7 @@ export class WorkerLink {
     this.index = index;
     this.name = address.name;
     this.url = address.url;
+    this.#sealingKey = address.sealingKey;
     this.#hooks = hooks;
     this.#socket = io(address.url, {
       transports: [LeanWebSocket],
@@ -115,7 +128,8 @@ export class WorkerLink {
     const { signal, timeoutMs = DEFAULT_CALL_TIMEOUT_MS } = options;
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(abortError(signal));
-      if (!this.#socket.connected) return reject(this.#failure ?? this.#unreachable());
+      const channel = this.#channel;
+      if (channel === null) return reject(this.#failure ?? this.#unreachable());
       const settle = (finish: () => void) => {
         clearTimeout(timer);
         this.#inFlight.delete(fail);
@@ -128,7 +142,7 @@ export class WorkerLink {
       const timer = setTimeout(() => fail(new TrivetError('DEADLINE_EXCEEDED', late, this.name)), timeoutMs);
       this.#inFlight.add(fail);
       signal?.addEventListener('abort', abort, { once: true });
-      this.#socket.emit(event, payload, (...answer: unknown[]) => {
+      channel.send(event, payload, (answer) => {
         settle(() => {
           try {
             resolve(this.#read(answer, value));
@@ -149,8 +163,9 @@ export class WorkerLink {
       const parsed = schema.safeParse(value);
       if (parsed.success) listener(parsed.data);
     };
-    this.#socket.on(event, handle);
-    return () => this.#socket.off(event, handle);
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners.add(handle));
+    return () => listeners.delete(handle);
   }
 
   close(): void {
@@ -162,13 +177,12 @@ export class WorkerLink {
     this.#socket.removeAllListeners();
   }
 
-  #read<T>(answer: unknown[], value: z.ZodType<T>): T {
+  #read<T>(answer: unknown, value: z.ZodType<T>): T {
     let outcome: { ok: true; value: T } | { ok: false; error: ReturnType<TrivetError['toBody']> };
     try {
-      if (answer.length !== 1) throw new TrivetError('INVALID_ARGUMENT', 'An answer has exactly one part.');
       outcome = parseStrict(
         outcomeOf(value),
-        answer[0],
+        answer,
         `The answer of worker "${this.name}"`,
       ) as typeof outcome;
     } catch (error) {
@@ -181,22 +195,56 @@ export class WorkerLink {
   }
 
   async #prepare(): Promise<void> {
+    // Of the socket's connections, this one: it may be lost, and another made, before all of this is done.
+    const { id } = this.#socket;
+    const isCurrent = () => !this.#closed && this.#socket.connected && this.#socket.id === id;
     try {
+      const channel = await this.#seal(isCurrent);
+      if (!isCurrent()) return channel.close();
+      this.#channel = channel;
       await this.#hooks.prepare(this);
-      if (!this.#socket.connected) return;
+      if (!isCurrent()) return;
       this.#failure = null;
       this.#ready = true;
       this.#changed();
     } catch (error) {
-      if (this.#closed || !this.#socket.connected) return;
-      this.#socket.disconnect();
-      this.#lost(toTrivetError(error, this.name));
-      this.#reconnectLater();
+      if (isCurrent()) this.#giveUp(toTrivetError(error, this.name));
     }
+  }
+
+  /** Agrees on keys with the worker. */
+  #seal(isCurrent: () => boolean): Promise<ClientChannel> {
+    const worker = { index: this.index, name: this.name, publicKey: this.#sealingKey };
+    const push = (event: string, value: unknown) => {
+      for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(value);
+    };
+    const broken = (error: TrivetError) => {
+      if (isCurrent()) this.#giveUp(error);
+    };
+    return new Promise((resolve, reject) => {
+      const late = `Worker "${this.name}" did not answer within ${DEFAULT_CALL_TIMEOUT_MS} ms.`;
+      const timer = setTimeout(
+        () => reject(new TrivetError('DEADLINE_EXCEEDED', late, this.name)),
+        DEFAULT_CALL_TIMEOUT_MS,
+      );
+      openChannel(this.#socket, worker, { push, broken })
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** Ends a connection that is of no use, and comes back after a while. */
+  #giveUp(error: TrivetError): void {
+    // First the reason: the socket reports a disconnect that it was asked for as well.
+    this.#lost(error);
+    this.#socket.disconnect();
+    this.#reconnectLater();
   }
 
   #lost(error: TrivetError): void {
     this.#ready = false;
+    this.#channel?.close();
+    this.#channel = null;
     // A reason that says more than "the connection was closed" stays until the next success.
     if (this.#failure === null || error.code !== 'UNAVAILABLE') this.#failure = error;
     for (const fail of [...this.#inFlight]) fail(error);

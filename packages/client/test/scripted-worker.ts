@@ -5,18 +5,22 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { compile, type LayerGraph } from '@trivet/mpc-core';
 import {
+  acceptChannel,
   decodePredictRequest,
   type ErrorCode,
   EVENTS,
   encodePredictReply,
   generateOwnerKeys,
+  generateSealingKeys,
   type Manifest,
   manifestDigest,
   type PredictRequest,
   type SignedManifest,
+  sealingWorker,
   signManifest,
   TrivetError,
   WIRE_VERSION,
+  type WorkerChannel,
   type WorkerStatus,
 } from '@trivet/shared-types';
 import { Server } from 'socket.io';
@@ -107,6 +111,10 @@ export class ScriptedWorker {
   /** What `watch` and `describe` answer, when not the status. */
   description: unknown;
   onPredict: PredictScript;
+  /** Its own; a test may give it the key of another. */
+  sealing = generateSealingKeys();
+  readonly sealingKey = this.sealing.publicKey;
+  readonly #channels = new Set<WorkerChannel>();
   #http: HttpServer;
   #io: Server;
   port = 0;
@@ -162,27 +170,36 @@ export class ScriptedWorker {
   async start(port = 0): Promise<void> {
     this.#http = createServer();
     this.#io = new Server(this.#http, { transports: ['websocket'] });
+    const worker = await sealingWorker(this.index, this.name, this.sealing.secretKey);
     this.#io.on('connection', (socket) => {
-      const describe = (_: unknown, acknowledge: Acknowledge) =>
-        acknowledge({ ok: true, value: this.description ?? this.status });
-      socket.on(EVENTS.watch, describe);
-      socket.on(EVENTS.describe, describe);
-      socket.on(EVENTS.cancel, ({ requestId }: { requestId: string }, acknowledge: Acknowledge) => {
-        this.cancelled.push(requestId);
-        acknowledge({ ok: true, value: {} });
+      const channel = acceptChannel(socket, {
+        worker,
+        event: (name, payload, acknowledge) => this.#event(name, payload, acknowledge as Acknowledge),
+        broken: () => {},
       });
-      socket.on(EVENTS.predict, (bytes: Uint8Array, acknowledge: Acknowledge) => {
-        const request = decodePredictRequest(bytes, { maxCount: 1000, inputSizeOf: () => INPUT_SIZE });
-        this.requests.push({ request, bytes });
-        this.onPredict(request, acknowledge);
-      });
+      this.#channels.add(channel);
+      socket.on('disconnect', () => this.#channels.delete(channel));
     });
     await new Promise<void>((resolve) => this.#http.listen(port, '127.0.0.1', resolve));
     this.port = (this.#http.address() as AddressInfo).port;
   }
 
   push(): void {
-    this.#io.emit(EVENTS.server.status, this.status);
+    for (const channel of this.#channels) channel.push(EVENTS.server.status, this.status);
+  }
+
+  #event(name: string, payload: unknown, acknowledge: Acknowledge): void {
+    if (name === EVENTS.watch || name === EVENTS.describe) {
+      acknowledge({ ok: true, value: this.description ?? this.status });
+    } else if (name === EVENTS.cancel) {
+      this.cancelled.push((payload as { requestId: string }).requestId);
+      acknowledge({ ok: true, value: {} });
+    } else if (name === EVENTS.predict) {
+      const bytes = payload as Uint8Array;
+      const request = decodePredictRequest(bytes, { maxCount: 1000, inputSizeOf: () => INPUT_SIZE });
+      this.requests.push({ request, bytes });
+      this.onPredict(request, acknowledge);
+    }
   }
 
   /** Drops every connection, as a crash would. */
@@ -202,6 +219,6 @@ export async function startThree(): Promise<Three> {
 }
 
 export function addresses(workers: Three) {
-  const address = ({ name, url }: ScriptedWorker) => ({ name, url });
+  const address = ({ name, url, sealingKey }: ScriptedWorker) => ({ name, url, sealingKey });
   return [address(workers[0]), address(workers[1]), address(workers[2])] as const;
 }

@@ -1,21 +1,15 @@
 /** The cluster directory that `trivet init` writes: where the workers are, and the owner's key. */
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import {
-  type Cluster,
-  clusterSchema,
-  hexSchema,
-  parseJson,
-  parseStrict,
-  TrivetError,
-} from '@trivet/shared-types';
+import { type Cluster, hexSchema, parseStrict, readClusterText, TrivetError } from '@trivet/shared-types';
 
 export const DEFAULT_CLUSTER_DIRECTORY = '.trivet';
 
 /**
  * The public cluster file.
  * @param path a cluster directory, or the file itself: all that a client needs to have
- * @throws TrivetError FAILED_PRECONDITION when there is none, INVALID_ARGUMENT when it is malformed
+ * @throws TrivetError FAILED_PRECONDITION when there is none or it is of an earlier version, INVALID_ARGUMENT when it is
+ *   malformed, PERMISSION_DENIED when its owner has not signed it
  */
 export async function readCluster(path: string): Promise<Cluster> {
   const isFile = await stat(path).then(
@@ -23,7 +17,7 @@ export async function readCluster(path: string): Promise<Cluster> {
     () => false,
   );
   const file = isFile ? path : join(path, 'cluster.json');
-  return parseJson(clusterSchema, await readOr(file, advice(path)), `The cluster file ${file}`);
+  return readClusterText(await readOr(file, advice(path)), `The cluster file ${file}`);
 }
 
 /** The owner's secret key, hex. @throws TrivetError as {@link readCluster} */

@@ -55,6 +55,9 @@ export const CLIENT_LIMITS = {
 
 /** Names of the socket.io events; `server` events are pushed by the worker without an acknowledgement. */
 export const EVENTS = {
+  /** The two that socket.io sees: how a sealed connection begins, and everything afterwards. */
+  seal: 'trivet:seal',
+  sealed: 'trivet:sealed',
   describe: 'trivet:describe',
   predict: 'trivet:predict',
   cancel: 'trivet:cancel',

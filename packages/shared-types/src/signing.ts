@@ -1,10 +1,10 @@
 /**
- * Signatures of the model owner: over manifests, serving and access orders, and a worker's challenge. Ed25519 (RFC 8032), verified
- * strictly (cofactorless edge cases of ZIP 215 are refused). Each use begins with its own context line, so a
- * signature given for one purpose is worth nothing for another.
+ * Signatures of the model owner: over the cluster, manifests, serving and access orders, and a worker's challenge. Ed25519
+ * (RFC 8032), verified strictly (cofactorless edge cases of ZIP 215 are refused). Each use begins with its own context line,
+ * so a signature given for one purpose is worth nothing for another.
  */
 import { ed25519 } from '@noble/curves/ed25519.js';
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   type AccessOrder,
   accessOrderSchema,
@@ -13,6 +13,7 @@ import {
 } from './access-order.js';
 import { bytesToHex, hexSchema, hexToBytes, sha256Hex, utf8ToBytes } from './bytes.js';
 import { canonicalJson } from './canonical-json.js';
+import { type Cluster, clusterSchema } from './cluster.js';
 import { TrivetError } from './errors.js';
 import { type Manifest, manifestSchema, type SignedManifest, signedManifestSchema } from './manifest.js';
 import { parseJson, parseStrict } from './parse.js';
@@ -24,6 +25,7 @@ import {
 } from './serving-order.js';
 import type { SignedText } from './signed-text.js';
 
+const CLUSTER_CONTEXT = 'trivet cluster v1\n';
 const MANIFEST_CONTEXT = 'trivet manifest v1\n';
 const SERVING_ORDER_CONTEXT = 'trivet serving order v1\n';
 const ACCESS_ORDER_CONTEXT = 'trivet access order v1\n';
@@ -47,6 +49,40 @@ export function generateOwnerKeys(): OwnerKeys {
 /** The public key that belongs to an owner's secret key. */
 export function ownerPublicKey(ownerSecretKeyHex: string): string {
   return bytesToHex(ed25519.getPublicKey(secretKeyBytes(ownerSecretKeyHex)));
+}
+
+/**
+ * Signs who the workers are: names, order and keys, and whose models they serve. Not signed is where they are.
+ * @throws TrivetError INVALID_ARGUMENT when the cluster or the key is malformed
+ */
+export function signCluster(cluster: Omit<Cluster, 'signature'>, ownerSecretKeyHex: string): Cluster {
+  const message = utf8ToBytes(CLUSTER_CONTEXT + signedPart(cluster));
+  const signature = bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
+  return parseStrict(clusterSchema, { ...cluster, signature }, 'The cluster');
+}
+
+/**
+ * Reads a cluster file: its form and its owner's signature are checked.
+ * @param what what it is, to begin the error's sentence
+ * @throws TrivetError INVALID_ARGUMENT (malformed), FAILED_PRECONDITION (of before workers had keys for sealed messages)
+ *   or PERMISSION_DENIED (wrong signature)
+ */
+export function readClusterText(text: string, what: string): Cluster {
+  const value = parseJson(z.unknown(), text, what);
+  if (typeof value === 'object' && value !== null && 'workers' in value && !('signature' in value)) {
+    const sentence = `${what} is of an earlier version, without the workers' keys for sealed messages. Whoever made the cluster runs \`trivet init --upgrade\`, and hands the new file out.`;
+    throw new TrivetError('FAILED_PRECONDITION', sentence);
+  }
+  const cluster = parseStrict(clusterSchema, value, what);
+  if (!verify(cluster.signature, utf8ToBytes(CLUSTER_CONTEXT + signedPart(cluster)), cluster.ownerKey)) {
+    throw new TrivetError('PERMISSION_DENIED', `${what} was changed since its owner signed it.`);
+  }
+  return cluster;
+}
+
+function signedPart({ clusterId, ownerKey, workers }: Omit<Cluster, 'signature'>): string {
+  const signed = workers.map(({ index, name, sealingKey }) => ({ index, name, sealingKey }));
+  return canonicalJson({ clusterId, ownerKey, workers: signed });
 }
 
 /**

@@ -27,6 +27,7 @@ import {
   MANIFEST,
   OWNER_PUBLIC_KEY,
   OWNER_SECRET_KEY,
+  SEALING_SECRET_KEYS,
 } from './fixtures.js';
 
 export interface BadBytes {
@@ -321,19 +322,33 @@ function accessOrder() {
 
 function cluster() {
   const [alice, bob, carol] = CLUSTER.workers;
+  const invalid = (name: string, value: unknown, code = 'INVALID_ARGUMENT') => ({ name, value, code });
+  const { signature: _, ...unsigned } = CLUSTER;
+  const withKeys = (first: string, second: string) => {
+    const workers = [{ ...alice, sealingKey: first }, { ...bob, sealingKey: second }, carol];
+    return { ...CLUSTER, workers };
+  };
+  const moved = { ...CLUSTER, workers: [{ ...alice, url: 'https://alice.example' }, bob, carol] };
   return {
-    good: [{ name: 'three on localhost', value: CLUSTER as Cluster }],
+    ownerSecretKey: OWNER_SECRET_KEY,
+    sealingSecretKeys: SEALING_SECRET_KEYS,
+    good: [
+      { name: 'three on localhost', value: CLUSTER as Cluster },
+      { name: 'moved by an operator', value: moved as Cluster },
+    ],
     bad: [
-      { name: 'two workers', value: { ...CLUSTER, workers: [alice, bob] } },
-      { name: 'out of order', value: { ...CLUSTER, workers: [bob, alice, carol] } },
-      { name: 'one name twice', value: { ...CLUSTER, workers: [alice, bob, { ...carol, name: 'bob' }] } },
-      { name: 'one address twice', value: { ...CLUSTER, workers: [alice, bob, { ...carol, url: bob.url }] } },
-      {
-        name: 'another scheme',
-        value: { ...CLUSTER, workers: [alice, bob, { ...carol, url: 'ftp://localhost' }] },
-      },
-      { name: 'another format', value: { ...CLUSTER, format: 2 } },
-      { name: 'a field too many', value: { ...CLUSTER, ownerSecretKey: 'x' } },
+      invalid('two workers', { ...CLUSTER, workers: [alice, bob] }),
+      invalid('out of order', { ...CLUSTER, workers: [bob, alice, carol] }),
+      invalid('one name twice', { ...CLUSTER, workers: [alice, bob, { ...carol, name: 'bob' }] }),
+      invalid('one address twice', { ...CLUSTER, workers: [alice, bob, { ...carol, url: bob.url }] }),
+      invalid('one key twice', withKeys(alice.sealingKey, alice.sealingKey)),
+      invalid('another scheme', { ...CLUSTER, workers: [alice, bob, { ...carol, url: 'ftp://localhost' }] }),
+      invalid('another format', { ...CLUSTER, format: 2 }),
+      invalid('a field too many', { ...CLUSTER, ownerSecretKey: 'x' }),
+      invalid('not signed, of before there were keys', unsigned, 'FAILED_PRECONDITION'),
+      invalid('two keys exchanged', withKeys(bob.sealingKey, alice.sealingKey), 'PERMISSION_DENIED'),
+      invalid('another cluster id', { ...CLUSTER, clusterId: 'ff'.repeat(16) }, 'PERMISSION_DENIED'),
+      invalid('another owner', { ...CLUSTER, ownerKey: 'ab'.repeat(32) }, 'PERMISSION_DENIED'),
     ],
   };
 }

@@ -1,5 +1,5 @@
 /** Small, deterministic values of the wire contract for tests and golden vectors. */
-import type { Cluster, Manifest } from '../src/index.js';
+import { type Cluster, type Manifest, sealingPublicKey, signCluster } from '../src/index.js';
 
 /** RFC 8032, section 7.1, test 1. */
 export const OWNER_SECRET_KEY = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
@@ -114,13 +114,24 @@ export const JOINING_MANIFEST: Manifest = {
   },
 };
 
-export const CLUSTER: Cluster = {
-  format: 1,
-  clusterId: CLUSTER_ID,
-  ownerKey: OWNER_PUBLIC_KEY,
-  workers: [
-    { index: 0, name: 'alice', url: 'http://localhost:4000' },
-    { index: 1, name: 'bob', url: 'http://localhost:4001' },
-    { index: 2, name: 'carol', url: 'http://localhost:4002' },
-  ],
+/** Secret keys of the three workers for sealed messages. */
+export const SEALING_SECRET_KEYS = ['a1', 'b2', 'c3'].map((byte) => byte.repeat(32)) as [
+  string,
+  string,
+  string,
+];
+
+const worker = <Index extends 0 | 1 | 2>(index: Index, name: string) => {
+  const sealingKey = sealingPublicKey(SEALING_SECRET_KEYS[index]);
+  return { index, name, url: `http://localhost:400${index}`, sealingKey };
 };
+
+export const CLUSTER: Cluster = signCluster(
+  {
+    format: 1,
+    clusterId: CLUSTER_ID,
+    ownerKey: OWNER_PUBLIC_KEY,
+    workers: [worker(0, 'alice'), worker(1, 'bob'), worker(2, 'carol')],
+  },
+  OWNER_SECRET_KEY,
+);

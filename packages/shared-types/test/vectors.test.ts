@@ -7,7 +7,6 @@ import {
   accessOrderSchema,
   bytesToHex,
   ClientToken,
-  clusterSchema,
   decodePredictReply,
   decodePredictRequest,
   encodePredictReply,
@@ -15,6 +14,9 @@ import {
   hexToBytes,
   manifestDigest,
   manifestSchema,
+  readClusterText,
+  sealingPublicKey,
+  signCluster,
   signManifest,
   TrivetError,
   verifyAccessOrder,
@@ -165,8 +167,16 @@ describe('access orders', () => {
 });
 
 describe('cluster file', () => {
-  const { good, bad } = load('cluster.json');
+  const { ownerSecretKey, sealingSecretKeys, good, bad } = load('cluster.json');
+  const read = (value: unknown) => readClusterText(JSON.stringify(value), 'The cluster file');
 
-  it.each(good)('good: $name', ({ value }) => expect(clusterSchema.parse(value)).toEqual(value));
-  it.each(bad)('bad: $name', ({ value }) => expect(clusterSchema.safeParse(value).success).toBe(false));
+  it.each(good)('good: $name', ({ value }) => {
+    expect(read(value)).toEqual(value);
+    const { signature, ...unsigned } = value;
+    expect(signCluster(unsigned, ownerSecretKey).signature).toBe(signature);
+    expect(value.workers.map(({ sealingKey }) => sealingKey)).toEqual(
+      sealingSecretKeys.map(sealingPublicKey),
+    );
+  });
+  it.each(bad)('bad: $name', ({ value, code }) => expect(codeOf(() => read(value))).toBe(code));
 });

@@ -5,11 +5,27 @@ import { addClusterOption, addJsonOption, type ClusterOption, examples, type Jso
 export function initCommand(): Command {
   const command = new Command('init')
     .description('create a cluster directory: certificates and keys for three workers, and the owner key')
-    .addHelpText('after', examples('trivet init', 'trivet init --cluster /srv/trivet'));
+    .option('--upgrade', 'give a cluster of an earlier version the keys that it lacks, and sign them', false)
+    .addHelpText(
+      'after',
+      examples('trivet init', 'trivet init --cluster /srv/trivet', 'trivet init --upgrade'),
+    );
   addJsonOption(addClusterOption(command));
-  return command.action(async (options: ClusterOption & JsonOption) => {
+  return command.action(async (options: ClusterOption & JsonOption & { readonly upgrade: boolean }) => {
     // Loaded only here: the service and its dependencies would slow every other command's start.
-    const { createCluster } = await import('@trivet/workers');
+    const { createCluster, upgradeCluster } = await import('@trivet/workers');
+    if (options.upgrade) {
+      const cluster = await upgradeCluster(options.cluster);
+      if (options.json) console.log(JSON.stringify({ cluster }));
+      else {
+        console.log(`The cluster ${cluster.clusterId} has keys for sealed messages, signed by its owner.`);
+        console.log(
+          '\nHand each worker its seal.key, start the workers again, and hand out the new cluster.json:',
+        );
+        console.log('to clients, to the owner, and beside the page.');
+      }
+      return;
+    }
     const created = await createCluster(options.cluster);
     if (options.json) {
       const { clusterFile, ownerKeyFile, configFiles } = created;

@@ -1,10 +1,10 @@
 /** One look at the three workers, whether or not they can all be reached. */
-import { type Triple, type WorkerView, watchWorkers } from '@trivet/client';
+import { type Triple, type WorkerAddress, type WorkerView, watchWorkers } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
 
 /** The workers as soon as each has answered or failed, at the latest after the timeout. */
 export function lookAtWorkers(
-  workers: Triple<{ name: string; url: string }>,
+  workers: Triple<WorkerAddress>,
   clusterId: string,
   timeoutMs: number,
   signal: AbortSignal,

@@ -1,12 +1,19 @@
+import { type Cluster, generateOwnerKeys, generateSealingKeys, signCluster } from '@trivet/shared-types';
 import { describe, expect, it } from 'vitest';
 import { findCluster } from './cluster.js';
 
-const CLUSTER = {
-  format: 1,
-  clusterId: '0f'.repeat(16),
-  ownerKey: 'a1'.repeat(32),
-  workers: ['ann', 'ben', 'cat'].map((name, index) => ({ index, name, url: `https://${name}.example` })),
-};
+const OWNER = generateOwnerKeys();
+const CLUSTER = signCluster(
+  {
+    format: 1,
+    clusterId: '0f'.repeat(16),
+    ownerKey: OWNER.publicKey,
+    workers: ['ann', 'ben', 'cat'].map((name, index) => {
+      return { index, name, url: `https://${name}.example`, sealingKey: generateSealingKeys().publicKey };
+    }) as unknown as Cluster['workers'],
+  },
+  OWNER.secretKey,
+);
 
 const answering = (body: unknown, init: ResponseInit = {}, type = 'application/json') =>
   (async () =>
@@ -14,6 +21,13 @@ const answering = (body: unknown, init: ResponseInit = {}, type = 'application/j
       headers: { 'content-type': type },
       ...init,
     })) as typeof fetch;
+
+/** Two workers with each other's key. */
+const exchanged = ([ann, ben, cat]: Cluster['workers']) => [
+  { ...ann, sealingKey: ben.sealingKey },
+  { ...ben, sealingKey: ann.sealingKey },
+  cat,
+];
 
 describe('findCluster', () => {
   it('reads the cluster file beside the page', async () => {
@@ -28,14 +42,8 @@ describe('findCluster', () => {
     ['no file', answering('', { status: 404 })],
     ['the page itself in its place', answering('<!doctype html>', {}, 'text/html')],
     ['no network', () => Promise.reject(new TypeError('Failed to fetch'))],
-  ])('takes the workers on this computer when there is %s', async (_, fetchFile) => {
-    const { workers, clusterId } = await findCluster(fetchFile);
-    expect(workers.map(({ url }) => url)).toEqual([
-      'http://localhost:4000',
-      'http://localhost:4001',
-      'http://localhost:4002',
-    ]);
-    expect(clusterId).toBeNull();
+  ])('has no worker to send anything to when there is %s', async (_, fetchFile) => {
+    await expect(findCluster(fetchFile)).rejects.toThrow('There is no cluster.json beside this page');
   });
 
   it.each([
@@ -43,7 +51,8 @@ describe('findCluster', () => {
     ['of another format', { ...CLUSTER, format: 2 }],
     ['with more in it', { ...CLUSTER, secret: 1 }],
     ['with two workers', { ...CLUSTER, workers: CLUSTER.workers.slice(0, 2) }],
-  ])('refuses a file that is %s instead of guessing', async (_, body) => {
-    await expect(findCluster(answering(body))).rejects.toThrow('not a valid cluster file');
+    ['with two keys exchanged', { ...CLUSTER, workers: exchanged(CLUSTER.workers) }],
+  ])('refuses a file that is %s', async (_, body) => {
+    await expect(findCluster(answering(body))).rejects.toThrow(/is not valid|was changed since its owner/);
   });
 });

@@ -20,14 +20,23 @@ export function EngineProvider({ children }: { readonly children: ReactNode }) {
       onOwned: setOwned,
     });
     setEngine(started);
-    let closed = false;
-    findCluster()
-      .then((cluster) => (closed ? null : started.connect({ ...cluster, preference, calibrations })))
-      .catch((error: Error) => {
-        if (!closed) failPrediction({ code: 'FAILED_PRECONDITION', message: error.message, worker: null });
-      });
+    const closing = new AbortController();
+    const { signal } = closing;
+    const connect = () => {
+      findCluster()
+        .then((cluster) =>
+          signal.aborted ? null : started.connect({ ...cluster, preference, calibrations }),
+        )
+        .catch((error: Error) => {
+          if (signal.aborted) return;
+          // Offline there may be no file to read; the page says that by itself.
+          if (!navigator.onLine) addEventListener('online', connect, { once: true, signal });
+          else failPrediction({ code: 'FAILED_PRECONDITION', message: error.message, worker: null });
+        });
+    };
+    connect();
     return () => {
-      closed = true;
+      closing.abort();
       started.close();
     };
   }, []);

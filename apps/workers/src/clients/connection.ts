@@ -1,8 +1,10 @@
 /**
- * One client's connection: decodes each event strictly, does what it asks, and acknowledges it with an Outcome. An
- * event that cannot be acknowledged, for it brings no acknowledgement function, ends the connection.
+ * One client's connection: decodes each event strictly, does what it asks, and acknowledges it with an Outcome. All of
+ * it is sealed; shared-types' worker-channel.ts opens and seals.
  */
 import {
+  type Acknowledge,
+  acceptChannel,
   accessOrderedSchema,
   attachmentBytes,
   authenticateSchema,
@@ -13,11 +15,13 @@ import {
   orderSchema,
   parseStrict,
   removeSchema,
+  type SealingWorker,
   shareBeginSchema,
   shareChunkSchema,
   shareCommitSchema,
   TrivetError,
   tokenProofSchema,
+  type WorkerChannel,
   type WorkerStatus,
 } from '@trivet/shared-types';
 import type { Socket } from 'socket.io';
@@ -49,9 +53,9 @@ export interface ConnectionContext {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly status: () => WorkerStatus;
+  /** Who this worker is to its clients. */
+  readonly sealing: SealingWorker;
 }
-
-type Acknowledge = (outcome: Outcome<unknown>) => void;
 
 export class ClientConnection {
   watching = false;
@@ -63,6 +67,7 @@ export class ClientConnection {
   readonly #token: TokenSession;
   readonly #isFromThisMachine: boolean;
   readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
+  readonly #channel: WorkerChannel;
   #controlEvents = 0;
   #authenticationFailures = 0;
 
@@ -76,20 +81,24 @@ export class ClientConnection {
     const { address, headers } = socket.handshake;
     this.#isFromThisMachine = isFromThisMachine({ address, headers });
     this.#handlers = this.#handlersByEvent();
-    socket.onAny((event: string, ...parts: unknown[]) => this.#dispatch(event, parts));
+    this.#channel = acceptChannel(socket, {
+      worker: context.sealing,
+      event: (event, payload, acknowledge) => this.#dispatch(event, payload, acknowledge),
+      broken: (error) => context.log.warn({ address: socket.handshake.address, err: error }, 'a broken seal'),
+    });
     socket.on('disconnect', () => this.#disconnected());
   }
 
   /** Pushes the worker's state. */
   pushStatus(status: WorkerStatus): void {
-    this.socket.emit(EVENTS.server.status, status);
+    this.#channel.push(EVENTS.server.status, status);
   }
 
   /** Tells the connection that had the model served how far it has come. */
   pushServed(model: Model): void {
     if (!this.#served.has(model.name)) return;
     const { served, requestLimit } = model.records;
-    if (served > 0) this.socket.emit(EVENTS.server.served, { model: model.name, served, requestLimit });
+    if (served > 0) this.#channel.push(EVENTS.server.served, { model: model.name, served, requestLimit });
   }
 
   #handlersByEvent(): ReadonlyMap<string, (payload: unknown) => unknown> {
@@ -184,21 +193,16 @@ export class ClientConnection {
     ]);
   }
 
-  #dispatch(event: string, parts: readonly unknown[]): void {
-    const acknowledge = parts.at(-1) as Acknowledge;
-    if (typeof acknowledge !== 'function') {
-      this.socket.disconnect(true);
-      return;
-    }
+  #dispatch(event: string, payload: unknown, acknowledge: Acknowledge): void {
     const handler = this.#handlers.get(event);
-    if (parts.length !== 2 || (handler === undefined && event !== EVENTS.predict)) {
+    if (event === EVENTS.predict) {
+      this.#predict(payload, acknowledge);
+    } else if (handler === undefined) {
       acknowledge(
         this.#failure(new TrivetError('INVALID_ARGUMENT', 'This worker does not know that event.')),
       );
-    } else if (handler === undefined) {
-      this.#predict(parts[0], acknowledge);
     } else {
-      void this.#control(handler, parts[0], acknowledge);
+      void this.#control(handler, payload, acknowledge);
     }
   }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { CLIENT_LIMITS } from '@trivet/shared-types';
+import { CLIENT_LIMITS, SEALED_EVENT_BYTES } from '@trivet/shared-types';
 import { Server } from 'socket.io';
 import type { Model } from '../serving/models.js';
 import { ClientConnection, type ConnectionContext } from './connection.js';
@@ -36,7 +36,7 @@ export class ClientEndpoint {
     this.#io = new Server(this.#http, {
       transports: ['websocket'],
       serveClient: false,
-      maxHttpBufferSize: CLIENT_LIMITS.maxMessageBytes,
+      maxHttpBufferSize: CLIENT_LIMITS.maxMessageBytes + SEALED_EVENT_BYTES,
       perMessageDeflate: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       pingInterval: 10_000,

@@ -5,6 +5,7 @@
  *     owner.key             the model owner's Ed25519 secret key, hex
  *     ca.pem  ca.key        the mesh's certificate authority; its key is needed only to issue more certificates
  *     alice/alice.json      a worker's configuration; the folder is all that its operator needs
+ *     alice/seal.key        its secret key for sealed messages, P-256, hex; cluster.json has the public one
  *     alice/tls.pem tls.key ca.pem store.key store/
  *
  * Secrets have mode 600 and folders 700. Whoever holds two workers' folders can break the cluster's privacy: hand
@@ -16,9 +17,10 @@ import { join, resolve } from 'node:path';
 import { generateKey, printKeyRing } from '@trivet/at-rest';
 import {
   type Cluster,
-  clusterSchema,
   generateOwnerKeys,
+  generateSealingKeys,
   parseStrict,
+  signCluster,
   TrivetError,
 } from '@trivet/shared-types';
 import { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from '../config/schema.js';
@@ -78,17 +80,14 @@ export async function createCluster(
   const workers: readonly ClusterWorkerOptions[] = options.workers ?? DEFAULT_WORKERS;
   const clusterId = randomBytes(16).toString('hex');
   const owner = generateOwnerKeys();
-  const cluster = parseStrict(
-    clusterSchema,
-    {
-      format: 1,
-      clusterId,
-      ownerKey: owner.publicKey,
-      workers: workers.map(({ name, host, clientPort, url }, index) => {
-        return { index, name, url: url ?? `http://${host}:${clientPort}` };
-      }),
-    },
-    'The cluster',
+  const sealing = workers.map(() => generateSealingKeys());
+  const described = workers.map(({ name, host, clientPort, url }, index) => {
+    const sealingKey = sealing[index]!.publicKey;
+    return { index, name, url: url ?? `http://${host}:${clientPort}`, sealingKey };
+  }) as unknown as Cluster['workers'];
+  const cluster = signCluster(
+    { format: 1, clusterId, ownerKey: owner.publicKey, workers: described },
+    owner.secretKey,
   );
   const configs = workers.map((_, index) => workerConfig(cluster, workers, index, options));
   const paths = {
@@ -122,6 +121,7 @@ export async function createCluster(
       await write(join(folder, 'tls.pem'), pair.certificate, 0o644);
       await write(join(folder, 'tls.key'), pair.key, 0o600);
       await write(join(folder, 'ca.pem'), authority.certificate, 0o644);
+      await write(join(folder, 'seal.key'), `${sealing[index]!.secretKey}\n`, 0o600);
       await write(join(folder, 'store.key'), printKeyRing([generateKey()]), 0o600);
       await write(paths.configFiles[index as 0 | 1 | 2], toJson(configs[index]), 0o644);
     }
@@ -159,6 +159,7 @@ function workerConfig(
       host: listen,
       port: self.clientPort,
       origins: options.origins ?? DEFAULT_SETTINGS.origins,
+      sealingKey: 'seal.key',
       tls: null,
     },
     mesh: {

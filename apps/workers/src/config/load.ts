@@ -1,8 +1,15 @@
 /** Reads a worker's configuration and its secret files; every refusal is one sentence that names the culprit. */
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { KeyRing, parseKeyRing, readKeyRing, readPassphraseFile } from '@trivet/at-rest';
-import { parseJson, TrivetError } from '@trivet/shared-types';
+import { KeyRing, parseKeyRing, readKeyRing, readPassphraseFile, readSecretFile } from '@trivet/at-rest';
+import {
+  hexSchema,
+  parseJson,
+  parseStrict,
+  type SealingWorker,
+  sealingWorker,
+  TrivetError,
+} from '@trivet/shared-types';
 import { type WorkerConfig, workerConfigSchema } from './schema.js';
 
 /**
@@ -17,6 +24,7 @@ export async function loadWorkerConfig(file: string): Promise<WorkerConfig> {
     ...config,
     client: {
       ...client,
+      sealingKey: at(client.sealingKey),
       tls: client.tls && { certificate: at(client.tls.certificate), key: at(client.tls.key) },
     },
     mesh: { ...mesh, certificate: at(mesh.certificate), key: at(mesh.key), ca: at(mesh.ca) },
@@ -50,6 +58,27 @@ export async function readStoreKeys(source: WorkerConfig['store']['key']): Promi
     throw new TrivetError('INVALID_ARGUMENT', `The environment variable ${source.environment} is not set.`);
   }
   return KeyRing.ofKeys(parseKeyRing(text, `The environment variable ${source.environment}`));
+}
+
+/**
+ * The key for sealed messages, as WebCrypto keeps it, and what clients must know to use it.
+ * @throws TrivetError INVALID_ARGUMENT, FAILED_PRECONDITION
+ */
+export async function readSealingKeys({
+  index,
+  name,
+  client: { sealingKey: file },
+}: WorkerConfig): Promise<SealingWorker> {
+  await access(file).catch(() => {
+    const sentence = `${name} has no key for sealed messages (${file}): its cluster was made by an earlier version. Whoever made it runs \`trivet init --upgrade\`.`;
+    throw new TrivetError('FAILED_PRECONDITION', sentence);
+  });
+  const secret = parseStrict(
+    hexSchema(32),
+    (await readSecretFile(file)).toString('utf8').trim(),
+    `The key file ${file}`,
+  );
+  return sealingWorker(index, name, secret);
 }
 
 function unreadable(file: string, error: unknown): TrivetError {

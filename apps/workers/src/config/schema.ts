@@ -61,6 +61,8 @@ export const workerConfigSchema = z
       port,
       /** Web origins whose pages may connect; programs that are no browser send no origin and may always. */
       origins: z.array(origin).max(64),
+      /** Its secret key for sealed messages. May be missing: files of earlier versions do not name it. */
+      sealingKey: path.default('seal.key'),
       /** Certificate and key for https, or null for http: for one machine, or behind a proxy that adds TLS. */
       tls: z.strictObject({ certificate: path, key: path }).nullable(),
     }),

@@ -21,6 +21,7 @@ import {
 } from '@trivet/mpc-core';
 import {
   type AccessOrder,
+  type ClientChannel,
   type ClientToken,
   canonicalJson,
   decodePredictReply,
@@ -29,6 +30,7 @@ import {
   type Manifest,
   manifestDigest,
   type Outcome,
+  openChannel,
   PROTOCOL_NAMES,
   type ProtocolName,
   type ServingOrder,
@@ -162,24 +164,42 @@ export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}
 /** A client that talks to each worker by itself, so that tests can misbehave. */
 export class TestClient {
   readonly sockets: Triple<Socket>;
+  /** Sealed, of the sockets' present connections. */
+  readonly channels: Triple<ClientChannel | null> = [null, null, null];
+  /** Whatever the workers push. */
+  pushed: (worker: number, event: string, value: unknown) => void = () => {};
 
   constructor(
     private readonly cluster: CreatedCluster,
     extraHeaders: Record<string, string> = {},
   ) {
-    this.sockets = cluster.cluster.workers.map(({ url }) =>
-      io(url, {
+    this.sockets = cluster.cluster.workers.map(({ url, index, name, sealingKey: publicKey }) => {
+      const socket = io(url, {
         transports: ['websocket'],
         forceNew: true,
         extraHeaders,
         reconnectionDelay: 50,
         reconnectionDelayMax: 100,
-      }),
-    ) as Triple<Socket>;
+      });
+      const push = (event: string, value: unknown) => this.pushed(index, event, value);
+      socket.on('connect', async () => {
+        const { id } = socket;
+        const broken = () => socket.disconnect();
+        const opened = await openChannel(socket, { index, name, publicKey }, { push, broken }).catch(
+          () => null,
+        );
+        if (socket.id === id) this.channels[index] = opened;
+      });
+      socket.on('disconnect', () => {
+        this.channels[index]?.close();
+        this.channels[index] = null;
+      });
+      return socket;
+    }) as Triple<Socket>;
   }
 
   async connected(): Promise<this> {
-    await until(() => this.sockets.every((socket) => socket.connected), 'client connected');
+    await until(() => this.channels.every((channel) => channel !== null), 'client connected');
     return this;
   }
 
@@ -189,7 +209,15 @@ export class TestClient {
 
   /** @throws the worker's TrivetError */
   async call<T = unknown>(worker: number, event: string, payload: unknown = {}): Promise<T> {
-    const outcome = (await this.sockets[worker]!.timeout(20_000).emitWithAck(event, payload)) as Outcome<T>;
+    const outcome = await new Promise<Outcome<T>>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('no answer')), 20_000);
+      const channel = this.channels[worker];
+      if (channel == null) throw new Error(`not connected to worker ${worker}`);
+      channel.send(event, payload, (answer) => {
+        clearTimeout(timer);
+        resolve(answer as Outcome<T>);
+      });
+    });
     if (!outcome.ok) throw TrivetError.fromBody(outcome.error);
     return outcome.value;
   }

@@ -114,7 +114,10 @@ async function ensureCluster(directory: string, isNew: boolean, options: LocalCl
     () => true,
     () => false,
   );
-  if (exists && !isNew) return;
+  if (exists && !isNew) {
+    await upgradeEarlier(directory);
+    return;
+  }
   const free = await findFreePorts(6);
   const clientPorts = options.ports ?? free.slice(3);
   const worker = (index: 0 | 1 | 2) => {
@@ -123,4 +126,15 @@ async function ensureCluster(directory: string, isNew: boolean, options: LocalCl
   // Loaded only here: the service and its dependencies would slow the start of every program that needs neither.
   const { createCluster } = await import('@trivet/workers');
   await createCluster(directory, { ...options.options, workers: [worker(0), worker(1), worker(2)] });
+}
+
+/** A directory that an earlier version has left: all of the cluster is here, so it can be given what it lacks. */
+async function upgradeEarlier(directory: string): Promise<void> {
+  const isEarlier = await readCluster(directory).then(
+    () => false,
+    (error: unknown) => error instanceof TrivetError && error.code === 'FAILED_PRECONDITION',
+  );
+  if (!isEarlier) return;
+  const { upgradeCluster } = await import('@trivet/workers');
+  await upgradeCluster(directory);
 }

@@ -6,7 +6,12 @@ import type { Cluster } from './cluster.js';
 export interface ConnectOptions {
   /** Which model; the only one that is served unless told. */
   readonly name?: string;
-  /** Ed25519 public key, hex, from the owner's cluster.json: models of anybody else are refused then. */
+  /**
+   * The owner's cluster.json, or the directory that has it; `.trivet` unless told, or what this program has started. It
+   * says whose models count, and has the key of each worker, to which what is sent there is sealed.
+   */
+  readonly clusterFile?: string;
+  /** Ed25519 public key, hex, of the owner, when it is known from elsewhere: it must be that of the cluster file. */
   readonly ownerKey?: string;
   readonly signal?: AbortSignal;
 }
@@ -18,7 +23,8 @@ export class Client {
    * Connects to the three workers and to a model that they serve together.
    * @param inputShape of a batch, its first extent the number of samples, which may be any; for example [1, 28, 28, 1]
    * @param outputShape likewise, for example [1, 10]
-   * @throws TrivetError UNAVAILABLE naming every worker that is missing; NOT_FOUND when no such model is served;
+   * @throws TrivetError FAILED_PRECONDITION when there is no cluster file of these workers, PERMISSION_DENIED when it is
+   *   another owner's; UNAVAILABLE naming every worker that is missing; NOT_FOUND when no such model is served;
    *   INVALID_ARGUMENT when the shapes are not the model's, or several are served and none is named
    */
   async connectToModel(
@@ -28,8 +34,12 @@ export class Client {
     options: ConnectOptions = {},
   ): Promise<void> {
     this.close();
-    const { name, ...rest } = options;
-    const client = await PredictionClient.connect({ workers: cluster.addresses, ...rest });
+    const { name, clusterFile, ownerKey: expectedKey, ...rest } = options;
+    const { workers, clusterId, ownerKey } = await cluster.file(clusterFile);
+    if (expectedKey !== undefined && expectedKey !== ownerKey) {
+      throw new TrivetError('PERMISSION_DENIED', 'The cluster file is of another owner than { ownerKey }.');
+    }
+    const client = await PredictionClient.connect({ workers, clusterId, ownerKey, ...rest });
     try {
       const model = await choose(client, name);
       checkShape('inputs', inputShape, model.manifest.plan.inputShape);

@@ -57,10 +57,32 @@ export class Cluster {
     this.workers = [alice, bob, carol];
   }
 
-  /** Names and addresses, for clients. */
-  get addresses(): Triple<{ readonly name: string; readonly url: string }> {
-    const address = (index: 0 | 1 | 2) => ({ name: NAMES[index], url: `http://${this.workers[index].host}` });
-    return [address(0), address(1), address(2)];
+  /**
+   * What clients must know: addresses, and the keys that the owner signed.
+   * @param path the owner's cluster.json or the directory that has it, where this program has not started the cluster
+   * @throws TrivetError FAILED_PRECONDITION when there is none, or it is of other workers; as `readCluster`
+   */
+  async file(path: string = DEFAULT_CLUSTER_DIRECTORY): Promise<ClusterFile> {
+    if (this.#owned !== null) return this.#owned.file;
+    const file = await readCluster(path).catch((error: unknown) => {
+      if (!(error instanceof TrivetError) || error.code !== 'FAILED_PRECONDITION') throw error;
+      const sentence = `${error.message} A client on another machine names the cluster.json that it has from the owner: { clusterFile }.`;
+      throw new TrivetError(error.code, sentence, null, { cause: error });
+    });
+    this.#requireSameWorkers(file, path, 'name the right one with { clusterFile }');
+    return file;
+  }
+
+  /** @throws TrivetError FAILED_PRECONDITION when the cluster is another one than the program names */
+  #requireSameWorkers(file: ClusterFile, where: string, advice: string): void {
+    const expected = this.workers.map(({ host }, index) => `${NAMES[index]} ${host}`);
+    const found = file.workers.map(({ name, url }) => `${name} ${new URL(url).host}`);
+    if (found.every((one, index) => one === expected[index])) return;
+    const urls = file.workers.map(({ url }) => url).join(', ');
+    throw new TrivetError(
+      'FAILED_PRECONDITION',
+      `${where} has a cluster of other workers (${urls}): ${advice}.`,
+    );
   }
 
   /**
@@ -155,18 +177,7 @@ export class Cluster {
       await createCluster(root, { workers: [worker(0), worker(1), worker(2)] });
     }
     const file = await readCluster(root);
-    const expected = this.addresses;
-    if (
-      file.workers.some(
-        ({ name, url }, index) => name !== expected[index]!.name || url !== expected[index]!.url,
-      )
-    ) {
-      const found = file.workers.map(({ url }) => url).join(', ');
-      throw new TrivetError(
-        'FAILED_PRECONDITION',
-        `${root} has a cluster of other workers (${found}): name another directory, cluster.start({ directory }).`,
-      );
-    }
+    this.#requireSameWorkers(file, root, 'name another directory, cluster.start({ directory })');
     return file;
   }
 }
