@@ -18,9 +18,9 @@ import {
   encodeDealt,
   encodeError,
   encodeRefusal,
-  type Proposal,
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
+import { type SessionView, viewOf } from '../mesh/session-view.js';
 import type { Role, ServingContext } from './context.js';
 import { type Parked, ParkedProposals } from './parked.js';
 import { LEADER, type Links } from './peers.js';
@@ -59,7 +59,7 @@ export class Follower implements Role {
     const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });
     // What runs first sends first; the leader needs to hear of the arrival all the same.
     const parked = this.#parked.take(id);
-    if (parked !== undefined) this.#run(parked.leader, parked.key, parked.proposal);
+    if (parked !== undefined) this.#run(parked);
     this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
   }
 
@@ -82,9 +82,10 @@ export class Follower implements Role {
     }
     if (kind === FRAME_KINDS.propose) {
       const proposal = decodeProposal(payload);
-      if (!this.#parks({ leader: link, key: session, proposal })) this.#run(link, session, proposal);
+      const proposed = { leader: link, key: session, proposal, view: viewOf(kind, payload) };
+      if (!this.#parks(proposed)) this.#run(proposed);
     } else if (kind === FRAME_KINDS.deal) {
-      this.#deal(link, session, decodeDeal(payload));
+      this.#deal(link, session, decodeDeal(payload), viewOf(kind, payload));
     } else if (kind === FRAME_KINDS.reject) {
       const { requestId, error } = decodeRefusal(payload, link.peer.name);
       const request = table.get(requestId);
@@ -138,7 +139,7 @@ export class Follower implements Role {
     this.#decline([leader, this.links.link(this.#third)], key, undefined, [], error);
   }
 
-  #run(leader: Link, key: SessionKey, proposal: Proposal): void {
+  #run({ leader, key, proposal, view }: Parked): void {
     const { self, sessions, table, models, pool } = this.context;
     const { digest, protocol, helper, material: keys } = proposal;
     // Spent from here on, whatever becomes of the batch.
@@ -179,7 +180,7 @@ export class Follower implements Role {
       this.#decline([leader, third], key, session, held, error as TrivetError);
       return;
     }
-    const run = { session, model: model!, protocol, helper, requests: held };
+    const run = { session, view, model: model!, protocol, helper, requests: held };
     void this.#finish(leader, { ...run, material: keys.length === 0 ? undefined : material });
   }
 
@@ -190,7 +191,7 @@ export class Follower implements Role {
     if (done) leader.send(FRAME_KINDS.done, undefined, session.key);
   }
 
-  #deal(leader: Link, key: SessionKey, deal: Deal): void {
+  #deal(leader: Link, key: SessionKey, deal: Deal, view: SessionView): void {
     const { models, pool, self, sessions } = this.context;
     pool.drop(deal.dropped);
     const model = models.byDigest(deal.digest);
@@ -209,7 +210,7 @@ export class Follower implements Role {
       this.#decline([leader, third], key, undefined, [], error as TrivetError);
       return;
     }
-    void dealItem(this.context, session, model, deal).then((bytes) => {
+    void dealItem(this.context, session, model, deal, view).then((bytes) => {
       if (bytes !== null) leader.send(FRAME_KINDS.dealt, encodeDealt(bytes), key);
     });
   }

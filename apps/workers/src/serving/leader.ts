@@ -18,6 +18,7 @@ import {
   encodeServed,
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
+import { viewOf } from '../mesh/session-view.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
@@ -421,7 +422,8 @@ export class Leader implements Role {
       requestIds,
     });
     for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
-    const run = { session, model, protocol, helper, material, requests };
+    const view = viewOf(FRAME_KINDS.propose, proposal);
+    const run = { session, view, model, protocol, helper, material, requests };
     const reservation = joinReservations(
       model.records.reserve(images),
       this.context.access.use.reserve(requests),

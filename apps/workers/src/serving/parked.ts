@@ -5,6 +5,7 @@
 import type { SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import type { Proposal } from '../mesh/messages.js';
+import type { SessionView } from '../mesh/session-view.js';
 
 /** An honest leader has one. */
 const MAX_PARKED = 4;
@@ -15,6 +16,8 @@ export interface Parked {
   readonly leader: Link;
   readonly key: SessionKey;
   readonly proposal: Proposal;
+  /** Of the frame that it came in. */
+  readonly view: SessionView;
 }
 
 export class ParkedProposals {

@@ -2,6 +2,7 @@
 import type { Material, PartyIndex } from '@trivet/mpc-core';
 import { encodePredictReply, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { Session } from '../mesh/session.js';
+import type { SessionView } from '../mesh/session-view.js';
 import type { ServingContext } from './context.js';
 import type { Model } from './models.js';
 import { keysOf } from './pool/deal-item.js';
@@ -10,6 +11,8 @@ import type { OpenRequest } from './request-table.js';
 
 export interface BatchRun {
   readonly session: Session;
+  /** Of the proposal. */
+  readonly view: SessionView;
   readonly model: Model;
   readonly protocol: ProtocolName;
   readonly helper: PartyIndex;
@@ -64,11 +67,11 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
 }
 
 async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
-  const { session, model, protocol, helper, material, requests, mayAnswer } = run;
+  const { session, view, model, protocol, helper, material, requests, mayAnswer } = run;
   const { party, protocols, self, metrics } = context;
   const result = await party.run(model.loaded, {
     protocol: allowedProtocol(protocols, model.manifest, protocol, self.name)[helper],
-    keys: keysOf(context, session),
+    keys: keysOf(context, session, view),
     channel: session,
     inputs: requests.map((request) => request.share),
     signal: session.signal,

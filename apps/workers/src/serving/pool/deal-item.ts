@@ -3,6 +3,7 @@ import { nextParty, previousParty } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 import type { Link } from '../../mesh/link.js';
 import type { Session } from '../../mesh/session.js';
+import { bindKey, type SessionView } from '../../mesh/session-view.js';
 import type { ServingContext } from '../context.js';
 import type { Model } from '../models.js';
 import { allowedProtocol } from '../protocols.js';
@@ -14,13 +15,13 @@ export interface SessionKeys {
   readonly previous: Uint8Array;
 }
 
-/** The keys of a session, from its links. */
-export function keysOf(context: ServingContext, session: Session): SessionKeys {
+/** The keys of a session, from its links and what the leader has said of it. */
+export function keysOf(context: ServingContext, session: Session, view: SessionView): SessionKeys {
   const { index } = context.self;
   return {
     sessionId: Uint8Array.from(Buffer.from(session.key, 'latin1')),
-    next: session.links[nextParty(index)]!.key,
-    previous: session.links[previousParty(index)]!.key,
+    next: bindKey(session.links[nextParty(index)]!.key, view),
+    previous: bindKey(session.links[previousParty(index)]!.key, view),
   };
 }
 
@@ -33,6 +34,7 @@ export async function dealItem(
   session: Session,
   model: Model,
   kind: MaterialKind,
+  view: SessionView,
 ): Promise<number | null> {
   const { models, party, pool, protocols, self, sessions } = context;
   const release = models.use(model);
@@ -40,7 +42,7 @@ export async function dealItem(
     const family = allowedProtocol(protocols, model.manifest, kind.protocol, self.name);
     const material = await party.prepare(model.loaded, {
       protocol: family[kind.helper],
-      keys: keysOf(context, session),
+      keys: keysOf(context, session, view),
       channel: session,
     });
     if (material === null) {

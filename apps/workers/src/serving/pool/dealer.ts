@@ -12,6 +12,7 @@ import { FRAME_KINDS, type SessionKey } from '../../mesh/frames.js';
 import type { Link } from '../../mesh/link.js';
 import { encodeDeal } from '../../mesh/messages.js';
 import type { Session } from '../../mesh/session.js';
+import { viewOf } from '../../mesh/session-view.js';
 import type { ServingContext } from '../context.js';
 import { defaultProtocol } from '../models.js';
 import { LEADER } from '../peers.js';
@@ -248,7 +249,7 @@ export class Dealer {
     }, DEAL_TIMEOUT_MS);
     this.#dealing.set(key, dealing);
     session.signal.addEventListener('abort', check, { once: true });
-    void dealItem(this.context, session, model, kind).then((bytes) => {
+    void dealItem(this.context, session, model, kind, viewOf(FRAME_KINDS.deal, deal)).then((bytes) => {
       if (bytes !== null) {
         stock.itemBytes = Math.max(stock.itemBytes, bytes);
         dealing.done |= 1 << LEADER;
