@@ -82,8 +82,7 @@ export class WorkerProcess {
   constructor(
     private readonly configFile: string,
     /** Where it can be made to end by itself. */
-    readonly killPoints: KillPoints,
-    private readonly environment: Record<string, string> = {},
+    readonly killPoints = new KillPoints(`${configFile}.steps`),
   ) {}
 
   async start(): Promise<void> {
@@ -100,7 +99,7 @@ export class WorkerProcess {
     const { execArgv, env } = this.killPoints;
     const child = spawn(process.execPath, [...execArgv, MAIN, '--config', this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...env, ...this.environment },
+      env: { ...process.env, ...env },
     });
     createInterface({ input: child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line)));
     child.stderr!.on('data', (text) => {
