@@ -2,8 +2,10 @@
 /** Entry point of `trivet`. */
 import { readFileSync } from 'node:fs';
 import { createProgram, runProgram } from './program.js';
+import { printOnlyPrintable } from './terminal/printable.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+printOnlyPrintable();
 process.exitCode = await runProgram(createProgram(version), process.argv.slice(2));

@@ -4,8 +4,10 @@ import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { positiveNumber, wholeNumber } from '../src/commands/options.js';
 import { exitCodeOf } from '../src/exit-codes.js';
+import { printable } from '../src/terminal/printable.js';
 import { createProgress, progressLine } from '../src/terminal/progress.js';
 import { formatBytes, formatDuration, formatTable } from '../src/terminal/table.js';
+import { trivet } from './support.js';
 
 describe('progress', () => {
   it('is silent where there is no terminal', () => {
@@ -68,4 +70,18 @@ it('every class of error has its exit code', () => {
   expect(exitCodeOf(new TrivetError('NOT_FOUND', 'x'))).toBe(3);
   expect(exitCodeOf(new TrivetError('UNAVAILABLE', 'x'))).toBe(5);
   expect(exitCodeOf(new Error('x'))).toBe(1);
+});
+
+describe('what is printed', () => {
+  it('has no control sequence, whoever wrote it, and is the same JSON', () => {
+    const text = 'a\u001b]0;title\u0007b\u009b2J\r\u202ec\n\td\u00e9 \u4e2d';
+    expect(printable(text)).toBe('a\\u001b]0;title\\u0007b\\u009b2J\\u000d\\u202ec\n\td\u00e9 \u4e2d');
+    expect(JSON.parse(printable(JSON.stringify({ text })))).toEqual({ text });
+  });
+
+  it('is so for the whole program', async () => {
+    const ran = await trivet('keys', 'list', '/nowhere/\u001b[2J\u001b]52;c;eA==\u0007.key');
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('\\u001b[2J\\u001b]52') });
+    expect(ran.stderr).not.toContain('\u001b');
+  });
 });

@@ -83,6 +83,16 @@ describe('a model of which nothing was said, or that needs a token', () => {
     expect((await client.status(1)).models.map(({ access }) => access)).toEqual(['tokens', 'tokens']);
   });
 
+  it('whatever it is called: no name means more than itself', async () => {
+    const named = await owner.share('constructor');
+    await owner.access(({ constructor: _, ...models }) => models);
+    await owner.order('constructor', [named]);
+    const { models } = await owner.status(0);
+    expect(models.find(({ digest }) => digest === named.digest)).toMatchObject({ access: 'tokens' });
+    const client = await connect();
+    expect(await outcome(client.predict(named, one))).toBe('UNAUTHENTICATED');
+  });
+
   it('answers who has a token for it, and says what is wrong with others', async () => {
     const client = await (await connect()).present(await issue({ models: ['small'] }));
     const inputs = someInputs(3);

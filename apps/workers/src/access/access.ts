@@ -107,7 +107,9 @@ export class Access {
   }
 
   modeOf(model: string): AccessMode {
-    return this.#known?.order.models[model] ?? 'tokens';
+    const models = this.#known?.order.models;
+    // A model may be called "constructor", which every object has.
+    return models !== undefined && Object.hasOwn(models, model) ? models[model]! : 'tokens';
   }
 
   /**
