@@ -35,7 +35,7 @@ const whole: OperationSpeed = {
 const machine = {
   speed: { productNanos: 1000, whole, online: { ...whole, rectifyNanos: 1000 } },
   /** A byte costs as much time in the processes as on a network of 8 Mbit/s. */
-  overheads: { requestMs: 2, roundMs: 0.5, byteNanos: 1000 },
+  overheads: { requestMs: 2, roundMs: 0.5, contention: 2, byteNanos: 1000 },
 };
 const far = { roundTripMs: 40, megabitsPerSecond: 8, cores: 2 };
 
@@ -48,9 +48,11 @@ it('adds up what a request waits for', () => {
   // 3 x 2,600 products at 1 µs, 300 values at 10 µs, one operation.
   expect(estimate.computeMs).toBeCloseTo(7.8 + 3 + 1);
   const transferMs = Math.max(...declared.bytesSent) / 1000;
-  expect(estimate.latencyMs).toBeCloseTo(60 + 2 + 9 * 20.5 + 11.8 / 2 + 2 * transferMs);
+  expect(estimate.latencyMs).toBeCloseTo(60 + 2 + 9 * 20.5 + 11.8 + 2 * transferMs);
   const allMs = declared.bytesSent.reduce((sum, bytes) => sum + bytes, 0) / 1000;
-  expect(estimate.samplesPerSecond).toBeCloseTo(3000 / Math.max((11.8 + 2 + 4.5 + allMs) / 2, transferMs));
+  expect(estimate.samplesPerSecond).toBeCloseTo(
+    3000 / Math.max((2 * 11.8 + 2 + 4.5 + allMs) / 2, transferMs),
+  );
 });
 
 it('does not wait for what is dealt ahead, but counts it in the throughput', () => {
@@ -58,13 +60,13 @@ it('does not wait for what is dealt ahead, but counts it in the throughput', () 
   const { latencyMs, computeMs, bytesSent, bytesDealt } = predict(plan, protocol, far, machine);
   const online = Math.max(...bytesSent.map((bytes, i) => bytes - bytesDealt[i]!)) / 1000;
   expect(computeMs).toBeCloseTo(2.6 + 1 + 1);
-  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) / 2 + 2 * online);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) + 2 * online);
 });
 
 it('waits for all that is dealt where nothing is dealt ahead', () => {
   const { latencyMs, bytesSent } = predict(plan, fss(), far, machine, 1, false);
   const all = Math.max(...bytesSent) / 1000;
-  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 1 + 1) / 2 + 2 * all);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 1 + 1) + 2 * all);
 });
 
 it('fewest rounds win where rounds are dear', () => {

@@ -1,32 +1,40 @@
 /**
- * What the cost model says of each protocol, beside what was measured. What a request and a protocol's round cost is measured
- * on two models of its own, one dense layer and four with ReLUs between; arithmetic by `calibrate`. Nothing is fitted to the
- * model under test.
+ * What the cost model says of each protocol, beside what was measured. What a request, a protocol's round and company on the
+ * same cores cost is measured on three models of its own: one dense layer, four with small ReLUs between, and one large ReLU;
+ * arithmetic by `calibrate`. Nothing is fitted to the model under test.
  */
 import type { PredictionClient } from '@trivet/client';
 import {
+  type CompiledModel,
   calibrate,
   compile,
-  type Estimate,
   type LayerGraph,
   type Network,
   type Overheads,
   type Plan,
   type Protocol,
   predict,
+  type Speed,
 } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import { dealsAhead } from '../deals-ahead.js';
-import type { ServingCluster } from './cluster.js';
+import { MODEL_NAME, type ServingCluster } from './cluster.js';
 import { DealtAhead } from './dealt-ahead.js';
 import type { BenchReport, EstimateReport } from './report.js';
 import { median } from './statistics.js';
 
 const INPUTS = 784;
 const HIDDEN = 64;
+const WIDE_FILTERS = 8;
+/** Within these it is looked for. */
+const CONTENTION = [1, 3] as const;
 const OUTPUTS = 10;
-const WARM_UP = 60;
-const RUNS = 60;
+/** Blocks of requests, the models in turn, so that all are measured on the same machine at the same time. */
+const WARM_UP_BLOCKS = 2;
+const BLOCKS = 4;
+const BLOCK = 8;
+/** Where the network is slow, a block is shorter. */
+const BLOCK_MS = 250;
 /** Processor time of a byte through TLS on loopback at both ends, and its copies into and out of frames: docs/benchmarks.md. */
 export const BYTE_NANOS = 1.6;
 /** Loopback: the network is not what limits. */
@@ -46,28 +54,92 @@ function reference(name: string, hidden: readonly number[]): LayerGraph {
   return { name, input: 'input', inputShape: [INPUTS], nodes, output: `dense${nodes.length - 1}` };
 }
 
-/** Milliseconds of a request, material ready. */
+/** Many values in one ReLU, and few products: 13 x 13 x 8. */
+function wideReference(name: string): LayerGraph {
+  const values = (length: number) => Float64Array.from({ length }, (_, at) => Math.sin(at) / 16);
+  const pixels = Math.sqrt(INPUTS);
+  const kernel = { shape: [4, 4, 1, WIDE_FILTERS], values: values(16 * WIDE_FILTERS) };
+  const features = 13 * 13 * WIDE_FILTERS;
+  const dense = { shape: [features, OUTPUTS], values: values(features * OUTPUTS) };
+  return {
+    name,
+    input: 'input',
+    inputShape: [pixels, pixels, 1],
+    nodes: [
+      {
+        name: 'conv',
+        inputs: ['input'],
+        layer: {
+          type: 'Conv2D',
+          kernel,
+          strides: [2, 2],
+          padding: 'valid',
+          dilationRate: [1, 1],
+          activation: 'relu',
+        },
+      },
+      { name: 'flatten', inputs: ['conv'], layer: { type: 'Flatten' } },
+      {
+        name: 'dense',
+        inputs: ['flatten'],
+        layer: { type: 'Dense', kernel: dense, activation: 'linear' },
+      },
+    ],
+    output: 'dense',
+  };
+}
+
+/** What `predict` says where one of the overheads is counted and all else takes no time. */
+type Part = (compiled: CompiledModel, overheads: Partial<Overheads>) => number;
+
+/** The overheads that make three references take what they took; the model under test has no part in it. */
+function fitOverheads(
+  [linear, relu, wide]: readonly CompiledModel[],
+  [linearMs, reluMs, wideMs]: readonly number[],
+  rounds: readonly number[],
+  part: Part,
+): Overheads {
+  const alone = (compiled: CompiledModel) => part(compiled, { contention: 1 });
+  const bytes = (compiled: CompiledModel) => part(compiled, { byteNanos: BYTE_NANOS });
+  const rest = (compiled: CompiledModel, took: number, contention: number) =>
+    took - contention * alone(compiled) - bytes(compiled);
+  const fit = (contention: number) => {
+    const requestMs = Math.max(0, rest(linear!, linearMs!, contention));
+    const roundMs = Math.max(0, rest(relu!, reluMs!, contention) - requestMs) / rounds[1]!;
+    return { requestMs, roundMs, contention, byteNanos: BYTE_NANOS };
+  };
+  // What the third reference leaves over becomes less as contention grows.
+  let [low, high]: [number, number] = [...CONTENTION];
+  for (let i = 0; i < 30; i++) {
+    const { requestMs, roundMs, contention } = fit((low + high) / 2);
+    if (rest(wide!, wideMs!, contention) > requestMs + rounds[2]! * roundMs) low = contention;
+    else high = contention;
+  }
+  return fit(low);
+}
+
+/** Milliseconds of a request to each of some models, material ready; medians. */
 async function measure(
   serving: ServingCluster,
   client: PredictionClient,
-  model: string,
+  models: readonly string[],
   protocol: ProtocolName,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<readonly number[]> {
   const inputs = new Float32Array(INPUTS).fill(0.5);
-  const pooled = dealsAhead(protocol) ? new DealtAhead(serving.metricsUrls[0]) : null;
-  const times: number[] = [];
-  for (let run = 0; run < WARM_UP + RUNS; run++) {
-    await pooled?.ready(1, signal);
-    times.push((await client.predict(model, inputs, { protocol, signal })).timings.totalMs);
+  const times = models.map((): number[] => []);
+  for (let block = 0; block < WARM_UP_BLOCKS + BLOCKS; block++) {
+    for (const [index, model] of models.entries()) {
+      const pooled = dealsAhead(protocol) ? new DealtAhead(serving.metricsUrls[0]) : null;
+      const until = performance.now() + BLOCK_MS;
+      for (let run = 0; run < BLOCK && performance.now() < until; run++) {
+        await pooled?.ready(1, signal);
+        const { timings } = await client.predict(model, inputs, { protocol, signal });
+        if (block >= WARM_UP_BLOCKS) times[index]!.push(timings.totalMs);
+      }
+    }
   }
-  return median(times.slice(WARM_UP));
-}
-
-/** A model that was measured, and what the model says of it but for the overheads. */
-interface Reference {
-  readonly took: number;
-  readonly known: Estimate;
+  return times.map(median);
 }
 
 export async function estimateAll(
@@ -76,11 +148,15 @@ export async function estimateAll(
   plan: Plan,
   table: ReadonlyMap<ProtocolName, Protocol>,
   measured: BenchReport['protocols'],
-  network: Omit<Network, 'megabitsPerSecond'>,
+  where: Omit<Network, 'megabitsPerSecond'>,
   signal: AbortSignal,
 ): Promise<EstimateReport> {
-  const on = { ...network, megabitsPerSecond: MEGABITS_PER_SECOND };
-  const graphs = [reference('reference-linear', []), reference('reference-relu', [HIDDEN, HIDDEN, HIDDEN])];
+  const on = { ...where, megabitsPerSecond: MEGABITS_PER_SECOND };
+  const graphs = [
+    reference('reference-linear', []),
+    reference('reference-relu', [HIDDEN, HIDDEN, HIDDEN]),
+    wideReference('reference-wide'),
+  ];
   const models = graphs.map((graph) => compile(graph, { inputRange: { min: 0, max: 1 } }));
   const rows: EstimateReport['protocols'][number][] = [];
   for (const [name, report] of Object.entries(measured) as [
@@ -89,22 +165,24 @@ export async function estimateAll(
   ][]) {
     const protocol = table.get(name)!;
     const speed = await calibrate(protocol);
-    const bare = { speed, overheads: { requestMs: 0, roundMs: 0, byteNanos: BYTE_NANOS } };
-    const references: Reference[] = [];
+    await serving.serve(name);
     for (const [index, compiled] of models.entries()) {
-      const model = graphs[index]!.name;
-      await serving.shareAndServe(model, compiled, name);
-      references.push({
-        took: await measure(serving, client, model, name, signal),
-        known: predict(compiled.plan, protocol, on, bare, 1, dealsAhead(name)),
-      });
+      await serving.shareAndServe(graphs[index]!.name, compiled, name);
     }
-    const [request, round] = references.map(({ took, known }) => Math.max(0, took - known.latencyMs));
-    const overheads: Overheads = {
-      requestMs: request!,
-      roundMs: Math.max(0, round! - request!) / references[1]!.known.rounds,
-      byteNanos: BYTE_NANOS,
-    };
+    const names = [...graphs.map((graph) => graph.name), MODEL_NAME];
+    const times = await measure(serving, client, names, name, signal);
+    const one = (compiled: CompiledModel, machine: { speed: Speed; overheads: Overheads }) =>
+      predict(compiled.plan, protocol, on, machine, 1, dealsAhead(name));
+    const nothing = { requestMs: 0, roundMs: 0, contention: 0, byteNanos: 0 };
+    const network = models.map((compiled) => one(compiled, { speed, overheads: nothing }));
+    const overheads = fitOverheads(
+      models,
+      times.map((took, index) => took - (network[index]?.latencyMs ?? 0)),
+      network.map(({ rounds }) => rounds),
+      (compiled, counted) =>
+        one(compiled, { speed, overheads: { ...nothing, ...counted } }).latencyMs -
+        one(compiled, { speed, overheads: nothing }).latencyMs,
+    );
     const single = predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name));
     const load = report.loads[0];
     const batch = predict(plan, protocol, on, { speed, overheads }, load?.requestSize ?? 1);
@@ -113,7 +191,7 @@ export async function estimateAll(
       materialReady: dealsAhead(name),
       overheads,
       predictedMs: single.latencyMs,
-      measuredMs: report.single.request.p50,
+      measuredMs: times[models.length]!,
       predictedPerSecond: batch.samplesPerSecond,
       measuredPerSecond: load?.digitsPerSecond ?? null,
       predictedBytes: Math.max(...single.bytesSent),

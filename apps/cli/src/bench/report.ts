@@ -96,6 +96,7 @@ export interface EstimateReport {
     /** Of a request and of a round, measured on other models. */
     readonly overheads: Overheads;
     readonly predictedMs: number;
+    /** In turn with the other models, and not the median of the single digits above. */
     readonly measuredMs: number;
     /** Dealing included. */
     readonly predictedPerSecond: number;

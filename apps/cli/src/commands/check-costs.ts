@@ -29,11 +29,14 @@ export const NETWORKS: Readonly<Record<NetworkName, Network>> = {
   wan: { roundTripMs: 40, megabitsPerSecond: 100, cores: 3 },
 };
 
-/** Of a request on loopback and of a round, as `pnpm bench --predict` measures them (docs/benchmarks.md). */
+/**
+ * On loopback, with which medians of an idle machine come out (docs/benchmarks.md); for `fss` by its ratio to `replicated` in runs
+ * on a busy one. `pnpm bench --predict` measures a machine's own.
+ */
 export const OVERHEADS: Readonly<Record<ProtocolName, Overheads>> = {
-  replicated: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
-  fss: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
-  securenn: { requestMs: 2.3, roundMs: 0.06, byteNanos: 1.6 },
+  replicated: { requestMs: 2.3, roundMs: 0.06, contention: 1, byteNanos: 1.6 },
+  fss: { requestMs: 2.3, roundMs: 0.1, contention: 1, byteNanos: 1.6 },
+  securenn: { requestMs: 2.3, roundMs: 0.18, contention: 1, byteNanos: 1.6 },
 };
 
 /** One request of one sample under a protocol, between the three workers; what the client sends comes on top. */

@@ -34,6 +34,8 @@ export interface Overheads {
   readonly requestMs: number;
   /** A round of a protocol: its messages through the processes, whoever sends them. */
   readonly roundMs: number;
+  /** How many times longer arithmetic takes beside the other processes of a service than by itself: caches, shared cores. */
+  readonly contention: number;
   /** Processor time of a byte between workers, of both ends together: encryption, sockets, copies. */
   readonly byteNanos: number;
 }
@@ -81,12 +83,12 @@ export function predict(
   dealtAhead = true,
 ): Estimate {
   const { roundTripMs, megabitsPerSecond, cores } = network;
-  const { requestMs, roundMs, byteNanos } = machine.overheads;
+  const { requestMs, roundMs, contention, byteNanos } = machine.overheads;
   const { rounds, bytesSent, bytesDealt } = predictCost(plan, protocol, batch);
   const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
   const ahead = dealtAhead && batch <= largest;
-  const waitedMs = ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs;
+  const waitedMs = contention * (ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs);
   const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
   const bytesMs = (byteNanos * Math.max(...onWire)) / 1e6;
   const allBytesMs = (byteNanos * bytesSent.reduce((sum, bytes) => sum + bytes, 0)) / 1e6;
@@ -98,7 +100,10 @@ export function predict(
   const latencyMs =
     3 * oneWayMs + requestMs + rounds * (oneWayMs + roundMs) + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
-  const busyMs = Math.max((computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel, allMs);
+  const busyMs = Math.max(
+    (contention * computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,
+    allMs,
+  );
   return {
     rounds,
     bytesSent,
@@ -172,7 +177,8 @@ async function operationSpeed(
   const many = await time('rectify', MANY, 24);
   const wide = await time('rectify', MANY, 40);
   const truncated = (await time('truncate', MANY, 24)) - (await time('truncate', FEW, 24));
-  const each = (many - few) / (MANY - FEW);
+  // On a busy machine the larger may come out as the quicker.
+  const each = Math.max(many / MANY / 10, (many - few) / (MANY - FEW));
   const operationMs = Math.max(0, few - FEW * each);
   return {
     operationMs,
@@ -221,7 +227,7 @@ async function timeOperation(
   for (let i = 0; i < RUNS; i++) await run();
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) times.push(await run());
-  return median(times);
+  return Math.min(...times);
 }
 
 function timeProduct({ memory, conv2d }: Kernels): number {
