@@ -12,6 +12,8 @@ const FOOTER_BYTES = 48;
 const TRAILER_BYTES = 5;
 const MAGIC = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
 const MAX_ENTRIES = 1_000_000;
+/** Keys are names of variables. Each may share all of the one before: without a limit, memory grows with the square of the file. */
+const MAX_KEY_BYTES = 4096;
 /** 0 is none. */
 const SNAPPY = 1;
 
@@ -78,6 +80,7 @@ function readEntries(content: Uint8Array, fail: Fail): [string, Uint8Array][] {
     const own = cursor.varint();
     const length = cursor.varint();
     if (shared > key.length) throw fail('a key shares more than the key before it has');
+    if (shared + own > MAX_KEY_BYTES) throw fail(`a key is longer than ${MAX_KEY_BYTES} bytes`);
     const next = new Uint8Array(shared + own);
     next.set(key.subarray(0, shared));
     next.set(cursor.bytes(own), shared);
