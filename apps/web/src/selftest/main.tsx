@@ -1,5 +1,6 @@
 import '../styles/fonts.js';
 import '../styles/global.css';
+import '../compute/without-eval.js';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { SelfTestPage } from './self-test-page.js';

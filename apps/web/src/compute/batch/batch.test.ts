@@ -101,6 +101,15 @@ describe('readBatch', () => {
     expect((await read({ path: 'images-idx3-ubyte.gz', file: packed })).count).toBe(1);
   });
 
+  it('refuses what a small file unpacks to, before it is all in memory', async () => {
+    const megabyte = new Uint8Array(2 ** 20);
+    const bomb = new Blob(new Array<Uint8Array<ArrayBuffer>>(80).fill(megabyte)).stream();
+    const packed = await new Response(bomb.pipeThrough(new CompressionStream('gzip'))).blob();
+    expect(packed.size).toBeLessThan(100_000);
+    const file = { path: 'images-idx3-ubyte.gz', file: new File([packed], 'x') };
+    await expect(read(file)).rejects.toThrow(/unpacks to more than 100000 pictures/);
+  });
+
   it('says what is wrong with each file and keeps the others', async () => {
     const batch = await read(
       idx('a-images-idx3-ubyte', [1, 28, 28], pixels(1, 5)),

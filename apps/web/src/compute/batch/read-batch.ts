@@ -10,6 +10,8 @@ const MNIST_IMAGES = '/mnist/t10k-images-idx3-ubyte.gz';
 const MNIST_LABELS = '/mnist/t10k-labels-idx1-ubyte.gz';
 const MOST_PICTURES = 100_000;
 const MOST_PROBLEMS = 20;
+/** Of one file: a kilobyte of gzip can stand for a megabyte. */
+const MOST_INFLATED_BYTES = MOST_PICTURES * IMAGE_SIZE + 16;
 
 export type TellRead = (progress: { readonly read: number; readonly of: number }) => void;
 
@@ -50,8 +52,18 @@ async function fetchGzip(path: string, signal: AbortSignal): Promise<Uint8Array>
 /** Inflated when it is gzip, as it is otherwise: some servers inflate such files themselves. */
 async function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')).getReader();
+  const chunks: BlobPart[] = [];
+  let size = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    chunks.push(read.value);
+    size += read.value.length;
+    if (size > MOST_INFLATED_BYTES) {
+      await reader.cancel();
+      throw new TrivetError('RESOURCE_EXHAUSTED', `it unpacks to more than ${MOST_PICTURES} pictures.`);
+    }
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
 
 interface Collected {

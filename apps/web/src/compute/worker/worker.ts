@@ -1,5 +1,6 @@
 /// <reference lib="webworker" />
 /** The compute worker: everything that computes or talks to the network, so that the page never freezes. */
+import '../without-eval.js';
 import { createKernels } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 import type { InspectedModel } from '../model/inspect.js';
