@@ -13,18 +13,12 @@ const PAGE = fileURLToPath(new URL('../../../web/dist', import.meta.url));
  * @throws TrivetError UNAVAILABLE when the port is taken
  */
 export async function servePage(cluster: Cluster, port: number): Promise<Server> {
-  // As a header too: the page's meta element reaches neither its Web Worker nor frames around it.
-  const policy = await readFile(join(PAGE, 'content-security-policy.txt'), 'utf8');
-  const files = sirv(PAGE, {
-    single: true,
-    setHeaders: (response) => {
-      response.setHeader('Content-Security-Policy', `${policy.trim()}; frame-ancestors 'none'`);
-      response.setHeader('X-Content-Type-Options', 'nosniff');
-      response.setHeader('Referrer-Policy', 'no-referrer');
-      response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
-    },
-  });
+  const headers = Object.entries(
+    JSON.parse(await readFile(join(PAGE, 'security-headers.json'), 'utf8')) as Record<string, string>,
+  );
+  const files = sirv(PAGE, { single: true });
   const server = createServer((request, response) => {
+    for (const [name, value] of headers) response.setHeader(name, value);
     if (request.url === '/cluster.json') {
       response.setHeader('Content-Type', 'application/json');
       response.setHeader('Cache-Control', 'no-store');
