@@ -23,12 +23,12 @@ import {
   type SignedAccessOrder,
   type SignedManifest,
   signedAccessOrderSchema,
-  signedManifestSchema,
   signedServingOrderSchema,
   TrivetError,
   tokenIdSchema,
 } from '@trivet/shared-types';
 import { z } from 'zod';
+import { parseStoredModel, printStoredModel, type StoredModel } from './stored-model.js';
 
 const MODEL = '.model';
 /** No model's name has an "@". */
@@ -39,7 +39,6 @@ export const KEY_CHECK = 'key.check';
 /** The owner's access order, and what is used up of the tokens' quotas. */
 const ACCESS_ORDER = 'access.order';
 const ACCESS_USE = 'access.use';
-const LENGTH_BYTES = 4;
 
 /** The owner's orders for a model, and the images served since the one in force began to count. */
 export const serveRecordSchema = z.strictObject({
@@ -164,22 +163,9 @@ export class ModelStore {
   }
 
   /** @throws TrivetError FAILED_PRECONDITION that names the file when it was changed or is of another key */
-  async readModel(
-    name: string,
-    version: number,
-  ): Promise<{ manifest: SignedManifest; shareFile: Uint8Array }> {
+  async readModel(name: string, version: number): Promise<StoredModel> {
     const base = versionFile(name, version);
-    const content = await this.#read(base);
-    const file = join(this.directory, base);
-    if (content.length < LENGTH_BYTES || content.readUInt32LE(0) > content.length - LENGTH_BYTES) {
-      throw new TrivetError('FAILED_PRECONDITION', `The file ${file} is malformed.`);
-    }
-    const end = LENGTH_BYTES + content.readUInt32LE(0);
-    const text = content.toString('utf8', LENGTH_BYTES, end);
-    return {
-      manifest: parseJson(signedManifestSchema, text, `The manifest in ${file}`),
-      shareFile: content.subarray(end),
-    };
+    return parseStoredModel(await this.#read(base), join(this.directory, base));
   }
 
   async writeModel(
@@ -188,10 +174,7 @@ export class ModelStore {
     manifest: SignedManifest,
     shareFile: Uint8Array,
   ): Promise<void> {
-    const text = Buffer.from(JSON.stringify(manifest), 'utf8');
-    const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeUInt32LE(text.length);
-    await this.#write(versionFile(name, version), [length, text, shareFile]);
+    await this.#write(versionFile(name, version), printStoredModel({ manifest, shareFile }));
   }
 
   async removeModel(name: string, version: number): Promise<void> {
