@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -133,7 +133,11 @@ export interface TestCluster extends CreatedCluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}): Promise<TestCluster> {
+export async function startCluster(
+  options: Omit<ClusterOptions, 'workers'> = {},
+  /** Changes what stands in each worker's configuration. */
+  configure: (config: object) => object = (config) => config,
+): Promise<TestCluster> {
   const root = await mkdtemp(join(tmpdir(), 'trivet-workers-'));
   const directory = join(root, 'cluster');
   const ports = await freePorts(6);
@@ -147,6 +151,9 @@ export async function startCluster(options: Omit<ClusterOptions, 'workers'> = {}
   const workers = created.configFiles.map(
     (file, i) => new WorkerProcess(file, new KillPoints(join(root, `steps-${i}`))),
   ) as Triple<WorkerProcess>;
+  for (const file of created.configFiles) {
+    await writeFile(file, JSON.stringify(configure(JSON.parse(await readFile(file, 'utf8')))));
+  }
   const stop = async () => {
     await Promise.all(workers.map((process) => process.stop('SIGKILL')));
     await rm(root, { recursive: true, force: true });
