@@ -47,6 +47,7 @@ await run(async () => {
 
   await check('Format and lint', bin('biome'), ['check', '.']);
   await check('Import rules', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'apps']);
+  await check('Dependencies', process.execPath, ['tools/bootstrap/audit.mjs']);
   await suite(
     'Unit and integration tests',
     bin('vitest'),
