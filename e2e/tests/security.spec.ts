@@ -30,8 +30,7 @@ test('asks nobody but its own server and the three workers, in an isolated proce
   const violations = await watchViolations(page);
   const problems: string[] = [];
   page.on('console', (message) => {
-    if (/integrity|Content Security|Cross-Origin/i.test(message.text()))
-      problems.push(message.text());
+    if (/integrity|Content Security|Cross-Origin/i.test(message.text())) problems.push(message.text());
   });
   const response = (await page.goto(demo.url))!;
   await workersReady(page);
