@@ -4,6 +4,7 @@ import { createKernels, createParty, type Party, type PartyIndex } from '@trivet
 import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
 import { Access } from './access/access.js';
 import { FailedAttempts } from './access/failed-attempts.js';
+import { readCertificate } from './clients/certificate-files.js';
 import { ClientEndpoint } from './clients/endpoint.js';
 import { checkCertificate } from './config/certificate.js';
 import { readSealingKeys, readStoreKeys, readText } from './config/load.js';
@@ -36,7 +37,7 @@ export interface RunningWorker {
   readonly config: WorkerConfig;
   readonly log: Logger;
   status(): WorkerStatus;
-  /** Reads the store's keys anew and seals its files with the first of them; what fails is logged. */
+  /** Reads the store's keys anew and seals its files with the first of them, and the clients' certificate; what fails is logged. */
   reloadKeys(): Promise<void>;
   /** Answers what is open, for up to five seconds, then closes every socket. */
   close(): Promise<void>;
@@ -58,7 +59,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   }
   const sealing = await readSealingKeys(config);
   const { tls } = config.client;
-  const clientTls = tls && { cert: await readText(tls.certificate), key: await readSecretFile(tls.key) };
+  const clientTls = tls && (await readCertificate(tls));
   const party = options.party ?? createParty(config.index as PartyIndex, await createKernels());
   const store = new ModelStore(config.store.directory, await readStoreKeys(config.store.key));
   const storeKeys = new StoreKeys(config.store.key, store, log);
@@ -239,7 +240,9 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     config,
     log,
     status,
-    reloadKeys: () => storeKeys.reload(),
+    reloadKeys: async () => {
+      await Promise.all([storeKeys.reload(), endpoint.reloadCertificate()]);
+    },
     close: () => {
       closing ??= close();
       return closing;

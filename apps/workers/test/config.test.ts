@@ -2,11 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clusterSchema, ownerPublicKey } from '@trivet/shared-types';
+import { clusterSchema, generateOwnerKeys, ownerPublicKey, readClusterText } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CreatedCluster, createCluster } from '../src/cluster/create.js';
+import { upgradeCluster } from '../src/cluster/upgrade.js';
 import { checkCertificate } from '../src/config/certificate.js';
-import { loadWorkerConfig, readStoreKeys } from '../src/config/load.js';
+import { loadWorkerConfig, readSealingKeys, readStoreKeys } from '../src/config/load.js';
 
 let root: string;
 let directory: string;
@@ -34,7 +35,14 @@ describe('createCluster', () => {
   });
 
   it('keeps secrets from other users', async () => {
-    const secrets = ['owner.key', 'ca.key', 'alice/tls.key', 'bob/store.key', 'carol/tls.key'];
+    const secrets = [
+      'owner.key',
+      'ca.key',
+      'alice/tls.key',
+      'bob/store.key',
+      'carol/tls.key',
+      'bob/seal.key',
+    ];
     for (const name of secrets) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
     for (const name of ['alice', 'alice/store', 'bob']) {
       expect((await stat(join(directory, name))).mode & 0o777).toBe(0o700);
@@ -69,6 +77,60 @@ describe('createCluster', () => {
     await expect(createCluster(join(root, 'other'), { workers })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
+  });
+});
+
+describe('upgradeCluster', () => {
+  /** The cluster as a version without sealed messages has left it. */
+  const earlier = async (name: string) => {
+    const old = join(root, name);
+    await createCluster(old);
+    const { signature: _, ...cluster } = JSON.parse(await readFile(join(old, 'cluster.json'), 'utf8'));
+    for (const worker of cluster.workers) {
+      delete worker.sealingKey;
+      await rm(join(old, worker.name, 'seal.key'));
+    }
+    await writeFile(join(old, 'cluster.json'), JSON.stringify(cluster));
+    return old;
+  };
+  const file = (old: string) => readFile(join(old, 'cluster.json'), 'utf8');
+
+  it('gives each worker a key, signs them, and changes nothing else', async () => {
+    const old = await earlier('earlier');
+    const before = JSON.parse(await file(old));
+    expect(() => readClusterText(JSON.stringify(before), 'It')).toThrow('trivet init --upgrade');
+    const config = await loadWorkerConfig(join(old, 'bob', 'bob.json'));
+    await expect(readSealingKeys(config)).rejects.toThrow('trivet init --upgrade');
+    const upgraded = await upgradeCluster(old);
+    expect(readClusterText(await file(old), 'It')).toEqual(upgraded);
+    expect(upgraded).toMatchObject(before);
+    for (const { index, name, sealingKey } of upgraded.workers) {
+      const key = join(old, name, 'seal.key');
+      expect((await stat(key)).mode & 0o777).toBe(0o600);
+      const worker = await readSealingKeys(await loadWorkerConfig(join(old, name, `${name}.json`)));
+      expect(worker).toMatchObject({ index, name, publicKey: sealingKey });
+    }
+    expect((await stat(join(old, 'cluster.json'))).mode & 0o777).toBe(0o644);
+    // Once more: what is there stays; what was taken away is made anew.
+    expect(await upgradeCluster(old)).toEqual(upgraded);
+    await rm(join(old, 'carol', 'seal.key'));
+    const changed = await upgradeCluster(old);
+    expect(changed.workers[0]).toEqual(upgraded.workers[0]);
+    expect(changed.workers[2].sealingKey).not.toBe(upgraded.workers[2].sealingKey);
+    // As any key: nobody else may read it.
+    await chmod(join(old, 'bob', 'seal.key'), 0o640);
+    await expect(readSealingKeys(config)).rejects.toThrow('chmod 600');
+  });
+
+  it("is done where all folders and the owner's own key are", async () => {
+    const old = await earlier('apart');
+    const { secretKey } = generateOwnerKeys();
+    const key = await readFile(join(old, 'owner.key'), 'utf8');
+    await writeFile(join(old, 'owner.key'), secretKey);
+    await expect(upgradeCluster(old)).rejects.toThrow("not the key of this cluster's owner");
+    await writeFile(join(old, 'owner.key'), key);
+    await rm(join(old, 'bob'), { recursive: true });
+    await expect(upgradeCluster(old)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 });
 

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { CLIENT_LIMITS, SEALED_EVENT_BYTES } from '@trivet/shared-types';
 import { Server } from 'socket.io';
 import type { Model } from '../serving/models.js';
+import { CertificateFiles, type CertificatePair } from './certificate-files.js';
 import { ClientConnection, type ConnectionContext } from './connection.js';
 import { isAllowedOrigin } from './origins.js';
 
@@ -18,7 +19,7 @@ const CONNECT_TIMEOUT_MS = 5000;
 const COALESCE_MS = 20;
 
 export interface EndpointOptions extends ConnectionContext {
-  readonly tls: { readonly cert: string; readonly key: Buffer } | null;
+  readonly tls: CertificatePair | null;
   /** Answers plain HTTP requests. */
   readonly http: RequestListener;
 }
@@ -26,13 +27,21 @@ export interface EndpointOptions extends ConnectionContext {
 export class ClientEndpoint {
   readonly #connections = new Set<ClientConnection>();
   readonly #http: HttpServer;
+  readonly #certificate: CertificateFiles | null;
   readonly #io: Server;
   #periodic: NodeJS.Timeout | undefined;
   #pushing: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: EndpointOptions) {
     const { config, http, tls } = options;
-    this.#http = tls === null ? createHttpServer(http) : createHttpsServer(tls, http);
+    if (tls === null || config.client.tls === null) {
+      this.#http = createHttpServer(http);
+      this.#certificate = null;
+    } else {
+      const server = createHttpsServer({ ...tls, minVersion: 'TLSv1.2' }, http);
+      this.#http = server;
+      this.#certificate = new CertificateFiles(config.client.tls, tls, server, options.log);
+    }
     this.#io = new Server(this.#http, {
       transports: ['websocket'],
       serveClient: false,
@@ -87,7 +96,13 @@ export class ClientEndpoint {
     for (const connection of this.#connections) connection.pushServed(model);
   }
 
+  /** Reads certificate and key anew, where there are any. */
+  async reloadCertificate(): Promise<void> {
+    await this.#certificate?.reload();
+  }
+
   async close(): Promise<void> {
+    await this.#certificate?.close();
     clearInterval(this.#periodic);
     clearTimeout(this.#pushing);
     if (!this.#http.listening) return;
