@@ -120,9 +120,10 @@ async function exchange(
   const calls = new AbortController();
   const giveUp = () => calls.abort(abortError(deadline.signal));
   let grace: ReturnType<typeof setTimeout> | undefined;
+  const unanswered = new Set(links.links);
   const cancelAll = () => {
-    for (const link of links.links) {
-      // Best effort: a worker that is gone, or that has answered, has nothing to cancel.
+    for (const link of unanswered) {
+      // Best effort: a worker that is gone has nothing to cancel.
       if (link.ready) link.call(EVENTS.cancel, { requestId }, emptySchema).catch(() => undefined);
     }
   };
@@ -134,8 +135,14 @@ async function exchange(
   const timeoutMs = deadline.remainingMs() + GRACE_MS;
   const send = async (link: WorkerLink, message: Uint8Array): Promise<Uint8Array> => {
     try {
-      return await link.call(EVENTS.predict, message, bytesSchema, { signal: calls.signal, timeoutMs });
+      const reply = await link.call(EVENTS.predict, message, bytesSchema, {
+        signal: calls.signal,
+        timeoutMs,
+      });
+      unanswered.delete(link);
+      return reply;
     } catch (error) {
+      unanswered.delete(link);
       failures.push(toTrivetError(error, link.name));
       if (failures.length === 1 && !deadline.signal.aborted) {
         cancelAll();

@@ -123,7 +123,12 @@ export class FrameReader {
     this.#emit(frame);
   }
 
+  /** Of a frame whose header is there; what cannot be a header is found before anybody waits for its payload. */
   #frameLength(header: Buffer): number {
+    const kind = header[LENGTH_BYTES]!;
+    if (kind < 1 || kind > LAST_KIND) {
+      throw new TrivetError('INVALID_ARGUMENT', `A frame has the unknown kind ${kind}.`);
+    }
     const length = header.readUInt32LE(0);
     if (length < FRAME_HEADER_BYTES - LENGTH_BYTES || length > this.maxFrameBytes) {
       throw new TrivetError('INVALID_ARGUMENT', `A frame of ${length} bytes is out of bounds.`);
@@ -133,9 +138,6 @@ export class FrameReader {
 
   #emit(frame: Buffer): void {
     const kind = frame[LENGTH_BYTES]!;
-    if (kind < 1 || kind > LAST_KIND) {
-      throw new TrivetError('INVALID_ARGUMENT', `A frame has the unknown kind ${kind}.`);
-    }
     const session = frame.toString('latin1', LENGTH_BYTES + 1, STEP_OFFSET);
     const step = frame.readUInt32LE(STEP_OFFSET);
     this.handler(kind as FrameKind, session, step, frame.subarray(FRAME_HEADER_BYTES));

@@ -43,6 +43,10 @@ export class BatchQueue<Item extends Batchable> {
     return this.#batches.reduce((sum, batch) => sum + batch.items.length, 0);
   }
 
+  get images(): number {
+    return this.#batches.reduce((sum, batch) => sum + batch.images, 0);
+  }
+
   /** @throws TrivetError RESOURCE_EXHAUSTED when a further batch would be one too many */
   add(item: Item, now: number): void {
     const { maxBatchSize, maxEnqueuedBatches } = this.limits;

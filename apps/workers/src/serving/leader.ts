@@ -22,6 +22,7 @@ import { viewOf } from '../mesh/session-view.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
+import { Pace } from './pace.js';
 import { PARKED_MS } from './parked.js';
 import { LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
@@ -37,6 +38,10 @@ const SWEEP_MS = 1000;
 const GRACE_MS = 2000;
 /** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
 const EARLY_MS = PARKED_MS;
+/** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
+const MOST_WAITING = 0.7;
+/** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */
+const FULL = 0.8;
 
 interface Gathering {
   readonly id: string;
@@ -58,6 +63,9 @@ interface Queued extends Batchable {
 
 interface RunningBatch {
   readonly session: Session;
+  readonly images: number;
+  /** By `performance.now()`. */
+  readonly startedAt: number;
   /** Bits of the followers that have ended it well. */
   done: number;
   onDone: (() => void) | null;
@@ -86,6 +94,7 @@ export class Leader implements Role {
   readonly #bootNonce = randomBytes(8).toString('latin1');
   readonly #sweep: NodeJS.Timeout;
   readonly #dealer: Dealer;
+  readonly #pace = new Pace();
   #early: EarlyBatch | null = null;
   #counter = 0n;
   #followersLink: string | undefined;
@@ -128,6 +137,11 @@ export class Leader implements Role {
     const refusal = this.#refusals.get(request.id);
     if (refusal !== undefined) {
       this.#reject(gathering, refusal);
+      return;
+    }
+    const overload = this.#overload(request);
+    if (overload !== null) {
+      this.#reject(gathering, overload);
       return;
     }
     this.#hold(gathering, LEADER, message);
@@ -248,6 +262,19 @@ export class Leader implements Role {
       return;
     }
     this.#pump();
+  }
+
+  /** Why a request cannot be answered in time, by those that all three workers hold already; null when it can. */
+  #overload({ count, deadlineMs }: OpenRequest): TrivetError | null {
+    const { self, table } = this.context;
+    let ahead = this.#queue.images;
+    for (const { images } of this.#running.values()) ahead += images;
+    // Whoever finds nobody before it is taken, whatever the pace was: so the pace is measured anew.
+    const late = ahead > 0 && this.#pace.waitMs(ahead + count) > MOST_WAITING * deadlineMs;
+    if (!late && table.size <= Math.ceil(FULL * this.options.maxRequests)) return null;
+    const why = late ? `; this request could not be answered within its ${deadlineMs} ms` : '';
+    const message = `${self.name} has ${ahead} images to do before this one${why}: try again later.`;
+    return new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
   }
 
   /** What goes into a batch. @throws TrivetError when the request cannot run */
@@ -407,7 +434,8 @@ export class Leader implements Role {
     for (const gathering of gatherings) gathering.running = true;
     const key = this.#nextKey();
     const session = sessions.start(key, links);
-    const running: RunningBatch = { session, done: 1 << LEADER, onDone: null };
+    const startedAt = performance.now();
+    const running: RunningBatch = { session, images, startedAt, done: 1 << LEADER, onDone: null };
     this.#running.set(key, running);
     const requestIds = gatherings.map((gathering) => gathering.id);
     const material = keys.length === 0 ? undefined : pool.take(keys, { digest, protocol, helper });
@@ -432,12 +460,17 @@ export class Leader implements Role {
     return session;
   }
 
-  /** Those of a batch that the owner's limit leaves room for; the others are refused. */
+  /** Those of a batch that can still be answered, and that the owner's limit leaves room for; the others are refused. */
   #withRoom(batch: Batch<Queued>, model: Model): { gatherings: Gathering[]; images: number } {
     const gatherings: Gathering[] = [];
     let images = 0;
+    const now = performance.now();
     for (const { gathering } of batch.items) {
       try {
+        if (gathering.request!.deadlineAt <= now) {
+          const message = 'The time was up before the request could begin.';
+          throw new TrivetError('DEADLINE_EXCEEDED', message, this.context.self.name);
+        }
         model.records.checkRoom(gathering.count, images, this.context.self.name);
         const planned = gatherings.map((one) => one.request!);
         this.context.access.use.checkRoom(gathering.request!, planned);
@@ -472,7 +505,10 @@ export class Leader implements Role {
     // The batch may fail before it comes to wait for this.
     mayAnswer.catch(() => undefined);
     const answered = await runBatch(this.context, { ...run, mayAnswer });
-    if (answered) await this.#everybodyDone(running);
+    if (answered) {
+      await this.#everybodyDone(running);
+      this.#pace.ended(running.images, running.startedAt, performance.now());
+    }
     clearTimeout(timer);
     sessions.end(session);
     this.#running.delete(session.key);
