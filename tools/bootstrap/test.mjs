@@ -1,10 +1,20 @@
 // `npm test`: installs what is missing, then runs every check and every test, and ends with the true sums.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureChromium } from './chromium.mjs';
 import { bin, build, execute, install, ROOT, requireNode, run } from './environment.mjs';
 
 const RESULTS = join(ROOT, 'test-results');
+/** Folders whose tests start no processes and wait for nobody. */
+const COMPUTING = [
+  'packages/mpc-core',
+  'packages/model-import',
+  'packages/shared-types',
+  'packages/at-rest',
+  'packages/mnist',
+  'apps/web',
+  'tools',
+];
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 function add(passed, failed, skipped = 0) {
@@ -17,6 +27,24 @@ function add(passed, failed, skipped = 0) {
 async function check(name, command, args) {
   process.stdout.write(`\n— ${name}\n`);
   add(...((await execute(command, args)) === 0 ? [1, 0] : [0, 1]));
+}
+
+/**
+ * A long check that runs beside others and counts as one; what it says is kept, and shown when it is waited for.
+ * @returns waits for its end
+ */
+function beside(name, command, args) {
+  const log = join(RESULTS, `${name.toLowerCase().replaceAll(' ', '-')}.log`);
+  const output = openSync(log, 'w');
+  const ended = execute(command, args, { stdio: ['ignore', output, output] });
+  ended.catch(() => undefined);
+  return async () => {
+    process.stdout.write(`\n— ${name}: waiting for its end (${log})\n`);
+    const code = await ended.catch(() => 1);
+    closeSync(output);
+    process.stdout.write(readFileSync(log, 'utf8'));
+    add(...(code === 0 ? [1, 0] : [0, 1]));
+  };
 }
 
 /** A runner that writes a report; one that ends badly without a failed test in it counts as one failure. */
@@ -42,18 +70,38 @@ await run(async () => {
     add(0, 1);
   }
   mkdirSync(RESULTS, { recursive: true });
-  const unit = join(RESULTS, 'vitest.json');
   const browser = join(RESULTS, 'playwright.json');
+  const units = (name, args) => {
+    const file = join(RESULTS, `vitest-${name.toLowerCase().replaceAll(' ', '-')}.json`);
+    return suite(
+      name,
+      bin('vitest'),
+      ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+      file,
+      (report) => [
+        report.numPassedTests,
+        report.numFailedTests,
+        report.numPendingTests + report.numTodoTests,
+      ],
+    );
+  };
 
+  // Tests that only compute take one core and do not mind company; the soak takes about the other.
+  const soaked = beside('Soak', process.execPath, [
+    'apps/cli/dist/soak/main.js',
+    '--minutes',
+    '5',
+    '--seed',
+    '1',
+  ]);
   await check('Format and lint', bin('biome'), ['check', '.']);
   await check('Import rules', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'apps']);
   await check('Dependencies', process.execPath, ['tools/bootstrap/audit.mjs']);
-  await suite(
-    'Unit and integration tests',
-    bin('vitest'),
-    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${unit}`],
-    unit,
-    (report) => [report.numPassedTests, report.numFailedTests, report.numPendingTests + report.numTodoTests],
+  await units('Tests that compute', [...COMPUTING, '--maxWorkers=1']);
+  await soaked();
+  await units(
+    'Tests of processes',
+    COMPUTING.map((folder) => `--exclude=${folder}/**`),
   );
   const chromium = await ensureChromium();
   await suite(

@@ -21,8 +21,10 @@ export const MODEL_NAME = 'bench';
 
 export interface ServingOptions {
   readonly compiled: CompiledModel;
-  /** Round-trip time between any two of the four; 0: no relay. */
+  /** Round-trip time between any two of the four; 0: no relay unless `relayed` says so. */
   readonly rttMs: number;
+  /** Puts the relay in between without a delay too. */
+  readonly relayed?: boolean;
   readonly signal: AbortSignal;
   readonly onCrash: (exit: WorkerExit) => void;
 }
@@ -30,21 +32,35 @@ export interface ServingOptions {
 export interface ServingCluster {
   /** As clients see it: behind the relay when there is one. */
   readonly cluster: Cluster;
-  readonly processes: LocalCluster['workers'];
+  readonly local: LocalCluster;
   /** The workers' own endpoints, for their metrics. */
   readonly metricsUrls: readonly [string, string, string];
-  /** Measured through the relay; null without one. */
+  /** Measured through the relay; null without one, or without a delay. */
   readonly relayRoundTripMs: number | null;
+  /** Null without one. Its routes: `clientRoute` and `meshRoute`. */
+  readonly relay: Relay | null;
   /** Has the model served with another protocol from here on. */
   serve(protocol: ProtocolName): Promise<void>;
   /** Another model beside it, by default under the first protocol that it allows. */
   shareAndServe(name: string, compiled: CompiledModel, protocol?: ProtocolName): Promise<void>;
+  /** Whatever else the model's owner does. */
+  asOwner<T>(work: (owner: ModelOwner) => Promise<T>): Promise<T>;
   stop(): Promise<void>;
+}
+
+/** The relay's route between clients and a worker. */
+export function clientRoute(worker: 0 | 1 | 2): number {
+  return worker;
+}
+
+/** The relay's route between a worker and the one before it, which dials. */
+export function meshRoute(worker: 0 | 1 | 2): number {
+  return 3 + worker;
 }
 
 /** @throws TrivetError when something does not start; nothing is left running then */
 export async function startServing(options: ServingOptions): Promise<ServingCluster> {
-  const { rttMs, signal, onCrash } = options;
+  const { rttMs, signal, onCrash, relayed = rttMs > 0 } = options;
   const directory = await mkdtemp(join(tmpdir(), 'trivet-bench-'));
   let relay: Relay | undefined;
   let local: LocalCluster | undefined;
@@ -55,21 +71,21 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
   };
   try {
     const ports = await planPorts();
-    await createCluster(directory, { workers: workersOn(ports, rttMs > 0), logLevel: 'warn' });
+    await createCluster(directory, { workers: workersOn(ports, relayed), logLevel: 'warn' });
     let relayRoundTripMs: number | null = null;
-    if (rttMs > 0) {
+    if (relayed) {
       relay = await startRelayProcess([...ports.client, ...ports.mesh, ports.echo], rttMs / 2);
-      relayRoundTripMs = await measureRoundTrip(ports.echo);
+      if (rttMs > 0) relayRoundTripMs = await measureRoundTrip(ports.echo);
     }
     local = await startLocalCluster({ directory, signal, onCrash });
     const started = local;
-    const asOwner = (work: (owner: ModelOwner) => Promise<unknown>) => withOwnerOf(started, signal, work);
+    const asOwner: ServingCluster['asOwner'] = (work) => withOwnerOf(started, signal, work);
     await asOwner(async (owner) => {
       await owner.share(shareRequest(MODEL_NAME, options.compiled), { signal });
       await owner.startServing(MODEL_NAME, { signal });
     });
     const url = (index: 0 | 1 | 2) => `http://127.0.0.1:${ports.client[index].targetPort}`;
-    const { cluster, workers: processes } = local;
+    const { cluster } = local;
     const serve = (protocol: ProtocolName) =>
       asOwner((owner) => owner.startServing(MODEL_NAME, { protocol, signal }));
     const shareAndServe = (name: string, compiled: CompiledModel, protocol?: ProtocolName) =>
@@ -78,7 +94,17 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
         await owner.startServing(name, { signal, ...(protocol !== undefined && { protocol }) });
       });
     const metricsUrls = [url(0), url(1), url(2)] as const;
-    return { cluster, processes, metricsUrls, relayRoundTripMs, serve, shareAndServe, stop };
+    return {
+      cluster,
+      local,
+      metricsUrls,
+      relayRoundTripMs,
+      relay: relay ?? null,
+      serve,
+      shareAndServe,
+      asOwner,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -110,7 +136,7 @@ function workersOn({ client, mesh }: { client: Routes; mesh: Routes }, relayed: 
   return [worker(0), worker(1), worker(2)] as const;
 }
 
-function shareRequest(name: string, compiled: CompiledModel): ShareRequest {
+export function shareRequest(name: string, compiled: CompiledModel): ShareRequest {
   return {
     name,
     compiled,
@@ -120,15 +146,15 @@ function shareRequest(name: string, compiled: CompiledModel): ShareRequest {
   };
 }
 
-async function withOwnerOf(
+async function withOwnerOf<T>(
   { cluster, ownerSecretKey }: LocalCluster,
   signal: AbortSignal,
-  work: (owner: ModelOwner) => Promise<unknown>,
-): Promise<void> {
+  work: (owner: ModelOwner) => Promise<T>,
+): Promise<T> {
   const { workers, clusterId } = cluster;
   const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey, signal });
   try {
-    await work(owner);
+    return await work(owner);
   } finally {
     owner.close();
   }

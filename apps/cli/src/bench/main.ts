@@ -10,8 +10,9 @@ import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
 import { bench } from './bench.js';
 import { defaultModel } from './default-model.js';
+import { formatOverload, overload } from './overload.js';
 import { quickReport } from './report.js';
-import { FULL, QUICK, QUICK_FURTHER, SOAK_POINTS } from './settings.js';
+import { FULL, OVERLOAD_SECONDS, QUICK, QUICK_FURTHER, SOAK_POINTS } from './settings.js';
 import { formatReport } from './table.js';
 
 interface Options {
@@ -21,6 +22,7 @@ interface Options {
   readonly quick?: true;
   readonly predict?: true;
   readonly soak?: true;
+  readonly overload?: true;
   readonly json?: true;
   readonly out?: string;
 }
@@ -46,12 +48,22 @@ const program = new Command('bench')
   .option('--quick', 'the main figures only, in at most 50 seconds')
   .option('--predict', 'hold the cost model against what is measured; a full run does so anyway')
   .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
+  .option('--overload', 'instead of all that: load at up to four times what the workers can answer; 3 min')
   .option('--json', 'end standard output with one line of JSON, and print nothing else there')
   .option('--out <file>', 'also write the whole report to a file, as JSON')
   .addHelpText('after', EXIT_CODES_HELP)
   .exitOverride()
   .action((options: Options) =>
     interruptible(async (signal) => {
+      const onStage = (what: string) => console.error(`bench: ${what} …`);
+      if (options.overload) {
+        const [protocol] = options.protocol as [ProtocolName];
+        const { model } = options;
+        const report = await overload({ model, protocol, seconds: OVERLOAD_SECONDS, signal, onStage });
+        if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(report, null, 2)}\n`);
+        console.log(options.json ? JSON.stringify(report) : formatOverload(report));
+        return;
+      }
       const base = options.quick ? QUICK : FULL;
       const report = await bench({
         model: options.model,
@@ -65,7 +77,7 @@ const program = new Command('bench')
         },
         furtherSettings: options.quick ? QUICK_FURTHER : FULL,
         signal,
-        onStage: (what) => console.error(`bench: ${what} …`),
+        onStage,
       });
       if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(report, null, 2)}\n`);
       if (!options.json) console.log(formatReport(report));

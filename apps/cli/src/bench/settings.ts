@@ -80,3 +80,6 @@ export const FULL: BenchSettings = {
 
 /** Digits after which a soak reads the workers' memory. */
 export const SOAK_POINTS = [5000, 10_000, 20_000, 30_000, 40_000, 50_000] as const;
+
+/** Of each stretch of time of a run under overload. */
+export const OVERLOAD_SECONDS = 12;

@@ -1,6 +1,8 @@
 /** What a worker's own `/metrics` tell of its process, for differences over a measurement. */
 import { TrivetError } from '@trivet/shared-types';
 
+const TIMEOUT_MS = 10_000;
+
 export interface ProcessMetrics {
   /** User and system time of the process since its start. */
   readonly cpuSeconds: number;
@@ -11,8 +13,23 @@ export interface ProcessMetrics {
 }
 
 /** @param url of the worker's client endpoint @throws TrivetError UNAVAILABLE */
-export async function readProcessMetrics(url: string): Promise<ProcessMetrics> {
-  return parseProcessMetrics(await readMetrics(url));
+export async function readProcessMetrics(url: string, timeoutMs = TIMEOUT_MS): Promise<ProcessMetrics> {
+  return parseProcessMetrics(await readMetrics(url, timeoutMs));
+}
+
+/** What a worker holds for requests: nothing, when nobody asks. */
+export interface Held {
+  readonly requestsOpen: number;
+  readonly batchesQueued: number;
+}
+
+/** @param url of the worker's client endpoint @throws TrivetError UNAVAILABLE */
+export async function readHeld(url: string): Promise<Held> {
+  const text = await readMetrics(url);
+  return {
+    requestsOpen: readNumber(text, 'trivet_requests_open'),
+    batchesQueued: readNumber(text, 'trivet_batches_queued'),
+  };
 }
 
 /** Items of material that were dealt ahead and are there now. @param url of the worker's client endpoint */
@@ -20,9 +37,9 @@ export async function readPoolItems(url: string): Promise<number> {
   return readNumber(await readMetrics(url), 'trivet_pool_items');
 }
 
-async function readMetrics(url: string): Promise<string> {
+async function readMetrics(url: string, timeoutMs = TIMEOUT_MS): Promise<string> {
   try {
-    const response = await fetch(new URL('/metrics', url), { signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(new URL('/metrics', url), { signal: AbortSignal.timeout(timeoutMs) });
     if (!response.ok) throw new Error(`status ${response.status}`);
     return await response.text();
   } catch (error) {

@@ -33,7 +33,7 @@ const HOOK = new URL('../../dist/profile/hook.js', import.meta.url);
 /** Records the three workers and their clients over the same seconds of load; the profiles in this order. */
 async function record(
   options: Options,
-  { cluster, processes }: ServingCluster,
+  { cluster, local }: ServingCluster,
   directory: string,
   signal: AbortSignal,
 ): Promise<{
@@ -41,7 +41,7 @@ async function record(
   readonly digits: number;
   readonly perSecond: number;
 }> {
-  const pids = processes.map(({ pid }) => pid!);
+  const pids = local.workers.map(({ pid }) => pid!);
   let clients: number | undefined;
   const toggle = async (clientsPid: number) => {
     clients = clientsPid;

@@ -1,11 +1,14 @@
 /**
- * A TCP relay that delays everything by the same time in both directions: a wide-area network on one machine, without
- * root. It delays what programs write, end of stream included; connections are made at once, bandwidth is not bounded
- * and nothing is lost, so TCP's own slow start is not seen. For that, delay packets in the kernel.
+ * A TCP relay between programs of one machine: a network of which the faults are ours. As it starts it delays everything
+ * by the same time in both directions, a wide-area network without root: it delays what programs write, end of stream
+ * included; connections are made at once, bandwidth is not bounded and nothing is lost, so TCP's own slow start is not
+ * seen. For that, delay packets in the kernel. `impair` makes single routes worse, and well again, while they are used.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { DelayLine } from './delay-line.js';
+import { type Impairment, UNIMPAIRED } from './impairment.js';
+import { Stream } from './stream.js';
 
 /** From a port to listen on to one to connect to, both of this machine. */
 export interface Route {
@@ -14,12 +17,21 @@ export interface Route {
 }
 
 export interface Relay {
+  /**
+   * How a route is from now on, connections that are open included; what it was before is forgotten.
+   * @param route its position among the routes
+   */
+  impair(route: number, impairment: Impairment): Promise<void>;
   close(): Promise<void>;
 }
 
+interface Connection {
+  readonly near: Socket;
+  readonly far: Socket;
+  readonly streams: readonly [Stream, Stream];
+}
+
 const HOST = '127.0.0.1';
-/** A source is not read while this much of it is on its way. */
-const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 /**
  * Listens on every route.
@@ -27,51 +39,87 @@ const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
  * @throws the listen error, for example EADDRINUSE; nothing is left open then
  */
 export async function startRelay(routes: readonly Route[], oneWayMs: number): Promise<Relay> {
-  const sockets = new Set<Socket>();
-  const servers: Server[] = [];
   // One line serves all: with one delay, what comes first leaves first.
   const line = new DelayLine<() => void>(oneWayMs, (deliver) => deliver());
+  const relayed = routes.map((route) => new RelayedRoute(route, line));
   const close = async () => {
     line.close();
-    for (const socket of sockets) socket.destroy();
-    await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    await Promise.all(relayed.map((route) => route.close()));
   };
   try {
-    for (const { listenPort, targetPort } of routes) {
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-        const far = connect({ host: HOST, port: targetPort, noDelay: true, allowHalfOpen: true });
-        for (const socket of [near, far]) {
-          sockets.add(socket);
-          socket.once('close', () => sockets.delete(socket));
-        }
-        pipeDelayed(near, far, line);
-        pipeDelayed(far, near, line);
-      });
-      servers.push(server);
-      server.listen(listenPort, HOST);
-      await once(server, 'listening');
-    }
+    for (const route of relayed) await route.listen();
   } catch (error) {
     await close();
     throw error;
   }
-  return { close };
+  return {
+    close,
+    async impair(route, impairment) {
+      const found = relayed[route];
+      if (found === undefined) throw new RangeError(`There is no route ${route}.`);
+      found.impair(impairment);
+    },
+  };
 }
 
-function pipeDelayed(from: Socket, to: Socket, line: DelayLine<() => void>): void {
-  let inFlight = 0;
-  from.on('data', (chunk: Buffer) => {
-    inFlight += chunk.length;
-    if (inFlight > MAX_BYTES_IN_FLIGHT) from.pause();
-    line.push(() => {
-      to.write(chunk, () => {
-        inFlight -= chunk.length;
-        if (from.isPaused() && inFlight < MAX_BYTES_IN_FLIGHT / 2) from.resume();
-      });
-    });
-  });
-  from.on('end', () => line.push(() => to.end()));
-  // What broke here is broken for the other side too; the 'close' that follows says so.
-  from.on('error', () => undefined);
-  from.on('close', () => line.push(() => to.destroySoon()));
+class RelayedRoute {
+  readonly #connections = new Set<Connection>();
+  readonly #server: Server;
+  #impairment = UNIMPAIRED;
+
+  constructor(
+    private readonly route: Route,
+    private readonly line: DelayLine<() => void>,
+  ) {
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => this.#accept(near));
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(this.route.listenPort, HOST);
+    await once(this.#server, 'listening');
+  }
+
+  impair(impairment: Impairment): void {
+    this.#impairment = impairment;
+    for (const connection of [...this.#connections]) this.#apply(connection);
+  }
+
+  async close(): Promise<void> {
+    for (const { near, far } of this.#connections) {
+      near.destroy();
+      far.destroy();
+    }
+    if (!this.#server.listening) return;
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(near: Socket): void {
+    if (this.#impairment.cut) {
+      near.on('error', () => undefined);
+      near.resetAndDestroy();
+      return;
+    }
+    const far = connect({ host: HOST, port: this.route.targetPort, noDelay: true, allowHalfOpen: true });
+    const streams = [new Stream(near, far, this.line), new Stream(far, near, this.line)] as const;
+    const connection: Connection = { near, far, streams };
+    this.#connections.add(connection);
+    const forget = () => {
+      if (near.destroyed && far.destroyed) this.#connections.delete(connection);
+    };
+    near.once('close', forget);
+    far.once('close', forget);
+    this.#apply(connection);
+  }
+
+  #apply({ near, far, streams }: Connection): void {
+    if (this.#impairment.cut) {
+      for (const socket of [near, far]) {
+        if (socket.connecting) socket.destroy();
+        else socket.resetAndDestroy();
+      }
+      return;
+    }
+    for (const stream of streams) stream.impair(this.#impairment);
+    if (this.#impairment.halfClosed) streams[1].end();
+  }
 }

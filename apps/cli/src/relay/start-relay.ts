@@ -21,14 +21,37 @@ export async function startRelayProcess(routes: readonly Route[], oneWayMs: numb
     child.disconnect();
     await exited;
   };
-  child.send({ routes, oneWayMs } satisfies RelayOrder);
-  const died = once(child, 'exit').then(() => [{ error: 'its process ended' }]);
-  const [answer] = (await Promise.race([once(child, 'message'), died])) as [RelayAnswer];
-  if ('error' in answer) {
+  const send = (order: RelayOrder) => child.send(order);
+  const waiting = new Map<number, () => void>();
+  const listening = new Promise<void>((resolve, reject) => {
+    const fail = (why: string) => reject(new TrivetError('UNAVAILABLE', `The relay did not start: ${why}.`));
+    child.once('exit', () => {
+      fail('its process ended');
+      for (const done of waiting.values()) done();
+    });
+    child.on('message', (answer: RelayAnswer) => {
+      if (answer.kind === 'listening') resolve();
+      else if (answer.kind === 'failed') fail(answer.error);
+      else waiting.get(answer.id)?.();
+    });
+  });
+  send({ kind: 'start', routes, oneWayMs });
+  try {
+    await listening;
+  } catch (error) {
     await close();
-    throw new TrivetError('UNAVAILABLE', `The relay did not start: ${answer.error}.`);
+    throw error;
   }
-  return { close };
+  let last = 0;
+  const impair: Relay['impair'] = async (route, impairment) => {
+    if (!child.connected) return;
+    const id = ++last;
+    const done = new Promise<void>((resolve) => waiting.set(id, resolve));
+    send({ kind: 'impair', id, route, impairment });
+    await done;
+    waiting.delete(id);
+  };
+  return { impair, close };
 }
 
 /**

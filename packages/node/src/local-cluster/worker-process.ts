@@ -43,11 +43,12 @@ export class WorkerProcess {
     return this.#child?.pid;
   }
 
-  start(): void {
+  /** @param nodeArguments further ones for Node.js itself, before the program */
+  start(nodeArguments: readonly string[] = []): void {
     if (this.#child !== null) throw new Error(`Worker ${this.name} is running already.`);
     const log = openSync(this.logFile, 'a', 0o600);
     try {
-      const child = spawn(process.execPath, [MAIN, '--config', this.configFile], {
+      const child = spawn(process.execPath, [...nodeArguments, MAIN, '--config', this.configFile], {
         stdio: ['ignore', log, log, 'ipc'],
         // A process group of its own: Ctrl-C in a terminal is for the parent, which then stops its workers in order.
         detached: process.platform !== 'win32',
