@@ -1,35 +1,43 @@
 import { describe, expect, it } from 'vitest';
 import { Pace } from '../src/serving/pace.js';
 
+/** Batches one after the other. @returns when the last of them has ended */
+function run(pace: Pace, batches: number, images: number, ms: number, from = 0): number {
+  for (let batch = 0; batch < batches; batch++)
+    pace.ended(images, from + batch * ms, from + (batch + 1) * ms);
+  return from + batches * ms;
+}
+
 describe('Pace', () => {
-  it('knows nothing at first, then what the batches took', () => {
+  it('says nothing before it has seen some batches', () => {
     const pace = new Pace();
-    expect(pace.waitMs(1000)).toBe(0);
-    pace.ended(10, 0, 50);
-    expect(pace.waitMs(100)).toBeCloseTo(500);
+    run(pace, 8, 10, 50);
+    expect(pace.waitMs(10)).toBe(0);
+    run(pace, 1, 10, 50, 400);
+    expect(pace.waitMs(10)).toBe(50);
   });
 
-  it('counts the time of batches that run at once once', () => {
+  it('says nothing of far more images than it has seen in a batch', () => {
     const pace = new Pace();
-    pace.ended(10, 0, 100);
-    // Both began at 0; the second took the 100 ms after the first.
-    pace.ended(10, 0, 200);
+    run(pace, 9, 1, 5);
+    expect(pace.waitMs(4)).toBe(20);
+    expect(pace.waitMs(5)).toBe(0);
+  });
+
+  it('counts the time of batches that run at once once, and none in which nothing runs', () => {
+    const pace = new Pace();
+    for (let i = 0; i < 9; i++) pace.ended(10, 0, 100 * (i + 1));
     expect(pace.waitMs(1)).toBe(10);
-  });
-
-  it('does not count the time in which nothing ran', () => {
-    const pace = new Pace();
-    pace.ended(1, 0, 5);
-    pace.ended(1, 60_000, 60_005);
-    expect(pace.waitMs(1)).toBeCloseTo(5);
+    pace.ended(10, 60_000, 60_100);
+    expect(pace.waitMs(1)).toBe(10);
   });
 
   it('is not misled by a standstill, and follows what lasts', () => {
     const pace = new Pace();
-    for (let at = 0; at < 50; at += 10) pace.ended(1, at, at + 10);
-    pace.ended(1, 50, 5050);
+    const at = run(pace, 9, 1, 10);
+    pace.ended(1, at, at + 5000);
     expect(pace.waitMs(1)).toBe(10);
-    for (let at = 6000; at < 7000; at += 100) pace.ended(1, at, at + 100);
+    run(pace, 9, 1, 100, 6000);
     expect(pace.waitMs(1)).toBe(100);
   });
 });

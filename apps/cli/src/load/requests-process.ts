@@ -67,7 +67,8 @@ async function follow(command: Command): Promise<void> {
   const answer = (value: unknown) => tell({ kind: 'answer', id, value });
   if (command.kind === 'mark') requests!.mark(answer);
   else if (command.kind === 'look') answer(look(requests!));
-  else if (command.kind === 'closed') answer(await requests!.closed(command.lanes, command.ms, command.digits));
+  else if (command.kind === 'closed')
+    answer(await requests!.closed(command.lanes, command.ms, command.digits));
   else {
     requests!.setRate(command.perSecond, command.timeoutMs);
     answer(null);

@@ -4,23 +4,35 @@
  * time is better refused at once, so that somebody can be.
  */
 
-/** Of so many batches the median counts: one that stood still, for a peer was lost or frozen, says nothing of the next. */
+/** The latest batches; fewer say too little. */
 const REMEMBERED = 9;
+/** The median: one that stood still, for a peer was lost or frozen, says nothing of the next. */
+const TYPICAL = 4;
+/** How many times the largest of them can still be judged by them. */
+const FAR = 4;
+
+interface Ended {
+  readonly images: number;
+  readonly msPerImage: number;
+}
 
 export class Pace {
-  readonly #msPerImage: number[] = [];
+  readonly #ended: Ended[] = [];
   #lastEndedAt = Number.NEGATIVE_INFINITY;
 
   /** A batch has ended well; several may have run at once. Times by one clock, in milliseconds. */
   ended(images: number, startedAt: number, now: number): void {
-    this.#msPerImage.push((now - Math.max(startedAt, this.#lastEndedAt)) / images);
-    if (this.#msPerImage.length > REMEMBERED) this.#msPerImage.shift();
+    const msPerImage = (now - Math.max(startedAt, this.#lastEndedAt)) / images;
+    this.#ended.push({ images, msPerImage });
+    if (this.#ended.length > REMEMBERED) this.#ended.shift();
     this.#lastEndedAt = now;
   }
 
-  /** Milliseconds until so many images are done; 0 while nothing is known. */
+  /** Milliseconds until so many images are done; 0 when what has run does not tell. */
   waitMs(images: number): number {
-    const sorted = [...this.#msPerImage].sort((left, right) => left - right);
-    return images * (sorted[(sorted.length - 1) >> 1] ?? 0);
+    if (this.#ended.length < REMEMBERED) return 0;
+    if (images > FAR * Math.max(...this.#ended.map((batch) => batch.images))) return 0;
+    const sorted = this.#ended.map(({ msPerImage }) => msPerImage).sort((left, right) => left - right);
+    return images * sorted[TYPICAL]!;
   }
 }
