@@ -1,5 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig } from 'vite';
+import { compressed } from './vite/compressed.js';
 import { mnistSamples } from './vite/mnist-samples.js';
 import { mnistTestSet } from './vite/mnist-test-set.js';
 import { pageSecurity } from './vite/page-security.js';
@@ -8,7 +9,15 @@ import { contentSecurityPolicy, securityHeaders } from './vite/security-headers.
 import { serviceWorker } from './vite/service-worker.js';
 
 export default defineConfig({
-  plugins: [react(), mnistSamples(), mnistTestSet(), publicModel(), serviceWorker(), pageSecurity()],
+  plugins: [
+    react(),
+    mnistSamples(),
+    mnistTestSet(),
+    publicModel(),
+    serviceWorker(),
+    pageSecurity(),
+    compressed(),
+  ],
   // Workspace packages are read from their TypeScript, so that no stale build of theirs can reach the page.
   resolve: { conditions: ['source', ...defaultClientConditions] },
   worker: { format: 'es' },

@@ -16,7 +16,8 @@ export async function servePage(cluster: Cluster, port: number): Promise<Server>
   const headers = Object.entries(
     JSON.parse(await readFile(join(PAGE, 'security-headers.json'), 'utf8')) as Record<string, string>,
   );
-  const files = sirv(PAGE, { single: true });
+  // The build puts compressed copies beside the files.
+  const files = sirv(PAGE, { single: true, brotli: true, gzip: true });
   const server = createServer((request, response) => {
     for (const [name, value] of headers) response.setHeader(name, value);
     if (request.url === '/cluster.json') {

@@ -1,8 +1,8 @@
 /** Starts the compute worker with the page and hands it to the features. */
+import type { TrivetError } from '@trivet/shared-types';
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
 import { Engine } from '../compute/engine.js';
 import { useAppStore } from '../stores/app-store.js';
-import { findCluster } from './cluster.js';
 
 export const EngineContext = createContext<Engine | null>(null);
 
@@ -23,16 +23,12 @@ export function EngineProvider({ children }: { readonly children: ReactNode }) {
     const closing = new AbortController();
     const { signal } = closing;
     const connect = () => {
-      findCluster()
-        .then((cluster) =>
-          signal.aborted ? null : started.connect({ ...cluster, preference, calibrations }),
-        )
-        .catch((error: Error) => {
-          if (signal.aborted) return;
-          // Offline there may be no file to read; the page says that by itself.
-          if (!navigator.onLine) addEventListener('online', connect, { once: true, signal });
-          else failPrediction({ code: 'FAILED_PRECONDITION', message: error.message, worker: null });
-        });
+      started.connect({ preference, calibrations }).catch((error: TrivetError) => {
+        if (signal.aborted) return;
+        // Offline there may be no file to read; the page says that by itself.
+        if (!navigator.onLine) addEventListener('online', connect, { once: true, signal });
+        else failPrediction(error.toBody());
+      });
     };
     connect();
     return () => {

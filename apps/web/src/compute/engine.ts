@@ -10,7 +10,7 @@ import type { ComputePreference, SharingState } from './sharing/adaptive-sharer.
 import type {
   CallName,
   Calls,
-  ConnectOptions,
+  ConnectSettings,
   FromWorker,
   ModelSummary,
   PlaintextView,
@@ -62,7 +62,7 @@ export class Engine {
   }
 
   /** Begins to talk to the workers; from here on the listener hears of their state. */
-  connect(options: ConnectOptions): Promise<null> {
+  connect(options: ConnectSettings): Promise<null> {
     return this.#call('connect', options);
   }
 

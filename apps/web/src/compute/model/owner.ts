@@ -1,7 +1,7 @@
 /** The model owner's session. The key signs in this worker; it is sent nowhere, stored nowhere and gone with the page. */
 import { ModelOwner, type SharedModel } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
-import type { ConnectOptions } from '../worker/messages.js';
+import type { ClusterAddress } from '../worker/cluster.js';
 import type { InspectedModel } from './inspect.js';
 import type { OwnedModel, OwnerCommand, ShareWish } from './messages.js';
 
@@ -26,7 +26,7 @@ export class OwnerSession {
 
   /** @throws (rejects) TrivetError as `ModelOwner.connect`; INVALID_ARGUMENT when the text is no key */
   static async open(
-    { workers, clusterId }: ConnectOptions,
+    { workers, clusterId }: ClusterAddress,
     keyText: string,
     onModels: (models: readonly OwnedModel[]) => void,
     signal: AbortSignal,

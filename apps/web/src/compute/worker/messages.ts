@@ -1,5 +1,5 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
-import type { Prediction, Triple, WorkerAddress, WorkerView } from '@trivet/client';
+import type { Prediction, Triple, WorkerView } from '@trivet/client';
 import type { PlanStep } from '@trivet/mpc-core';
 import type { ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
 import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from '../batch/messages.js';
@@ -7,12 +7,8 @@ import type { ModelChoice, ModelInspection, OwnedModel, OwnerCommand, ShareWish 
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
 import type { SelfTestReport } from './self-test.js';
 
-export interface ConnectOptions {
-  /** 16 bytes in hex, or null where the cluster file is unknown. */
-  readonly clusterId: string | null;
-  readonly workers: Triple<WorkerAddress>;
-  /** Ed25519 public key of the model owner in hex, or null where the cluster file is unknown. */
-  readonly ownerKey: string | null;
+/** What the page knows before it is connected; the compute worker itself finds the cluster. */
+export interface ConnectSettings {
   readonly preference: ComputePreference;
   readonly calibrations: readonly Calibration[];
 }
@@ -99,7 +95,7 @@ export interface ModelSummary {
 
 /** Calls that are answered, by name: what they take, what they tell on the way, and what they give. */
 export interface Calls {
-  connect: { readonly takes: ConnectOptions; readonly tells: never; readonly gives: null };
+  connect: { readonly takes: ConnectSettings; readonly tells: never; readonly gives: null };
   prepare: {
     readonly takes: RawPicture;
     readonly tells: never;

@@ -5,7 +5,10 @@ import { manifestSchema, parseJson, TrivetError } from '@trivet/shared-types';
 import { AdaptiveSharer, type ComputePreference, type SharingState } from '../sharing/adaptive-sharer.js';
 import { openGpuDevice } from '../sharing/webgpu-device.js';
 import { WebGpuSharer } from '../sharing/webgpu-sharer.js';
-import type { ConnectOptions, ModelSummary } from './messages.js';
+import type { ClusterAddress } from './cluster.js';
+import type { ConnectSettings, ModelSummary } from './messages.js';
+
+type ConnectOptions = ClusterAddress & ConnectSettings;
 
 export interface SessionListener {
   onWorkers(workers: readonly WorkerView[], models: readonly ModelSummary[]): void;

@@ -6,6 +6,7 @@ import { TrivetError } from '@trivet/shared-types';
 import type { InspectedModel } from '../model/inspect.js';
 import type { OwnedModel } from '../model/messages.js';
 import type { OwnerSession } from '../model/owner.js';
+import { findCluster } from './cluster.js';
 import type { CallName, Calls, FromWorker, ToWorker } from './messages.js';
 import { predict } from './predict.js';
 import { prepare } from './prepare.js';
@@ -13,6 +14,7 @@ import { loadGpu, Session } from './session.js';
 
 const kernels = createKernels();
 const running = new Map<number, AbortController>();
+let connecting = false;
 let session: Session | null = null;
 let inspected: InspectedModel | null = null;
 let owner: OwnerSession | null = null;
@@ -39,9 +41,14 @@ const handlers: {
     context: CallContext<Name>,
   ) => Promise<Calls[Name]['gives']> | Calls[Name]['gives'];
 } = {
-  connect: async (options) => {
-    if (session !== null) throw new TrivetError('FAILED_PRECONDITION', 'This page is connected already.');
-    session = new Session(options, await kernels, {
+  connect: async (settings) => {
+    if (connecting || session !== null) throw new TrivetError('FAILED_PRECONDITION', 'This page is connected already.');
+    connecting = true;
+    // Without a cluster there is no session: the page may ask again.
+    const cluster = await findCluster().finally(() => {
+      connecting = false;
+    });
+    session = new Session({ ...cluster, ...settings }, await kernels, {
       onWorkers: (workers, models) => post({ type: 'workers', workers, models }),
       onSharing: (sharing) => post({ type: 'sharing', sharing }),
     });

@@ -1,28 +1,30 @@
 /** Keeps the settings in the browser's local storage. What is read back is checked like any input from outside. */
-import { z } from 'zod';
+// The small form of zod: the first load has no room for the whole.
+import * as z from 'zod/mini';
 import { useAppStore } from '../../stores/app-store.js';
 import { DEFAULT_SETTINGS, type Settings } from '../../stores/settings-slice.js';
 
 const STORAGE_KEY = 'trivet.settings.1';
 
-const milliseconds = z.number().min(0).max(60_000);
+const milliseconds = z.number().check(z.minimum(0), z.maximum(60_000));
+const text = (longest: number) => z.string().check(z.maxLength(longest));
 
 const settingsSchema = z.object({
   theme: z.enum(['system', 'light', 'dark']),
   preference: z.enum(['auto', 'webgpu', 'cpu']),
-  model: z.string().max(64).nullable(),
+  model: z.nullable(text(64)),
   predictAutomatically: z.boolean(),
   calibrations: z
     .array(
       z.object({
-        sizeClass: z.int().min(0).max(64),
-        cpuLabel: z.string().max(200),
+        sizeClass: z.int().check(z.minimum(0), z.maximum(64)),
+        cpuLabel: text(200),
         cpuMs: milliseconds,
-        gpuLabel: z.string().max(200),
+        gpuLabel: text(200),
         gpuMs: milliseconds,
       }),
     )
-    .max(64),
+    .check(z.maxLength(64)),
 });
 
 /** The settings of the last visit; the defaults where there are none, or none that can be understood. */

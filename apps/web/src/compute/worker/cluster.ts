@@ -1,8 +1,7 @@
 /** Where the workers are, and their keys: the public cluster file beside the page, signed by the cluster's owner. */
-import { readClusterText } from '@trivet/shared-types';
-import type { ConnectOptions } from '../compute/worker/messages.js';
+import { type Cluster, readClusterText, TrivetError } from '@trivet/shared-types';
 
-export type ClusterAddress = Pick<ConnectOptions, 'workers' | 'clusterId' | 'ownerKey'>;
+export type ClusterAddress = Pick<Cluster, 'workers' | 'clusterId' | 'ownerKey'>;
 
 /**
  * @returns the cluster of `/cluster.json`
@@ -14,7 +13,10 @@ export async function findCluster(fetchFile: typeof fetch = fetch): Promise<Clus
   const isJson = response?.headers.get('content-type')?.includes('json') ?? false;
   // A development server answers unknown paths with the page itself.
   if (response === null || !response.ok || !isJson) {
-    throw new Error('There is no cluster.json beside this page: whoever serves the page must put it there.');
+    throw new TrivetError(
+      'FAILED_PRECONDITION',
+      'There is no cluster.json beside this page: whoever serves the page must put it there.',
+    );
   }
   const cluster = readClusterText(await response.text(), 'The file cluster.json beside this page');
   const { workers, clusterId, ownerKey } = cluster;
