@@ -24,11 +24,17 @@ export interface Demo {
   readonly cluster: LocalCluster;
   /** The model in the clear, for comparing. */
   readonly graph: LayerGraph;
+  /** Of workers that ended without having been told to: who, how, and the last words. */
+  readonly crashes: readonly string[];
 }
 
 async function startDemo(): Promise<Demo & { stop(): Promise<void> }> {
   const { graph, compiled } = await compileModelFile(MODEL_FILE, MNIST_INPUT_RANGE);
-  const cluster = await startLocalCluster();
+  const crashes: string[] = [];
+  const cluster = await startLocalCluster({
+    onCrash: ({ name, code, signal, lastWords }) =>
+      crashes.push(`${name} ended (${signal ?? `exit code ${code}`}): ${lastWords}`),
+  });
   const { workers, clusterId } = cluster.cluster;
   const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey: cluster.ownerSecretKey });
   await owner.share({
@@ -46,6 +52,7 @@ async function startDemo(): Promise<Demo & { stop(): Promise<void> }> {
     url: `http://localhost:${port}`,
     cluster,
     graph,
+    crashes,
     stop: async () => {
       page.closeAllConnections();
       page.close();
@@ -73,6 +80,7 @@ export const test = base.extend<{ openPage: undefined }, { demo: Demo }>({
       await use(undefined);
       // A page that throws is broken, whatever it shows.
       if (problems.length > 0) throw new Error(`The page threw: ${problems.join('; ')}`);
+      if (demo.crashes.length > 0) throw new Error(demo.crashes.join('\n'));
     },
     { auto: true },
   ],

@@ -1,80 +1,58 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+/** The states that no walk goes through: empty, loading, wrong, away, offline. */
+import { expectAccessible } from '../support/axe.js';
 import { expect, test } from '../support/demo.js';
-import { draw, expectAnswer, workersReady } from '../support/pad.js';
-
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-const PAGES = ['See it', 'Batch', 'Compare', 'Model', 'Workers'];
-
-async function expectNoViolations(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
-  const found = violations.map(({ id, nodes }) => `${id} at ${nodes.length} places: ${nodes[0]?.html}`);
-  expect(found).toEqual([]);
-}
+import { draw, workersReady } from '../support/pad.js';
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  for (const viewport of [
-    { width: 1280, height: 900 },
-    { width: 390, height: 844 },
-  ]) {
-    test.describe(`${colorScheme}, ${viewport.width} wide`, () => {
-      test.use({ colorScheme, viewport });
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
 
-      test('axe finds nothing, before and after an answer and in the settings', async ({ page }) => {
-        await workersReady(page);
-        await expectNoViolations(page);
-        await draw(page, 3);
-        await expectAnswer(page, 3);
-        await expectNoViolations(page);
-        await page.getByRole('button', { name: 'Settings' }).click();
-        await expectNoViolations(page);
-      });
-
-      test('axe finds nothing on any page, and nothing is wider than the screen', async ({ page }) => {
-        test.setTimeout(150_000);
-        await workersReady(page);
-        await page
-          .getByRole('button', { name: /^A handwritten 0/ })
-          .first()
-          .click();
-        await expectAnswer(page, 0);
-        for (const name of PAGES) {
-          await page.getByRole('link', { name, exact: true }).click();
-          await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
-          if (name === 'See it') {
-            // The widest scene.
-            await page.getByRole('button', { name: /Three workers talk/ }).click();
-          }
-          if (name === 'Batch') {
-            await page.getByRole('radio', { name: '100', exact: true }).check({ force: true });
-            await page.getByRole('button', { name: 'Load test digits' }).click();
-            await page.getByRole('button', { name: 'Classify privately' }).click();
-            await expect(page.getByText('Done.')).toBeVisible({ timeout: 60_000 });
-          }
-          await expectNoViolations(page);
-          const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-          expect(excess, name).toBe(0);
-        }
-      });
+    test('pages with nothing on them yet, and no page at all', async ({ page, demo }) => {
+      for (const path of ['see', 'compare', 'model', 'nowhere']) {
+        await page.goto(`${demo.url}/${path}`);
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+        await expectAccessible(page, path);
+      }
     });
-  }
+
+    test('a cluster file that takes its time, and one that is broken', async ({ page, demo }) => {
+      let answer = () => {};
+      const asked = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      await page.route('**/cluster.json', async (route) => {
+        await asked;
+        await route.fulfill({ contentType: 'application/json', body: '{"format":1' });
+      });
+      await page.goto(`${demo.url}/workers`);
+      await expect(page.getByTestId(/^card-\d$/)).toHaveCount(3);
+      await expectAccessible(page, 'connecting');
+      await page.getByRole('link', { name: 'Draw', exact: true }).click();
+      answer();
+      await expect(page.getByRole('alert')).toContainText('cluster.json beside this page is not');
+      await expectAccessible(page, 'a broken cluster file');
+    });
+  });
 }
 
-test('axe finds nothing while workers are away', async ({ page, demo }) => {
+test('while a worker is away, and while this device is offline', async ({ page, demo, context }) => {
   await workersReady(page);
   const carol = demo.cluster.workers[2];
   await carol.stop('SIGKILL');
   await expect(page.getByTestId('worker-carol')).toHaveAttribute('data-level', 'away');
   await draw(page, 1);
   await expect(page.getByRole('alert')).toBeVisible();
-  await expectNoViolations(page);
+  await expectAccessible(page, 'no answer');
+  await context.setOffline(true);
+  await expect(page.getByText('This device is offline.')).toBeVisible();
+  await expectAccessible(page, 'offline');
+  await context.setOffline(false);
   carol.start();
   await demo.cluster.ready();
 });
 
-test('axe finds nothing on the self-test page', async ({ page, demo }) => {
+test('the self-test page', async ({ page, demo }) => {
   await page.goto(`${demo.url}/selftest.html`);
   await expect(page.getByTestId('verdict')).toContainText('bit for bit', { timeout: 50_000 });
-  await expectNoViolations(page);
+  await expectAccessible(page, 'self-test');
 });

@@ -5,6 +5,7 @@ export * from './channel/simulate.js';
 export * from './engine/cost.js';
 export * from './engine/estimate.js';
 export * from './engine/party.js';
+export * from './engine/round-trips.js';
 export * from './fixed/encode.js';
 export { ACTIVATION_ERRORS } from './graph/activations.js';
 export { type CompilationResult, type CompileOptions, compile, type StepReport } from './graph/compile.js';

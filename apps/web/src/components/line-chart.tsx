@@ -79,7 +79,7 @@ export function LineChart(props: LineChartProps) {
             size: 62,
             space: 34,
             grid: { show: true, stroke: resolved(element, '--line'), width: 1 },
-            values: (_, splits) => splits.map((split) => latest.current.format(split)),
+            values: (_, splits) => splits.map((split) => (split === 0 ? '0' : latest.current.format(split))),
           },
         ],
         series: [

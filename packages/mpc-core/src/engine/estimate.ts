@@ -18,6 +18,7 @@ import { randomBytes, randomSeed } from '../random/entropy.js';
 import { SessionStreams } from '../random/session-streams.js';
 import { predictCost } from './cost.js';
 import { planOperations } from './operations.js';
+import { roundTripsOf } from './round-trips.js';
 
 export interface Network {
   /** Between any two of the client and the workers. */
@@ -95,10 +96,8 @@ export function predict(
   const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
   const allMs = (8 * Math.max(...bytesSent)) / (1000 * megabitsPerSecond);
   const parallel = Math.min(3, cores);
-  const oneWayMs = roundTripMs / 2;
-  // There, the proposal, and back.
-  const latencyMs =
-    3 * oneWayMs + requestMs + rounds * (oneWayMs + roundMs) + waitedMs / parallel + bytesMs + transferMs;
+  const onTheWayMs = roundTripsOf(rounds) * roundTripMs;
+  const latencyMs = onTheWayMs + requestMs + rounds * roundMs + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
   const busyMs = Math.max(
     (contention * computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,

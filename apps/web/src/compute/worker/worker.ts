@@ -42,11 +42,12 @@ const handlers: {
   ) => Promise<Calls[Name]['gives']> | Calls[Name]['gives'];
 } = {
   connect: async (settings) => {
-    if (connecting || session !== null) throw new TrivetError('FAILED_PRECONDITION', 'This page is connected already.');
+    if (connecting) throw new TrivetError('FAILED_PRECONDITION', 'This page is connected already.');
     connecting = true;
     // Without a cluster there is no session: the page may ask again.
-    const cluster = await findCluster().finally(() => {
+    const cluster = await findCluster().catch((error: unknown) => {
       connecting = false;
+      throw error;
     });
     session = new Session({ ...cluster, ...settings }, await kernels, {
       onWorkers: (workers, models) => post({ type: 'workers', workers, models }),

@@ -8,9 +8,9 @@ describe('what a slower line makes of a prediction', () => {
     expect(predictMs(measured, workOf(measured, 5), 5)).toBe(42);
   });
 
-  it('adds one round trip for the question and half of one a round', () => {
+  it('adds a round trip and a half for question, proposal and answer, and half of one a round', () => {
     const work = workOf(measured, 0);
-    expect(predictMs(measured, work, 20) - predictMs(measured, work, 0)).toBe(20 * 6);
+    expect(predictMs(measured, work, 20) - predictMs(measured, work, 0)).toBe(20 * 6.5);
   });
 
   it('never takes more than there was', () => {

@@ -1,7 +1,8 @@
 /**
- * What a protocol's time becomes on a slower line: every round waits once for a message, which takes half a round trip,
- * and the page's own question and answer take a whole one. Everything else, computing and handing over, stays.
+ * What a protocol's time becomes on a slower line: what is waited for on the way is what mpc-core's cost model counts,
+ * everything else, computing and handing over, stays as it was measured.
  */
+import { roundTripsOf } from '@trivet/mpc-core';
 
 export interface Measured {
   /** Of the page: sharing and adding up. */
@@ -13,17 +14,12 @@ export interface Measured {
 
 /** @param roundTripMs between any two machines when it was measured */
 export function workOf({ networkMs, rounds }: Measured, roundTripMs: number): number {
-  return Math.max(0, networkMs - waits(rounds) * roundTripMs);
+  return Math.max(0, networkMs - roundTripsOf(rounds) * roundTripMs);
 }
 
 /** Milliseconds of one prediction with round trips of `roundTripMs`. */
 export function predictMs(measured: Measured, workMs: number, roundTripMs: number): number {
-  return measured.clientMs + workMs + waits(measured.rounds) * roundTripMs;
-}
-
-/** Round trips that a prediction waits for. */
-function waits(rounds: number): number {
-  return 1 + rounds / 2;
+  return measured.clientMs + workMs + roundTripsOf(measured.rounds) * roundTripMs;
 }
 
 export function medianOf(values: readonly number[]): number {

@@ -63,7 +63,7 @@ export function WhatIf({ results, roundTripMs }: WhatIfProps) {
             >
               <span className={styles.protocol}>{result.protocol}</span>
               <b className={styles.time}>{formatMilliseconds(milliseconds)}</b>
-              <span className={styles.check}>
+              <span className={styles.check} data-testid="check">
                 checked here: predicted {formatMilliseconds(result.predictedMs)}, measured{' '}
                 {formatMilliseconds(result.checkedMs)}
               </span>
@@ -81,8 +81,9 @@ export function WhatIf({ results, roundTripMs }: WhatIfProps) {
         marker={latency}
       />
       <p className={styles.words}>
-        The prediction is what was measured, plus half a round trip a round and a whole one for question and
-        answer. It is made from half of the runs and checked on the other half, on the line that there is.
+        The prediction is what was measured, plus half a round trip a round, and one and a half for the
+        question, the proposal to run it, and the answer. It is made from half of the runs and checked on the
+        other half, on the line that there is.
       </p>
     </section>
   );

@@ -53,8 +53,9 @@ export function ModelPicker({ owner }: { readonly owner: OwnerActions | null }) 
         1. Choose a model
       </h2>
       <p className={styles.words}>
-        A Keras file, a SavedModel folder, or the <code>model.json</code> of TensorFlow.js together with its
-        weights. Drop it here, or open it. It does not leave this browser.
+        A Keras file (<code>.h5</code>, <code>.keras</code>), an ONNX file, a SavedModel folder, or the{' '}
+        <code>model.json</code> of TensorFlow.js together with its weights. Drop it here, or open it. It does
+        not leave this browser.
       </p>
       <div className={styles.tools}>
         <Button look="strong" disabled={disabled} onClick={() => files.current?.click()}>

@@ -2,13 +2,15 @@ import type { WorkerView } from '@trivet/client';
 import { formatBytes, formatDuration, formatMilliseconds } from '../../components/format.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import type { ModelSummary } from '../../compute/worker/messages.js';
-import { describeWorker } from './describe-worker.js';
+import { describeWorker, type WorkerCondition } from './describe-worker.js';
 import styles from './worker-cards.module.css';
 
 interface WorkerCardsProps {
   readonly workers: readonly WorkerView[] | null;
   readonly models: readonly ModelSummary[];
 }
+
+const UNKNOWN: WorkerCondition = { level: 'connecting', label: 'connecting' };
 
 /** One card a worker. */
 export function WorkerCards({ workers, models }: WorkerCardsProps) {
@@ -18,35 +20,36 @@ export function WorkerCards({ workers, models }: WorkerCardsProps) {
         {announcement(workers)}
       </p>
       <ul className={styles.workers}>
-        {(workers ?? []).map((worker) => (
-          <WorkerCard key={worker.index} worker={worker} models={models} />
+        {([0, 1, 2] as const).map((index) => (
+          <WorkerCard key={index} index={index} worker={workers?.[index] ?? null} models={models} />
         ))}
       </ul>
     </section>
   );
 }
 
-function WorkerCard({
-  worker,
-  models,
-}: {
-  readonly worker: WorkerView;
+interface WorkerCardProps {
+  readonly index: 0 | 1 | 2;
+  /** Null before its first report: the card takes its place, so that nothing moves when it comes. */
+  readonly worker: WorkerView | null;
   readonly models: readonly ModelSummary[];
-}) {
-  const { level, label } = describeWorker(worker);
-  const { status } = worker;
+}
+
+function WorkerCard({ index: position, worker, models }: WorkerCardProps) {
+  const { level, label } = worker === null ? UNKNOWN : describeWorker(worker);
+  const status = worker?.status ?? null;
   const protocols = [...new Set(models.map((model) => model.protocol))];
   return (
     <li
-      className={`${styles.worker} ${workerInkClass(worker.index)}`}
+      className={`${styles.worker} ${workerInkClass(position)}`}
       data-level={level}
-      data-testid={`card-${worker.name}`}
+      data-testid={`card-${worker?.name ?? position}`}
     >
       <div className={styles.who}>
-        <h2 className={styles.name}>{worker.name}</h2>
+        <h2 className={styles.name}>{worker?.name ?? '…'}</h2>
         <span className={styles.state}>{label}</span>
       </div>
-      <dl className={styles.facts} data-stale={!worker.reachable}>
+      <dl className={styles.facts} data-stale={worker?.reachable !== true}>
         {[0, 1].map((index) => {
           const peer = status?.peers[index];
           return <Fact key={index} name={`to ${peer?.name ?? '…'}`} value={peer && linkWords(peer)} />;
@@ -59,7 +62,7 @@ function WorkerCard({
         <Fact name="version" value={status?.version} />
         <Fact name="protocol" value={protocols.join(', ') || undefined} />
       </dl>
-      <p className={styles.address}>{worker.url}</p>
+      <p className={styles.address}>{worker?.url ?? 'looking for its address'}</p>
     </li>
   );
 }

@@ -2,7 +2,7 @@ import { Notice } from '../../components/notice.js';
 import { PageTitle } from '../../components/page-title.js';
 import { Sentence } from '../../components/sentence.js';
 import { useAppStore } from '../../stores/app-store.js';
-import { describeModel } from './describe-worker.js';
+import { describeModel, describeWorker } from './describe-worker.js';
 import { faultsOf } from './faults.js';
 import { HistoryCharts } from './history-charts.js';
 import { WorkerCards } from './worker-cards.js';
@@ -12,7 +12,9 @@ import styles from './workers-page.module.css';
 export default function WorkersPage() {
   const workers = useAppStore((state) => state.workers);
   const models = useAppStore((state) => state.models);
-  const faults = workers === null ? [] : faultsOf(workers, models);
+  // Not before each of them has been heard of, or is known to be away: a fault that comes and goes makes the page jump.
+  const heardOf = workers?.every((worker) => describeWorker(worker).level !== 'connecting') ?? false;
+  const faults = workers === null || !heardOf ? [] : faultsOf(workers, models);
   return (
     <>
       <PageTitle title="The three workers" documentTitle="Workers">
@@ -20,7 +22,6 @@ export default function WorkersPage() {
         alone learns nothing.
       </PageTitle>
       <div className={styles.page}>
-        {workers === null && <p className={styles.connecting}>Connecting to the workers …</p>}
         {faults.length > 0 && (
           <ul className={styles.faults} aria-label="What is wrong">
             {faults.map(({ id, severity, title, means, todo }) => (

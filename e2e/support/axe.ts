@@ -1,0 +1,27 @@
+/** Looks for what keeps people from using the page, in the state that it is in. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { expect, type Page } from '@playwright/test';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+const SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** axe finds nothing, and nothing is wider than the screen. @param state named where something is found */
+export async function expectAccessible(page: Page, state: string): Promise<void> {
+  // Once a document: it is half a megabyte. Evaluated, so that the page's policy has no say.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(SOURCE);
+  const { found, excess } = await page.evaluate(async (tags) => {
+    const { axe } = globalThis as unknown as { axe: typeof import('axe-core') };
+    const { violations } = await axe.run(document, {
+      runOnly: tags,
+      resultTypes: ['violations'],
+    });
+    return {
+      found: violations.map(({ id, nodes }) => `${id} at ${nodes.length} places: ${nodes[0]?.html}`),
+      excess: document.documentElement.scrollWidth - innerWidth,
+    };
+  }, TAGS);
+  expect(found, state).toEqual([]);
+  expect(excess, `${state}: wider than the screen by`).toBeLessThanOrEqual(0);
+}

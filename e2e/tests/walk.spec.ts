@@ -1,0 +1,142 @@
+/**
+ * Walks every page as a person would: with a mouse, with fingers and with the keys alone, on a screen and on a phone, by
+ * day and by night. In every state on the way axe looks for obstacles, and each page is compared with its picture.
+ */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Locator, Page } from '@playwright/test';
+import { expectAccessible } from '../support/axe.js';
+import { type Demo, expect, test } from '../support/demo.js';
+import { fingers, type Hands, keys, mouse } from '../support/hands.js';
+import { expectLook } from '../support/look.js';
+import { expectAnswer, workersReady } from '../support/pad.js';
+
+const MODEL = fileURLToPath(new URL('../../models/mnist', import.meta.url));
+const SCREEN = { viewport: { width: 1280, height: 900 } };
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+const WALKS = [
+  { name: 'screen, light, mouse', hands: mouse, use: { ...SCREEN, colorScheme: 'light' } },
+  {
+    name: 'screen, dark, keys',
+    hands: keys,
+    use: { ...SCREEN, colorScheme: 'dark', reducedMotion: 'reduce' },
+  },
+  { name: 'phone, light, fingers', hands: fingers, use: { ...PHONE, colorScheme: 'light' } },
+  { name: 'phone, dark, fingers', hands: fingers, use: { ...PHONE, colorScheme: 'dark' } },
+] as const;
+
+interface Walk {
+  readonly page: Page;
+  readonly demo: Demo;
+  readonly hands: Hands;
+  readonly name: string;
+}
+
+/** Goes on to another page by its link. */
+async function turnTo({ page, hands }: Walk, name: string): Promise<void> {
+  await hands.press(page.getByRole('link', { name, exact: true }));
+  await expect(page.getByRole('heading', { level: 1 })).toBeFocused();
+}
+
+async function openFiles({ page, hands }: Walk, button: Locator, files: readonly string[]): Promise<void> {
+  const chooser = page.waitForEvent('filechooser');
+  await hands.press(button);
+  await (await chooser).setFiles([...files]);
+}
+
+async function drawing(walk: Walk): Promise<void> {
+  const { page, hands } = walk;
+  await workersReady(page);
+  await expectAccessible(page, 'nothing drawn');
+  await hands.drawOne();
+  await expectAnswer(page, 1);
+  await expectAccessible(page, 'an answer');
+  await expectLook(page, walk.name, 'draw');
+  await hands.press(page.getByRole('button', { name: 'Undo' }));
+  await expect(page.getByTestId('answer')).toContainText('No answer yet');
+  await hands.press(page.getByRole('button', { name: /^A handwritten 7/ }).first());
+  await expectAnswer(page, 7);
+}
+
+async function settings(walk: Walk): Promise<void> {
+  const { page, hands } = walk;
+  await hands.press(page.getByRole('button', { name: 'Settings' }));
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await hands.choose(page.getByRole('radio', { name: 'CPU' }));
+  await expectAccessible(page, 'settings');
+  await hands.press(page.getByRole('button', { name: 'Close the settings' }));
+  await expect(page.getByRole('dialog')).toBeHidden();
+}
+
+async function story(walk: Walk): Promise<void> {
+  const { page, hands } = walk;
+  await turnTo(walk, 'See it');
+  const steps = page.getByRole('region', { name: /step by step/ }).getByRole('listitem');
+  await expect(steps).toHaveCount(6);
+  for (let step = 1; step < 6; step++) {
+    await hands.press(page.getByRole('button', { name: 'Step on' }));
+    // The widest one.
+    if (step === 3) await expectAccessible(page, 'three workers talk');
+  }
+  await expect(page.getByRole('button', { name: 'Step on' })).toBeDisabled();
+  await expectAccessible(page, 'the last scene');
+  await expectLook(page, walk.name, 'see');
+}
+
+async function batch(walk: Walk): Promise<void> {
+  const { page, hands } = walk;
+  await turnTo(walk, 'Batch');
+  await expectAccessible(page, 'no pictures');
+  await hands.choose(page.getByRole('radio', { name: '100', exact: true }));
+  await hands.press(page.getByRole('button', { name: 'Load test digits' }));
+  await hands.press(page.getByRole('button', { name: 'Classify privately' }));
+  await expect(page.getByText('Done.')).toBeVisible({ timeout: 60_000 });
+  await expectAccessible(page, 'a batch is done');
+  await expectLook(page, walk.name, 'batch');
+}
+
+async function compare(walk: Walk): Promise<void> {
+  const { page, hands } = walk;
+  await turnTo(walk, 'Compare');
+  await hands.press(page.getByRole('button', { name: 'Compare', exact: true }));
+  await expect(page.getByRole('button', { name: 'Compare again' })).toBeEnabled({ timeout: 100_000 });
+  await expect(page.getByTestId('plaintext').getByRole('cell').first()).toHaveText('7');
+  await expectAccessible(page, 'compared');
+  await expectLook(page, walk.name, 'compare');
+}
+
+async function model(walk: Walk): Promise<void> {
+  const { page, demo } = walk;
+  await turnTo(walk, 'Model');
+  const files = ['model.json', 'group1-shard1of1.bin'].map((file) => join(MODEL, file));
+  await openFiles(walk, page.getByRole('button', { name: 'Open files' }), files);
+  await expect(page.getByTestId('inspection')).toContainText('Conv2D');
+  await expectLook(page, walk.name, 'model');
+  const key = join(demo.cluster.directory, 'owner.key');
+  await openFiles(walk, page.getByRole('button', { name: 'Open the owner key' }), [key]);
+  await expect(page.getByTestId('model-mnist')).toContainText('version 1 answers');
+  await expectAccessible(page, 'signed in');
+}
+
+async function workers(walk: Walk): Promise<void> {
+  const { page } = walk;
+  await turnTo(walk, 'Workers');
+  await expect(page.getByTestId('card-carol')).toHaveAttribute('data-level', 'ready');
+  await expect(page.getByRole('figure')).toHaveCount(5);
+  await expectAccessible(page, 'the workers');
+  await expectLook(page, walk.name, 'workers');
+}
+
+for (const { name, hands, use } of WALKS) {
+  test.describe(name, () => {
+    test.use(use);
+    test('every page', async ({ page, demo }) => {
+      test.setTimeout(300_000);
+      const walk: Walk = { page, demo, hands: hands(page), name };
+      for (const part of [drawing, settings, story, batch, compare, model, workers]) {
+        await test.step(part.name, () => part(walk));
+      }
+    });
+  });
+}
