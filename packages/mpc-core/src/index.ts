@@ -15,6 +15,7 @@ export type { Folded } from './graph/fold.js';
 export * from './graph/layers.js';
 export * from './graph/plan.js';
 export type { InputRange } from './graph/range.js';
+export { classCount, parseReveal, type Reveal, revealOf, revealsMore, topClassesOf } from './graph/reveal.js';
 export { PLAN_LIMITS, validatePlan } from './graph/validate.js';
 export * from './kernels/create.js';
 export type { Kernels } from './kernels/kernels.js';

@@ -109,6 +109,13 @@ const stepSchema = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('rectify'), ...stepBase, activationBits }),
   z.strictObject({ op: z.literal('maxPool2d'), ...stepBase, activationBits, geometry: poolGeometry }),
   z.strictObject({ op: z.literal('pad2d'), ...stepBase, geometry: padGeometry }),
+  z.strictObject({
+    op: z.literal('topClasses'),
+    ...stepBase,
+    activationBits,
+    classes: z.int().min(2).max(100_000),
+    top: z.int().min(1).max(100),
+  }),
 ]);
 
 /** Mirrors `Plan` of mpc-core, strictly; mpc-core's `validatePlan` then checks that the steps fit together. */
@@ -117,7 +124,7 @@ export const planSchema = z.strictObject({
   outputShape: shape,
   fractionalBits: z.int().min(1).max(24),
   outputBits: z.int().min(40).max(64),
-  outputFractionalBits: z.int().min(1).max(48),
+  outputFractionalBits: z.int().min(0).max(48),
   outputActivation: z.enum(['linear', 'softmax', 'sigmoid', 'tanh']),
   weights: z
     .array(z.strictObject({ name: z.string().max(1024), shape, fractionalBits: z.int().min(1).max(48) }))
@@ -184,7 +191,7 @@ const manifestFields = z.strictObject({
   preprocessing: preprocessingSchema.nullable(),
   /** Absent in manifests that were signed before there were signatures. */
   signature: modelSignatureSchema.optional(),
-  /** Class names, one per output, or null. */
+  /** Class names, one per class, or null. */
   labels: z.array(z.string().max(128)).max(100_000).nullable(),
   /** Those that may run the model. The first is used where neither who serves it nor who asks names one. */
   protocols: z.array(protocolNameSchema).min(1).max(PROTOCOL_NAMES.length),
@@ -195,13 +202,16 @@ const manifestFields = z.strictObject({
 /** Checks each field, and that the fields fit together; whether the plan's steps do is for `validatePlan`. */
 export const manifestSchema = manifestFields.superRefine((manifest, context) => {
   const { inputRange, labels, plan, preprocessing, protocols } = manifest;
+  const last = plan.steps.at(-1);
   const outputs = plan.outputShape.reduce((product, extent) => product * extent, 1);
+  // A plan that tells classes has fewer outputs than classes.
+  const classes = last?.op === 'topClasses' ? last.classes : outputs;
   const inputs = plan.inputShape.reduce((product, extent) => product * extent, 1);
   const refuse = (field: string, message: string) =>
     context.addIssue({ code: 'custom', path: [field], message });
   if (new Set(protocols).size !== protocols.length) refuse('protocols', 'each counts once');
   if (inputRange.min >= inputRange.max) refuse('inputRange', 'min must be less than max');
-  if (labels !== null && labels.length !== outputs) refuse('labels', `the model has ${outputs} outputs`);
+  if (labels !== null && labels.length !== classes) refuse('labels', `the model has ${classes} outputs`);
   if (preprocessing !== null && inputs !== preprocessing.height * preprocessing.width) {
     refuse('preprocessing', `pictures do not fit the model's ${inputs} inputs`);
   }

@@ -10,6 +10,7 @@ import { WORD_BYTES } from '../ring/words.js';
 import type { SharePart } from '../sharing/input.js';
 import type { KernelForm, LinearWeights, WeightForm } from '../sharing/values.js';
 import { decodeShareFile, weightWords } from '../sharing/weights.js';
+import { type ClassTables, type LoadedMap, loadClassTables, type PublicMap } from './classes/index.js';
 import { joinIndices, paddingIndices, windowIndices } from './windows.js';
 
 /** Writes the words that a share part stands for to `dst`. `scratch`: 32 bytes for a key. */
@@ -84,6 +85,7 @@ export class ModelMemory {
   private readonly blocks: Block[] = [];
   private readonly weights = new Map<PlanStep, StepWeights>();
   private readonly indexLists = new Map<PlanStep, readonly Pointer[]>();
+  private readonly classTables = new Map<PlanStep, ClassTables>();
   private readonly pieceWords = new Map<PlanStep, PieceWords>();
 
   /** @param fill writes w_i and w_{i+1}, n words each, to the two pointers */
@@ -130,6 +132,11 @@ export class ModelMemory {
         const scale = plan.fractionalBits * (unreduced.has(step.input) ? 2 : 1);
         this.pieceWords.set(step, this.pieces(step, scale, party));
       }
+      if (step.op === 'topClasses') {
+        const list = (from: Int32Array): Pointer => this.indices(from);
+        const numbers = (from: PublicMap): LoadedMap => this.publicMap(from, party);
+        this.classTables.set(step, loadClassTables(step, sizes[step.input]!, list, numbers));
+      }
       if (step.op === 'concatenate') {
         const positions = sizes[step.output]! / step.channels.reduce((total, each) => total + each, 0);
         const lists = joinIndices(step.channels, positions).map((list) => this.indices(list));
@@ -163,6 +170,12 @@ export class ModelMemory {
     return words;
   }
 
+  classTablesOf(step: PlanStep): ClassTables {
+    const tables = this.classTables.get(step);
+    if (!tables) throw new Error(`Step "${step.name}" finds no classes.`);
+    return tables;
+  }
+
   release(): void {
     for (const block of this.blocks.splice(0)) this.allocator.release(block.pointer, block.bytes);
   }
@@ -184,6 +197,17 @@ export class ModelMemory {
     const slopes = this.block(words.byteLength);
     this.kernels.memory.bytes.set(new Uint8Array(words.buffer), slopes);
     return { slopes, offsets: slopes + WORD_BYTES * pieces.length };
+  }
+
+  /** Public offsets are the first party's to add, as those of pieces are. */
+  private publicMap({ inputs, outputs, matrix, offsets }: PublicMap, party: PartyIndex): LoadedMap {
+    const at = this.block(matrix.byteLength + offsets.byteLength);
+    const { bytes } = this.kernels.memory;
+    bytes.set(new Uint8Array(matrix.buffer), at);
+    const after = at + matrix.byteLength;
+    if (party === 0) bytes.set(new Uint8Array(offsets.buffer), after);
+    else bytes.fill(0, after, after + offsets.byteLength);
+    return { inputs, outputs, matrix: at, offsets: after };
   }
 
   private indices(list: Int32Array): Pointer {

@@ -2,6 +2,7 @@
 import { resultBits, shiftOf, unreducedValues } from '../graph/bits.js';
 import { type Plan, type PlanStep, valueSizes } from '../graph/plan.js';
 import type { Operation } from '../protocols/protocol.js';
+import { classComparisons } from './classes/index.js';
 
 export interface StepOperations {
   readonly step: PlanStep;
@@ -30,6 +31,17 @@ export function planOperations(plan: Plan, batch: number): readonly StepOperatio
       step,
       operations: counts.map((count) => ({ kind: 'rectify', n: n * count, reduction })),
     });
+    if (step.op === 'topClasses') {
+      const comparisons = classComparisons(step, bits[index]!);
+      return {
+        step,
+        operations: comparisons.map((each) => ({
+          kind: 'rectify',
+          n: batch * each.values,
+          reduction: each.reduction,
+        })),
+      };
+    }
     if (step.op === 'piecewiseLinear') return rectifications([step.pieces.length]);
     if (step.op !== 'maxPool2d') return { step, operations: [{ kind: step.op, n, reduction }] };
     return rectifications(tournament(step.geometry.poolHeight * step.geometry.poolWidth));

@@ -3,6 +3,7 @@ import type { PiecewiseLinearStep, Plan, PlanStep } from '../graph/plan.js';
 import { inputsOf, sizeOf } from '../graph/plan.js';
 import type { ProtocolSession, Reduction } from '../protocols/protocol.js';
 import type { Additive, Shared } from '../sharing/values.js';
+import { findClasses } from './classes/index.js';
 import type { ModelMemory, PieceWords } from './model.js';
 
 /** Called after each step. */
@@ -147,6 +148,11 @@ async function runStep(
         ),
       };
     }
+    case 'topClasses':
+      return {
+        kind: 'unreduced',
+        value: await findClasses(session, additive(), step, model.classTablesOf(step), batch, bits),
+      };
     case 'pad2d': {
       const { outHeight, outWidth, channels } = step.geometry;
       const x = asShared();

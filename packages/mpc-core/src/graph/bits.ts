@@ -7,6 +7,14 @@ import { inputsOf, type Plan, type PlanStep } from './plan.js';
 
 const LINEAR: ReadonlySet<PlanStep['op']> = new Set(['conv2d', 'depthwiseConv2d', 'averagePool2d']);
 
+/** Steps that take of their input no more than they open of it. */
+const OPENING: ReadonlySet<PlanStep['op']> = new Set([
+  'truncate',
+  'rectify',
+  'piecewiseLinear',
+  'topClasses',
+]);
+
 /** The values that are additive sharings at scale 2f. */
 export function unreducedValues(plan: Plan): ReadonlySet<number> {
   const unreduced = new Set<number>();
@@ -19,6 +27,7 @@ export function unreducedValues(plan: Plan): ReadonlySet<number> {
 
 /** Bits that a step cuts off the values that it opens. */
 export function shiftOf(step: PlanStep, plan: Plan, unreduced: ReadonlySet<number>): number {
+  if (step.op === 'topClasses') return 0;
   const input = inputsOf(step)[0]!;
   const scales = (unreduced.has(input) ? 1 : 0) + (step.op === 'piecewiseLinear' ? 1 : 0);
   return scales * plan.fractionalBits;
@@ -31,13 +40,14 @@ export function resultBits(plan: Plan): readonly number[] {
     needed.set(value, Math.max(bits, needed.get(value) ?? 0));
   };
   // A result is never made narrower than the comparison it comes from.
-  const own = (step: PlanStep): number => ('activationBits' in step ? step.activationBits + 1 : 1);
+  const own = (step: PlanStep): number =>
+    'activationBits' in step && step.op !== 'topClasses' ? step.activationBits + 1 : 1;
   const bitsOf = (step: PlanStep): number => Math.max(needed.get(step.output) ?? 0, own(step));
   const unreduced = unreducedValues(plan);
   const last = plan.steps.at(-1);
   if (last) need(last.output, plan.outputBits);
   for (const step of [...plan.steps].reverse()) {
-    if (step.op === 'truncate' || step.op === 'rectify' || step.op === 'piecewiseLinear') {
+    if (OPENING.has(step.op) && 'activationBits' in step) {
       need(step.input, step.activationBits + shiftOf(step, plan, unreduced));
     } else {
       // The maximum of two values is one of them, so all of its bits come from the input.

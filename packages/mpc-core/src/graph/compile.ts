@@ -14,6 +14,7 @@ import { normalise } from './normalise.js';
 import { multiplicationsOf } from './operations.js';
 import { type CompiledModel, inputsOf, type Plan, type PlanStep } from './plan.js';
 import { type Bounds, boundValues, type InputRange, openingLimit, valueLimits } from './range.js';
+import { type Reveal, revealTop, topOf } from './reveal.js';
 import { inferShapes } from './shapes.js';
 import { liveNodes } from './structure.js';
 import { checkSupport } from './support.js';
@@ -26,6 +27,8 @@ export interface CompileOptions {
   readonly inputRange?: InputRange;
   /** k of every step; for each the smallest multiple of 4 from 16 to 48 that the range analysis allows when left out. */
   readonly activationBits?: number;
+  /** What clients receive of the output; all of it when left out. */
+  readonly reveal?: Reveal;
   /** `count` samples to report the largest values that really occur. */
   readonly calibration?: { readonly inputs: ArrayLike<number>; readonly count: number };
 }
@@ -87,7 +90,7 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
     fractionalBits,
     widestBits,
   );
-  const widest: Plan = {
+  const whole: Plan = {
     inputShape: graph.inputShape,
     outputShape,
     fractionalBits,
@@ -97,17 +100,20 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
     weights: weightSpecs,
     steps,
   };
-  validatePlan(widest);
-  checkWeights(widest, weights);
-  const bounds = boundValues({ plan: widest, weights }, inputRange);
+  const { plan: widest, bounds } = bounded(whole, weights, inputRange, options.reveal ?? 'logits');
   const model: CompiledModel = { plan: narrow(widest, bounds, options.activationBits), weights };
   const limits = valueLimits(model.plan);
   const observed = options.calibration === undefined ? null : calibrate(model, options.calibration);
   const shapes = stepShapes(model.plan);
-  const report = steps.map((step, index) => ({
+  const report = model.plan.steps.map((step, index) => ({
     name: step.name,
     op: step.op,
-    outputShape: index === steps.length - 1 ? outputShape : shapes[index]!,
+    outputShape:
+      index === model.plan.steps.length - 1
+        ? model.plan.outputShape
+        : index >= steps.length - 1
+          ? outputShape
+          : shapes[index]!,
     multiplications: multiplications(step),
     bound: bounds.steps[index]!,
     observed: observed?.[index] ?? null,
@@ -120,6 +126,29 @@ export function compile(graph: LayerGraph, options: CompileOptions = {}): Compil
     folded,
     multiplications: report.reduce((total, { multiplications }) => total + multiplications, 0),
   };
+}
+
+/** The plan with what is revealed as its end, and how large its values can become. */
+function bounded(
+  whole: Plan,
+  weights: readonly Float64Array[],
+  inputRange: InputRange,
+  reveal: Reveal,
+): { readonly plan: Plan; readonly bounds: Bounds } {
+  const top = topOf(reveal);
+  const check = (plan: Plan) => {
+    validatePlan(plan);
+    checkWeights(plan, weights);
+    return { plan, bounds: boundValues({ plan, weights }, inputRange) };
+  };
+  if (top === 0) return check(whole);
+  const widestBits = RING_BITS - whole.fractionalBits;
+  const bits = ACTIVATION_BITS.findLast((each) => each <= widestBits)!;
+  const exact = check(revealTop(whole, top, bits, false));
+  const last = exact.plan.steps.at(-1)!;
+  const limit = openingLimit(last, bits, whole.fractionalBits, unreducedValues(exact.plan));
+  if (exact.bounds.steps.at(-2)! < limit) return exact;
+  return check(revealTop(whole, top, bits, true));
 }
 
 function checkOptions(fractionalBits: number, range: InputRange, activationBits: number | undefined): void {
@@ -154,9 +183,10 @@ function narrow(widest: Plan, bounds: Bounds, forced: number | undefined): Plan 
     if (!('activationBits' in step)) return step;
     const producer = producers.get(step.input);
     const bound = producer === undefined ? bounds.input : bounds.steps[producer]!;
-    const limit = (bits: number): number => openingLimit(step, bits, fractionalBits);
+    const limit = (bits: number): number => openingLimit(step, bits, fractionalBits, unreduced);
     const room = RING_BITS - Math.max(fractionalBits, shiftOf(step, widest, unreduced));
-    const possible = candidates.filter((bits) => bits <= room);
+    const wanted = step.op === 'topClasses' ? ACTIVATION_BITS : candidates;
+    const possible = wanted.filter((bits) => bits <= room);
     // A sum of pieces may be larger than what is compared for it.
     const made = bounds.steps[index]!;
     const activationBits = possible.find(
@@ -219,6 +249,8 @@ function stepShapes(plan: Plan): readonly (readonly number[])[] {
     } else if (step.op === 'concatenate') {
       const channels = step.channels.reduce((total, each) => total + each, 0);
       shapes.push([...input.slice(0, -1), channels]);
+    } else if (step.op === 'topClasses') {
+      shapes.push([step.top]);
     } else {
       shapes.push(input);
     }

@@ -134,7 +134,17 @@ function evaluateStep(
       return rectify(input);
     case 'truncate':
       return input;
+    case 'topClasses':
+      return topClasses(input, step.top);
   }
+}
+
+/** Indices of the `top` largest values, the largest first, the lower of equals; of one value, whether it is above zero. */
+export function topClasses(values: Float64Array, top: number): Float64Array {
+  const scores = values.length === 1 ? [0, values[0]!] : [...values];
+  const order = scores.map((_, index) => index);
+  order.sort((left, right) => scores[right]! - scores[left]! || left - right);
+  return Float64Array.from(order.slice(0, top));
 }
 
 /** Softmax over each row of `classes` logits, as clients apply it for `Plan.outputActivation`. */

@@ -132,6 +132,20 @@ export interface PiecewiseLinearStep extends OpeningStep {
   readonly pieces: readonly Piece[];
 }
 
+/**
+ * unreduced (2f) or shared (f) -> `top` class indices, whole numbers, those of the largest values first; of equal values the
+ * lower index counts as larger. It is the last step, so that a client learns the indices and no value. One value is the
+ * score of class 1 of two: class 1 where it is above zero. The values are compared as they are, nothing is cut off:
+ * |x| < 2^(k-2) at their own scale, and 2^(k-3) where more than one class is found by tournaments.
+ */
+export interface TopClassesStep extends OpeningStep {
+  readonly op: 'topClasses';
+  /** As many as there are values; two for one value. */
+  readonly classes: number;
+  /** How many of them are told. */
+  readonly top: number;
+}
+
 interface JoinStepBase {
   readonly name: string;
   readonly inputs: readonly number[];
@@ -162,7 +176,8 @@ export type PlanStep =
   | TruncateStep
   | RectifyStep
   | MaxPool2DStep
-  | Pad2DStep;
+  | Pad2DStep
+  | TopClassesStep;
 
 export interface WeightSpec {
   readonly name: string;
@@ -179,7 +194,7 @@ export interface Plan {
   readonly fractionalBits: number;
   /** The output counts modulo 2^outputBits, as a signed number; 40 to 64. */
   readonly outputBits: number;
-  /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear. */
+  /** Scale of the model's output as it leaves the workers: f, or 2f when the last step is linear; 0 for class indices. */
   readonly outputFractionalBits: number;
   /** Applied by the client, in the clear. */
   readonly outputActivation: 'linear' | 'softmax' | 'sigmoid' | 'tanh';
@@ -213,6 +228,7 @@ function outputSize(step: PlanStep, sizes: readonly number[]): number {
     return g.outHeight * g.outWidth * ('channels' in g ? g.channels : g.outChannels);
   }
   const inputs = inputsOf(step).map((input) => sizes[input] ?? 0);
+  if (step.op === 'topClasses') return step.top;
   return step.op === 'concatenate' ? inputs.reduce((total, size) => total + size, 0) : (inputs[0] ?? 0);
 }
 

@@ -19,6 +19,7 @@ import {
   sum,
 } from './float-kernels.js';
 import { type CompiledModel, inputsOf, type Plan, type PlanStep, sizeOf } from './plan.js';
+import { PAIRWISE_CLASSES } from './reveal.js';
 
 /** Values outside were never promised: the client refuses inputs beyond it. */
 export interface InputRange {
@@ -74,7 +75,18 @@ const RING_BITS = 64;
  * What a step that opens values takes: |t| < 2^(k-1) to compare, |t| < 2^(k-2) to truncate or to pool, less the unit
  * that truncation may add.
  */
-export function openingLimit(step: PlanStep, activationBits: number, fractionalBits: number): number {
+export function openingLimit(
+  step: PlanStep,
+  activationBits: number,
+  fractionalBits: number,
+  unreduced: ReadonlySet<number>,
+): number {
+  if (step.op === 'topClasses') {
+    // A difference of two of them, less a unit; and, in a further tournament, less what takes the last winner out.
+    const doubled = step.top > 1 && step.classes > PAIRWISE_CLASSES ? 2 : 1;
+    const scale = unreduced.has(step.input) ? 2 * fractionalBits : fractionalBits;
+    return (2 ** (activationBits - 1 - doubled) - 1) * 2 ** -scale;
+  }
   const compares = step.op === 'rectify' || step.op === 'piecewiseLinear';
   const limit = (2 ** (activationBits - (compares ? 1 : 2)) - 1) * 2 ** -fractionalBits;
   if (step.op !== 'piecewiseLinear') return limit;
@@ -104,7 +116,7 @@ export function valueLimits(plan: Plan): Bounds {
     const readers = plan.steps.filter((step) => inputsOf(step).includes(value));
     if (readers.length === 0) return 2 ** (plan.outputBits - 1 - plan.outputFractionalBits);
     const limits = readers.map((step) =>
-      'activationBits' in step ? openingLimit(step, step.activationBits, f) : made[value]!,
+      'activationBits' in step ? openingLimit(step, step.activationBits, f, unreduced) : made[value]!,
     );
     return Math.min(...limits);
   };
@@ -159,6 +171,8 @@ function stepInterval(
       // Each piece is truncated by itself.
       return widen({ low: extreme(Math.min), high: extreme(Math.max) }, unit * step.pieces.length);
     }
+    case 'topClasses':
+      return { low: new Float64Array(step.top), high: new Float64Array(step.top).fill(step.classes - 1) };
     case 'add':
       return all(inputs, sum);
     case 'concatenate':

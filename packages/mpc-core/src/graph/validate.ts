@@ -17,7 +17,9 @@ import {
   type PlanStep,
   type PoolGeometry,
   sizeOf,
+  type TopClassesStep,
 } from './plan.js';
+import { comparisonsOf, MAX_CLASSES, MAX_TOP, topClassesOf } from './reveal.js';
 
 /** The same for every model; all well below 2^31, so that products of two of them are exact in a double. */
 export const PLAN_LIMITS = {
@@ -58,6 +60,7 @@ const SHARINGS: Record<PlanStep['op'], { readonly takes: readonly Sharing[]; rea
   rectify: { takes: ['shared', 'unreduced'], gives: 'shared' },
   maxPool2d: { takes: ['shared'], gives: 'shared' },
   pad2d: { takes: ['shared'], gives: 'shared' },
+  topClasses: { takes: ['shared', 'unreduced'], gives: 'shared' },
 };
 
 /** @throws InvalidModelError saying which step, and what about it, is wrong */
@@ -100,6 +103,10 @@ export function validatePlan(plan: Plan): void {
       operations += multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d');
     } else if (step.op === 'averagePool2d' || step.op === 'maxPool2d') {
       operations += outputSize * step.geometry.poolHeight * step.geometry.poolWidth;
+    }
+    if (step.op === 'topClasses') {
+      if (index !== plan.steps.length - 1) throw fail('classes are what a plan ends in');
+      operations += comparisonsOf(step);
     }
     for (const input of inputsOf(step)) uses[input]!++;
     uses.push(0);
@@ -150,9 +157,13 @@ function checkTail(
       `The output has ${output.size} elements, its shape is [${plan.outputShape.join(', ')}].`,
     );
   }
-  const bits = output.sharing === 'unreduced' ? 2 * plan.fractionalBits : plan.fractionalBits;
+  const scales = topClassesOf(plan) !== null ? 0 : output.sharing === 'unreduced' ? 2 : 1;
+  const bits = scales * plan.fractionalBits;
   if (plan.outputFractionalBits !== bits) {
     throw new InvalidModelError(`outputFractionalBits must be ${bits}, not ${plan.outputFractionalBits}.`);
+  }
+  if (scales === 0 && plan.outputActivation !== 'linear') {
+    throw new InvalidModelError(`Class indices take no ${plan.outputActivation}.`);
   }
   if (plan.outputActivation === 'softmax' && plan.outputShape.length !== 1) {
     throw new InvalidModelError('A softmax needs an output of one row of classes.');
@@ -206,6 +217,7 @@ function checkGeometry(
   if (step.op === 'truncate' || step.op === 'rectify' || step.op === 'piecewiseLinear') {
     return { inputSize: size, outputSize: size };
   }
+  if (step.op === 'topClasses') return checkTopClasses(step, size, fail);
   const g = step.geometry;
   for (const [name, extent] of Object.entries(g)) {
     const minimum = name.startsWith('pad') ? 0 : 1;
@@ -226,6 +238,16 @@ function checkGeometry(
     inputSize: g.inHeight * g.inWidth * inChannels,
     outputSize: elements(`Step "${step.name}"`, [g.outHeight, g.outWidth, outChannels]),
   };
+}
+
+function checkTopClasses(
+  { classes, top }: TopClassesStep,
+  size: number,
+  fail: Fail,
+): { readonly inputSize: number; readonly outputSize: number } {
+  if (!isWhole(classes, 2, MAX_CLASSES)) throw fail(`it tells ${classes} classes apart`);
+  if (!isWhole(top, 1, Math.min(classes, MAX_TOP))) throw fail(`it tells ${top} of ${classes} classes`);
+  return { inputSize: size === 1 && classes === 2 ? 1 : classes, outputSize: top };
 }
 
 function checkConvolutionWindows(g: Conv2DGeometry, fail: Fail): void {

@@ -77,6 +77,15 @@ export interface ProtocolSession {
   gatherAdditive(x: Additive, indices: Pointer, n: number, batch: number, srcStride: number): Additive;
   /** slope x + offset for `count` public slopes and this party's summands of offsets, one slope after the other; local. */
   affine(x: Additive, slopes: Pointer, offsets: Pointer, count: number): Additive;
+  /** Rows of `inputs` values times a public matrix, plus this party's summands of a row of offsets; local. */
+  publicLinear(
+    x: Additive,
+    matrix: Pointer,
+    offsets: Pointer,
+    batch: number,
+    inputs: number,
+    outputs: number,
+  ): Additive;
 
   /** z / 2^shift, at most one unit in the last place above the floor. */
   truncate(z: Additive, reduction: Reduction): Promise<Shared>;

@@ -112,6 +112,22 @@ export class LocalOperations {
     return { words, n: x.n * count };
   }
 
+  /** Each sample's row of values times a public matrix [inputs, outputs], plus this party's summands of a row of offsets. */
+  publicLinear(
+    x: Additive,
+    matrix: Pointer,
+    offsets: Pointer,
+    batch: number,
+    inputs: number,
+    outputs: number,
+  ): Additive {
+    const n = batch * outputs;
+    const words = this.arena.words(n);
+    this.kernels.conv2d(words, x.words, matrix, 1, pointwise(batch, inputs, outputs), false);
+    this.kernels.addBias(words, words, offsets, batch, outputs);
+    return { words, n };
+  }
+
   /** The values one after the other. */
   concatenate(parts: readonly Shared[]): Shared {
     const n = parts.reduce((total, part) => total + part.n, 0);

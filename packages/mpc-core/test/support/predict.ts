@@ -16,6 +16,17 @@ export interface PrivateRun {
   readonly rounds: number;
 }
 
+/** All randomness of a prediction, for tests that want the same twice. */
+export interface Randomness {
+  readonly seeds: readonly [Uint8Array, Uint8Array];
+  readonly keys: ReturnType<typeof pairwiseKeys>;
+  readonly sessionId: Uint8Array;
+}
+
+export function freshRandomness(): Randomness {
+  return { seeds: [randomSeed(), randomSeed()], keys: pairwiseKeys(), sessionId: randomBytes(16) };
+}
+
 /** Parties that hold `model`, ready to predict. */
 export async function preparePrediction(
   model: CompiledModel,
@@ -24,7 +35,7 @@ export async function preparePrediction(
   { ahead = false } = {},
 ): Promise<{
   /** With `ahead`, material for every sample is dealt before the run. */
-  predict(inputs: Float32Array, count: number): Promise<PrivateRun>;
+  predict(inputs: Float32Array, count: number, randomness?: Randomness): Promise<PrivateRun>;
   /** Memory of the three parties. */
   memoryBytes(): number;
 }> {
@@ -39,12 +50,9 @@ export async function preparePrediction(
   const sharer = createCpuSharer(client);
   return {
     memoryBytes: () => parties.reduce((total, { kernels }) => total + kernels.memory.byteLength, 0),
-    async predict(inputs, count) {
-      const seeds = [randomSeed(), randomSeed()] as const;
+    async predict(inputs, count, { seeds, keys, sessionId } = freshRandomness()) {
       const explicit = await sharer.share(inputs, model.plan.fractionalBits, seeds);
       const shares = inputSharesFor(seeds, explicit, count);
-      const keys = pairwiseKeys();
-      const sessionId = randomBytes(16);
       const material: (readonly [Material | null, Material | null, Material | null])[] = [];
       for (let i = 0; ahead && i < count; i++) {
         const dealtIn = randomBytes(16);

@@ -14,6 +14,7 @@ const OPERATIONS: Record<StepView['op'], string> = {
   rectify: 'cut off what is negative',
   maxPool2d: 'take maxima',
   pad2d: 'add a border',
+  topClasses: 'find the largest',
 };
 
 /** The workers on a triangle, and what each layer made them say. */
