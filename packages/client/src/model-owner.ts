@@ -41,6 +41,7 @@ import { toTrivetError } from './failures.js';
 import type { CallOptions, WorkerAddress, WorkerLink } from './link.js';
 import { highestVersion, ModelCatalogue, nameAndVersion, type SharedModel } from './models.js';
 import {
+  checkReveal,
   counting,
   NOTHING,
   newest,
@@ -184,11 +185,13 @@ export class ModelOwner {
    * Whom it answers is for `access`; a model of which nothing was said there is opened to this machine when all three workers
    * are on it, and needs a token anywhere else.
    * @throws TrivetError INVALID_ARGUMENT when the manifest does not allow the protocol; NOT_FOUND; FAILED_PRECONDITION
-   *   naming the worker that cannot serve it; ABORTED when another command came between. Then nothing is served.
+   *   when a version reveals more than `reveal` (then nothing is changed), or naming the worker that cannot serve it; ABORTED
+   *   when another command came between. Then nothing is served.
    */
   async startServing(model: string, options: StartOptions & CallOptions = {}): Promise<void> {
-    const { requestLimit = null, protocol = null, version, access, ...call } = options;
-    await this.#versions(model, call);
+    const { requestLimit = null, protocol = null, version, access, reveal, ...call } = options;
+    const held = await this.#versions(model, call);
+    if (reveal !== undefined) checkReveal(held, version, reveal);
     await this.access.prepareServing(model, access, call);
     await this.#command(model, call, (sequence, previous, versions) => {
       const chosen = version === undefined ? newest(versions)! : pick(model, versions, version);

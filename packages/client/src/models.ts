@@ -2,7 +2,7 @@
  * Which models the three workers offer together. A model counts only when all three present the same manifest, with
  * the same owner's valid signature: then they cannot be running different models, nor one of another owner.
  */
-import { sizeOf, validatePlan } from '@trivet/mpc-core';
+import { classCount, type Reveal, revealOf, sizeOf, validatePlan } from '@trivet/mpc-core';
 import {
   ACCESS_MODES,
   type AccessMode,
@@ -49,6 +49,10 @@ export interface SharedModel {
   /** Numbers in one input and in one output. */
   readonly inputSize: number;
   readonly outputSize: number;
+  /** What clients receive of an answer: all outputs, or the classes of the largest ones only. */
+  readonly reveal: Reveal;
+  /** Classes that the model tells apart, however many of them an answer names. */
+  readonly classCount: number;
 }
 
 /** Verifies manifests and remembers those that passed: a signature is checked once, not once a prediction. */
@@ -236,6 +240,8 @@ function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
     access: ACCESS_MODES.find((mode) => held.some((model) => model.access === mode))!,
     inputSize: sizeOf(manifest.plan.inputShape),
     outputSize: sizeOf(manifest.plan.outputShape),
+    reveal: revealOf(manifest.plan),
+    classCount: classCount(manifest.plan),
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a serving order asks for, put together from the one before it and the versions that the workers hold. */
+import { type Reveal, revealsMore } from '@trivet/mpc-core';
 import {
   type ProtocolName,
   type ServedVersion,
@@ -84,6 +85,23 @@ export function withCurrent(
   }
   const sorted = [...chosen.values()].sort((left, right) => left.version - right.version);
   return { versions: sorted, current: current.version, labels };
+}
+
+/**
+ * @param version that is to be served; the newest when it is undefined
+ * @throws TrivetError FAILED_PRECONDITION when it, or a version that has a label and is served beside it, reveals more
+ */
+export function checkReveal(held: readonly SharedModel[], version: number | undefined, reveal: Reveal): void {
+  const chosen = version ?? newest(held)?.version;
+  const over = held.find((one) => {
+    return (one.version === chosen || one.labels.length > 0) && revealsMore(one.reveal, reveal);
+  });
+  if (over === undefined) return;
+  const advice = `share the model again with \`--reveal ${reveal}\`, which makes a version that can be served`;
+  throw new TrivetError(
+    'FAILED_PRECONDITION',
+    `Version ${over.version} of model "${over.name}" reveals ${over.reveal}, which is more than ${reveal}: ${advice}.`,
+  );
 }
 
 /** Why an order did not come into force, naming the worker that cannot follow it. */

@@ -1,6 +1,18 @@
 /** What a prediction gives its caller. */
-import { applyOutputActivation, type Plan } from '@trivet/mpc-core';
-import type { PredictStatistics, PredictStepStatistics, ProtocolName } from '@trivet/shared-types';
+import {
+  applyOutputActivation,
+  type Plan,
+  type Reveal,
+  revealOf,
+  sizeOf,
+  topClassesOf,
+} from '@trivet/mpc-core';
+import {
+  type PredictStatistics,
+  type PredictStepStatistics,
+  type ProtocolName,
+  TrivetError,
+} from '@trivet/shared-types';
 import type { SharedModel } from './models.js';
 import type { Triple } from './worker-links.js';
 
@@ -47,12 +59,16 @@ export interface Prediction {
   /** What ran the (first) request. */
   readonly protocol: ProtocolName;
   readonly count: number;
-  /** count * outputSize, row-major. */
-  readonly logits: Float64Array;
+  /** What the model's owner lets clients receive: then that is all that the workers' replies add up to. */
+  readonly reveal: Reveal;
+  /** count * outputSize, row-major; null when the model reveals classes only. */
+  readonly logits: Float64Array | null;
   /** What the softmax, sigmoid or tanh that the model ends in makes of the logits; null when it ends in none. */
   readonly probabilities: Float64Array | null;
-  /** Index of the largest logit of each sample. */
+  /** Index of the largest logit of each sample, the first of equals. */
   readonly classes: Int32Array;
+  /** count * K, row-major: the K classes that the model reveals, those of the largest logits first; null for logits. */
+  readonly topClasses: Int32Array | null;
   readonly timings: PredictionTimings;
   /** Which implementation shared the input. */
   readonly compute: { readonly kind: 'webgpu' | 'wasm' | 'typescript'; readonly label: string };
@@ -74,6 +90,33 @@ export function softmaxRows(logits: Float64Array, columns: number): Float64Array
     for (let column = 0; column < columns; column++) result[start + column] = exponentials[column]! / sum;
   }
   return result;
+}
+
+/** What a model tells of its samples. */
+export type Answer = Pick<Prediction, 'reveal' | 'logits' | 'probabilities' | 'classes' | 'topClasses'>;
+
+/**
+ * @param outputs what the three replies add up to, all samples one after the other
+ * @throws TrivetError INTERNAL when they should be classes, and are not
+ */
+export function answerOf(plan: Plan, outputs: Float64Array): Answer {
+  const step = topClassesOf(plan);
+  const reveal = revealOf(plan);
+  if (step === null) {
+    const classes = argmaxRows(outputs, sizeOf(plan.outputShape));
+    return { reveal, logits: outputs, probabilities: activated(plan, outputs), classes, topClasses: null };
+  }
+  const { classes: count, top } = step;
+  const isClass = (value: number) => Number.isInteger(value) && value >= 0 && value < count;
+  const samples = Array.from({ length: outputs.length / top }, (_, i) =>
+    outputs.subarray(i * top, (i + 1) * top),
+  );
+  if (!samples.every((row) => row.every(isClass) && new Set(row).size === top)) {
+    throw new TrivetError('INTERNAL', "The three workers' replies do not add up to classes of the model.");
+  }
+  const topClasses = Int32Array.from(outputs);
+  const classes = Int32Array.from(samples, ([first]) => first!);
+  return { reveal, logits: null, probabilities: null, classes, topClasses };
 }
 
 /** The activation that the plan leaves to the client, applied; null when there is none. */
@@ -107,21 +150,14 @@ export function joinPredictions(
   const [first] = parts as [Prediction, ...Prediction[]];
   const sum = (pick: (part: Prediction) => number) => parts.reduce((total, part) => total + pick(part), 0);
   const worker = (index: 0 | 1 | 2) => joinReports(parts.map((part) => part.workers[index]));
-  const logits = new Float64Array(sum((part) => part.logits.length));
-  let offset = 0;
-  for (const part of parts) {
-    logits.set(part.logits, offset);
-    offset += part.logits.length;
-  }
+  const outputs = parts.flatMap(({ logits, topClasses }) => [...(logits ?? topClasses ?? [])]);
   return {
     requestId: first.requestId,
     model: first.model,
     version: first.version,
     protocol: first.protocol,
     count: sum((part) => part.count),
-    logits,
-    probabilities: activated(model.manifest.plan, logits),
-    classes: argmaxRows(logits, model.outputSize),
+    ...answerOf(model.manifest.plan, Float64Array.from(outputs)),
     timings: {
       shareMs: sum((part) => part.timings.shareMs),
       networkMs: sum((part) => part.timings.networkMs),

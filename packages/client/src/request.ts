@@ -26,7 +26,7 @@ import { abortError, type Deadline } from './deadline.js';
 import { mostTelling, toTrivetError } from './failures.js';
 import { bytesSchema, type WorkerLink } from './link.js';
 import type { SharedModel } from './models.js';
-import { activated, argmaxRows, type Prediction, type Transcript, workerReport } from './prediction.js';
+import { answerOf, type Prediction, type Transcript, workerReport } from './prediction.js';
 import type { Triple, WorkerLinks } from './worker-links.js';
 
 export interface RequestContext {
@@ -74,10 +74,11 @@ export async function runRequest(
   const { digest, outputSize } = model;
   const expected = { requestId, manifestDigest: digest, count, outputSize, protocol };
   const replies = map3(received, (bytes, index) => readReply(bytes, expected, links.links[index]!));
-  const logits = reconstructOutputs(
+  const outputs = reconstructOutputs(
     map3(replies, (reply) => reply.words),
     plan,
   );
+  const answer = answerOf(plan, outputs);
   const done = performance.now();
   return {
     requestId,
@@ -85,9 +86,7 @@ export async function runRequest(
     version: model.version,
     protocol: agreedProtocol(replies),
     count,
-    logits,
-    probabilities: activated(plan, logits),
-    classes: argmaxRows(logits, model.outputSize),
+    ...answer,
     timings: {
       shareMs: shared - start,
       networkMs: answered - shared,

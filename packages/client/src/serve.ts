@@ -2,6 +2,7 @@
  * Follows a model while it is served. Each worker pushes an event after each request; its status says the same, and
  * is what is left of it when a connection was lost in between.
  */
+import type { Reveal } from '@trivet/mpc-core';
 import {
   type AccessMode,
   EVENTS,
@@ -22,6 +23,8 @@ export interface StartOptions {
   readonly protocol?: ProtocolName | null;
   /** Who may ask, from now on; as it was unless told. */
   readonly access?: AccessMode | undefined;
+  /** The most that a version may reveal to be served: a version that was shared with more is refused. */
+  readonly reveal?: Reveal | undefined;
 }
 
 export interface ServeOptions extends StartOptions {
@@ -42,7 +45,8 @@ export async function serveUntilDone(
   options: ServeOptions,
   control: { start(options: StartOptions): Promise<void>; stop(): Promise<void> },
 ): Promise<number> {
-  const { requestLimit = null, protocol = null, version, access, onStarted, onServed, signal } = options;
+  const { requestLimit = null, protocol = null, version, access, reveal } = options;
+  const { onStarted, onServed, signal } = options;
   if (signal?.aborted) throw abortError(signal);
   const counts = [0, 0, 0];
   const ended = [false, false, false];
@@ -73,7 +77,7 @@ export async function serveUntilDone(
   };
   signal?.addEventListener('abort', finish, { once: true });
   try {
-    await control.start({ requestLimit, protocol, version, access });
+    await control.start({ requestLimit, protocol, version, access, reveal });
     onStarted?.();
     // From here on, a status without a version that is served says that it is over. A worker that is lost by now reports
     // its own once it is back.

@@ -15,6 +15,7 @@ import {
   InvalidModelError,
   type LayerGraph,
   ModelRangeError,
+  type Reveal,
   UnsupportedLayersError,
 } from '@trivet/mpc-core';
 import { type Manifest, type ModelSignature, TrivetError } from '@trivet/shared-types';
@@ -40,8 +41,9 @@ export interface CompiledModelFile {
 export async function compileModelFile(
   file: string,
   inputRange: Manifest['inputRange'],
+  reveal: Reveal = 'logits',
 ): Promise<CompiledModelFile> {
-  return compileModel(file, await openModelFile(file), inputRange);
+  return compileModel(file, await openModelFile(file), inputRange, { reveal });
 }
 
 /**
@@ -61,9 +63,9 @@ export async function compileModel(
   path: string,
   { graph, signature }: ImportedModel,
   inputRange: Manifest['inputRange'],
-  calibration?: Calibration,
+  { calibration, reveal = 'logits' }: { readonly calibration?: Calibration; readonly reveal?: Reveal } = {},
 ): Promise<CompiledModelFile> {
-  const options = calibration === undefined ? { inputRange } : { inputRange, calibration };
+  const options = { inputRange, reveal, ...(calibration === undefined ? {} : { calibration }) };
   const compiled = await refusing(path, async () => compile(graph, options));
   const shape = signature.output.shape ?? [-1, ...compiled.plan.outputShape];
   return { graph, compiled, signature: { ...signature, output: { ...signature.output, shape } } };

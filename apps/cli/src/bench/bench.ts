@@ -2,7 +2,7 @@
 import { cpus, loadavg } from 'node:os';
 import { type Prediction, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
-import { type LayerGraph, type Plan, type Protocol, predictCost } from '@trivet/mpc-core';
+import { type LayerGraph, type Plan, type Protocol, predictCost, type Reveal } from '@trivet/mpc-core';
 import {
   compileModelFile,
   MNIST_INPUT_RANGE,
@@ -39,6 +39,8 @@ export interface BenchOptions {
   /** One after the other, each with what `settings` and, after the first, `furtherSettings` say. */
   readonly protocols: readonly ProtocolName[];
   readonly rttMs: number;
+  /** What the workers answer with. */
+  readonly reveal: Reveal;
   readonly quick: boolean;
   readonly settings: BenchSettings;
   readonly furtherSettings: BenchSettings;
@@ -54,7 +56,7 @@ const ALL_DIGITS_TIMEOUT_MS = 600_000;
 export async function bench(options: BenchOptions): Promise<BenchReport> {
   const { settings, signal, onStage, rttMs } = options;
   const [loadAverage] = loadavg() as [number];
-  const { graph, compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE);
+  const { graph, compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE, options.reveal);
   const digits = await loadDigits();
   onStage('plaintext');
   const plaintext = await startPlaintext(graph, digits, settings);
@@ -109,6 +111,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     model: options.model,
     quick: options.quick,
     rttMs,
+    reveal: options.reveal,
     relayRoundTripMs: serving.relayRoundTripMs,
     plaintext: plaintext.report(),
     protocols,

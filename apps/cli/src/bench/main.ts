@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** Entry point of `pnpm bench`. */
 import { writeFile } from 'node:fs/promises';
+import type { Reveal } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import { createProtocols } from '@trivet/workers';
-import { Command } from 'commander';
-import { protocolNames, wholeNumber } from '../commands/options.js';
+import { Command, Option } from 'commander';
+import { protocolNames, revealed, wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
@@ -19,6 +20,7 @@ interface Options {
   readonly model: string;
   readonly protocol: readonly ProtocolName[];
   readonly rtt: number;
+  readonly reveal: Reveal;
   readonly quick?: true;
   readonly predict?: true;
   readonly soak?: true;
@@ -45,6 +47,11 @@ const program = new Command('bench')
     wholeNumber(0, 2000),
     0,
   )
+  .addOption(
+    new Option('--reveal <what>', 'what the workers answer with: logits, label, or top-K')
+      .argParser(revealed)
+      .default('logits'),
+  )
   .option('--quick', 'the main figures only, in at most 50 seconds')
   .option('--predict', 'hold the cost model against what is measured; a full run does so anyway')
   .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
@@ -69,6 +76,7 @@ const program = new Command('bench')
         model: options.model,
         protocols: options.protocol,
         rttMs: options.rtt,
+        reveal: options.reveal,
         quick: options.quick ?? false,
         settings: {
           ...base,

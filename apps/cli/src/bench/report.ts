@@ -1,5 +1,5 @@
 /** What a bench run found. Times are milliseconds, sizes bytes; triples are the workers in order. */
-import type { Overheads } from '@trivet/mpc-core';
+import type { Overheads, Reveal } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import type { Summary } from './statistics.js';
 
@@ -119,6 +119,8 @@ export interface BenchReport {
   readonly model: string;
   readonly quick: boolean;
   readonly rttMs: number;
+  /** What the workers answer with. */
+  readonly reveal: Reveal;
   /** A round trip of 64 bytes through the relay, measured; null without a relay. */
   readonly relayRoundTripMs: number | null;
   /** TensorFlow.js, WASM backend: half of the samples before the workers start, half after they have stopped. */

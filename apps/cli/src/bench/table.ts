@@ -73,9 +73,10 @@ function estimates({ protocols }: EstimateReport): string {
   return formatTable(head, rows);
 }
 
-function network({ rttMs, relayRoundTripMs }: BenchReport): string {
-  if (relayRoundTripMs === null) return 'loopback, mutual TLS between workers';
-  return `round-trip time ${rttMs} ms everywhere (${relayRoundTripMs.toFixed(2)} ms measured), mutual TLS between workers`;
+function network({ rttMs, relayRoundTripMs, reveal }: BenchReport): string {
+  const answers = reveal === 'logits' ? '' : `; answers are ${reveal}`;
+  if (relayRoundTripMs === null) return `loopback, mutual TLS between workers${answers}`;
+  return `round-trip time ${rttMs} ms everywhere (${relayRoundTripMs.toFixed(2)} ms measured), mutual TLS between workers${answers}`;
 }
 
 function requests(protocol: ProtocolReport, plaintext: BenchReport['plaintext']): string {

@@ -1,5 +1,5 @@
 /** What `trivet check` prints. */
-import type { CompilationResult } from '@trivet/mpc-core';
+import { type CompilationResult, revealOf } from '@trivet/mpc-core';
 import type { ModelSignature } from '@trivet/shared-types';
 import { formatBytes, formatTable } from '../terminal/table.js';
 import { NETWORKS, type NetworkName, OVERHEADS, type ProtocolCost } from './check-costs.js';
@@ -43,6 +43,13 @@ export function checkReport({
   }
   if (plan.outputActivation !== 'linear') {
     lines.push('', `The client applies the ${plan.outputActivation} at the end.`);
+  }
+  const reveal = revealOf(plan);
+  if (reveal !== 'logits') {
+    lines.push(
+      '',
+      `Clients receive ${reveal === 'label' ? 'the class alone' : `the ${reveal} classes, in order`}, and no value.`,
+    );
   }
   lines.push('', protocols(costs), '', 'Every value fits.');
   return lines.join('\n');

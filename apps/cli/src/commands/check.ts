@@ -17,14 +17,16 @@ import { addKeyOptions, findKeys, type KeyOptions } from './key-options.js';
 import {
   addJsonOption,
   addModelOptions,
+  addRevealOption,
   examples,
   type JsonOption,
   MODEL_ARGUMENT,
   type ModelOptions,
+  type RevealOption,
   wholeNumber,
 } from './options.js';
 
-interface CheckOptions extends JsonOption, KeyOptions, ModelOptions {
+interface CheckOptions extends JsonOption, KeyOptions, ModelOptions, RevealOption {
   readonly calibrate?: string;
   readonly samples: number;
 }
@@ -41,6 +43,7 @@ export function checkCommand(): Command {
       'after',
       examples('trivet check model.h5', 'trivet check model.onnx --calibrate inputs.npy --json'),
     );
+  addRevealOption(command, 'what clients would receive: logits, label, or top-K');
   return addJsonOption(addKeyOptions(addModelOptions(command))).action(check);
 }
 
@@ -54,7 +57,10 @@ async function check(path: string, options: CheckOptions): Promise<void> {
       ? undefined
       : await readCalibration(options.calibrate, sizeOf(inputShape), options.samples, inputRange.max <= 1);
   if (calibration !== undefined) checkInputs(calibration, inputRange, options.calibrate!);
-  const { compiled, signature } = await compileModel(path, imported, inputRange, calibration);
+  const { compiled, signature } = await compileModel(path, imported, inputRange, {
+    reveal: options.reveal,
+    ...(calibration === undefined ? {} : { calibration }),
+  });
   const costs = await protocolCosts(compiled.plan);
   const { format, version } = imported;
   const result = { path, format, version, signature, compiled, samples: calibration?.count ?? 0, costs };
@@ -70,6 +76,7 @@ async function check(path: string, options: CheckOptions): Promise<void> {
         signature,
         inputShape,
         outputShape,
+        reveal: options.reveal,
         inputRange,
         fractionalBits,
         outputBits,

@@ -1,5 +1,6 @@
 /** Options that several commands have, and how their values are read. */
 
+import { parseReveal, type Reveal } from '@trivet/mpc-core';
 import { DEFAULT_CLUSTER_DIRECTORY } from '@trivet/node';
 import { PROTOCOL_NAMES, type ProtocolName, protocolNameSchema } from '@trivet/shared-types';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -91,6 +92,24 @@ export function addVersionOptions(command: Command): Command {
         .conflicts('label'),
     )
     .option('--label <label>', 'the version that its owner gave this label');
+}
+
+export interface RevealOption {
+  readonly reveal: Reveal;
+}
+
+/** What clients receive of a model's output. */
+export function addRevealOption(command: Command, description: string): Command {
+  return command.addOption(
+    new Option('--reveal <what>', description).argParser(revealed).default('logits' satisfies Reveal),
+  );
+}
+
+/** `logits`, `label` or `top-K`. */
+export function revealed(text: string): Reveal {
+  const reveal = parseReveal(text);
+  if (reveal === null) throw new InvalidArgumentError('It must be logits, label, or top-K such as top-3.');
+  return reveal;
 }
 
 /** Names with commas in between, each once. */

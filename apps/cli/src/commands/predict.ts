@@ -97,28 +97,37 @@ function chooseImages({ mnist: digits, index, count }: PredictCommandOptions, la
 
 function sentences(prediction: Prediction, labels: readonly number[]): string[] {
   return labels.map((label, position) => {
-    const found = prediction.classes[position]!;
+    const [found, ...next] = topOf(prediction, position);
     const how = found === label ? 'correctly' : 'incorrectly';
-    return `The image had label ${label} and was ${how} classified as ${found}`;
+    const others = next.length === 0 ? '' : `, then ${next.join(', ')}`;
+    return `The image had label ${label} and was ${how} classified as ${found}${others}`;
   });
 }
 
+/** The classes that are known of a sample, the best first: the ones that the model reveals, or the one of the largest logit. */
+function topOf({ classes, topClasses, count }: Prediction, position: number): readonly number[] {
+  if (topClasses === null) return [classes[position]!];
+  const top = topClasses.length / count;
+  return [...topClasses.subarray(position * top, (position + 1) * top)];
+}
+
 function toJson(prediction: Prediction, indices: readonly number[], labels: readonly number[]) {
-  const { logits, probabilities, classes, count, model, version, protocol } = prediction;
+  const { logits, probabilities, classes, count, model, version, protocol, reveal } = prediction;
   const { timings, compute, workers } = prediction;
-  const width = logits.length / count;
-  const row = (values: Float64Array, position: number) => [
-    ...values.subarray(position * width, (position + 1) * width),
-  ];
+  const row = (values: Float64Array, position: number) => {
+    const width = values.length / count;
+    return [...values.subarray(position * width, (position + 1) * width)];
+  };
   return {
     model,
     version,
     protocol,
+    reveal,
     images: indices.map((index, position) => ({
       index,
       label: labels[position],
       class: classes[position],
-      logits: row(logits, position),
+      ...(logits === null ? { topClasses: topOf(prediction, position) } : { logits: row(logits, position) }),
       ...(probabilities === null ? {} : { probabilities: row(probabilities, position) }),
     })),
     timings,

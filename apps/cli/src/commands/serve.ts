@@ -1,5 +1,6 @@
 /** `trivet serve`: serves a shared model until a limit, or until interrupted. */
-import { Command } from 'commander';
+import type { Reveal } from '@trivet/mpc-core';
+import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
 import { reportLosses } from '../losses.js';
 import {
@@ -9,6 +10,7 @@ import {
   type ClusterOption,
   examples,
   type ProtocolOption,
+  revealed,
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
@@ -18,6 +20,7 @@ interface ServeCommandOptions extends ClusterOption, ProtocolOption, TimeoutOpti
   readonly modelVersion?: number;
   readonly numRequests?: number;
   readonly detach?: true;
+  readonly reveal?: Reveal;
 }
 
 export function serveCommand(): Command {
@@ -30,12 +33,19 @@ export function serveCommand(): Command {
       'stop after so many predictions; the model stays shared',
       wholeNumber(1),
     )
+    .addOption(
+      new Option(
+        '--reveal <what>',
+        'refuse to serve a version that reveals more to its clients: label, or top-K; what it reveals was said when it was shared',
+      ).argParser(revealed),
+    )
     .option('--detach', 'return at once and leave the workers serving; end it with `trivet stop`')
     .addHelpText(
       'after',
       examples(
         'trivet serve mnist',
         'trivet serve mnist --num-requests 3',
+        'trivet serve mnist --reveal label',
         'trivet serve mnist --model-version 2 --detach',
         'trivet serve mnist --detach --protocol fss',
       ),
@@ -50,10 +60,10 @@ export function serveCommand(): Command {
       withOwner(options.cluster, { signal, timeoutMs: options.timeout * 1000 }, async (owner) => {
         const requestLimit = options.numRequests ?? null;
         const protocol = options.protocol ?? null;
-        const version = options.modelVersion;
+        const { modelVersion: version, reveal } = options;
         if (options.detach) {
           const timeoutMs = options.timeout * 1000;
-          await owner.startServing(name, { requestLimit, protocol, version, signal, timeoutMs });
+          await owner.startServing(name, { requestLimit, protocol, version, reveal, signal, timeoutMs });
           console.log(`Model "${name}" is being served; end it with \`trivet stop ${name}\`.`);
           return;
         }
@@ -63,7 +73,7 @@ export function serveCommand(): Command {
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
         owner.onStatus(reportLosses((sentence) => console.error(sentence)));
-        await owner.serve(name, { requestLimit, protocol, version, onStarted, onServed, signal });
+        await owner.serve(name, { requestLimit, protocol, version, reveal, onStarted, onServed, signal });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),

@@ -1,5 +1,6 @@
 /** `trivet share`: compiles a trained model and shares it among the three workers. */
 
+import { classCount } from '@trivet/mpc-core';
 import {
   compileModel,
   looksLikeMnist,
@@ -18,6 +19,7 @@ import {
   addClusterOption,
   addJsonOption,
   addModelOptions,
+  addRevealOption,
   addTimeoutOption,
   type ClusterOption,
   examples,
@@ -25,13 +27,20 @@ import {
   MODEL_ARGUMENT,
   type ModelOptions,
   protocolNames,
+  type RevealOption,
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
 import { withOwner } from './owner.js';
 import { layerTable } from './share-view.js';
 
-interface ShareCommandOptions extends ClusterOption, JsonOption, KeyOptions, ModelOptions, TimeoutOption {
+interface ShareCommandOptions
+  extends ClusterOption,
+    JsonOption,
+    KeyOptions,
+    ModelOptions,
+    RevealOption,
+    TimeoutOption {
   readonly name: string;
   readonly modelVersion?: number;
   readonly preprocess?: 'mnist' | 'none';
@@ -61,10 +70,15 @@ export function shareCommand(): Command {
       examples(
         'trivet share model.h5 --name mnist',
         'trivet share tfjs/model.json --name mnist',
+        'trivet share model.h5 --name mnist --reveal label',
         'trivet share model.h5.sealed --name mnist --key-file model.key',
         'trivet share saved_models/half_plus_two --name half --input-range -100:100',
       ),
     );
+  addRevealOption(
+    command,
+    'what clients receive: logits; label, the class of the largest alone; or top-K, the K largest classes in order',
+  );
   addTimeoutOption(addJsonOption(addClusterOption(addKeyOptions(addModelOptions(command)))), 120);
   return command.action((file: string, options: ShareCommandOptions) =>
     interruptible((signal) => share(file, options, signal)),
@@ -78,8 +92,9 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
       ? looksLikeMnist(imported.graph.inputShape)
       : options.preprocess === 'mnist';
   const inputRange = options.inputRange ?? (isMnist ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE);
-  const { compiled, signature } = await compileModel(file, imported, inputRange);
-  const [outputs] = compiled.plan.outputShape;
+  const { compiled, signature } = await compileModel(file, imported, inputRange, {
+    reveal: options.reveal,
+  });
   if (!options.json) console.log(`${layerTable(compiled)}\n`);
   const progress = createProgress('Uploading', 'bytes');
   const timeoutMs = options.timeout * 1000;
@@ -92,7 +107,7 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
         preprocessing: isMnist ? MNIST_PREPROCESSING : null,
         signature,
         inputRange,
-        labels: isMnist && outputs === MNIST_CLASSES.length ? [...MNIST_CLASSES] : null,
+        labels: isMnist && classCount(compiled.plan) === MNIST_CLASSES.length ? [...MNIST_CLASSES] : null,
         protocols: options.protocol,
       },
       { signal, timeoutMs, onProgress: (done, total) => progress.update(done, total) },

@@ -47,7 +47,7 @@ export async function createReference(files: readonly string[], images: number):
       const version = versions[prediction.version - 1];
       if (version === undefined) return false;
       const { logits, classes } = version;
-      if (prediction.logits.length !== prediction.count * classes) return false;
+      if (prediction.logits?.length !== prediction.count * classes) return false;
       const to = from + prediction.count;
       const report = compareLogits(
         prediction.logits,

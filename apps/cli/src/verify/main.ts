@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+import type { Reveal } from '@trivet/mpc-core';
 import { TEST_IMAGES } from '@trivet/node';
 /** Entry point of `pnpm verify`. */
 import { PROTOCOL_NAMES, type ProtocolName } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
-import { wholeNumber } from '../commands/options.js';
+import { revealed, wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
@@ -16,6 +17,7 @@ interface Options {
   readonly count: number;
   readonly batch: number;
   readonly protocol: ProtocolName;
+  readonly reveal: Reveal;
   readonly json?: true;
 }
 
@@ -29,6 +31,11 @@ const program = new Command('verify')
   .option('--batch <number>', 'images per request', wholeNumber(1, 1000), 100)
   .addOption(
     new Option('--protocol <name>', 'how the workers compute').choices(PROTOCOL_NAMES).default('replicated'),
+  )
+  .addOption(
+    new Option('--reveal <what>', 'what the workers answer with: logits, label, or top-K')
+      .argParser(revealed)
+      .default('logits'),
   )
   .option('--json', 'print nothing but the JSON line on standard output')
   .addHelpText(

@@ -4,7 +4,7 @@
  */
 import { ModelOwner, PredictionClient } from '@trivet/client';
 import { loadMnist } from '@trivet/mnist';
-import { evaluateGraph, type LayerGraph, sizeOf } from '@trivet/mpc-core';
+import { classCount, evaluateGraph, type LayerGraph, type Reveal, sizeOf } from '@trivet/mpc-core';
 import {
   compileModelFile,
   MNIST_CLASSES,
@@ -15,13 +15,14 @@ import {
   toModelInputs,
 } from '@trivet/node';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
-import { compareLogits, type VerifyReport } from './report.js';
+import { compareClasses, compareLogits, type VerifyReport } from './report.js';
 
 export interface VerifyOptions {
   readonly model: string;
   /** The first so many test images. */
   readonly count: number;
   readonly protocol: ProtocolName;
+  readonly reveal: Reveal;
   /** Images per request. */
   readonly batch: number;
   readonly signal: AbortSignal;
@@ -33,8 +34,8 @@ const TIMEOUT_MS = 3_600_000;
 const PLAINTEXT_CHUNK = 50;
 
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const { graph, compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE);
-  const classes = sizeOf(compiled.plan.outputShape);
+  const { graph, compiled } = await compileModelFile(options.model, MNIST_INPUT_RANGE, options.reveal);
+  const classes = classCount(compiled.plan);
   const mnist = await loadMnist('test');
   const count = Math.min(options.count, TEST_IMAGES);
   const indices = Array.from({ length: count }, (_, index) => index);
@@ -81,14 +82,17 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
     }
     const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
     try {
-      const { logits } = await client.predict(MODEL_NAME, inputs, {
+      const { logits, classes: found } = await client.predict(MODEL_NAME, inputs, {
         signal,
         timeoutMs: TIMEOUT_MS,
         requestSize: options.batch,
         onProgress: (done, total) => options.onProgress('private', done, total),
       });
       const plain = evaluateInChunks(graph, inputs, count, classes, options);
-      return compareLogits(logits, plain, mnist.labels.subarray(0, count), classes);
+      const labels = mnist.labels.subarray(0, count);
+      return logits === null
+        ? compareClasses(found, plain, labels, classes)
+        : compareLogits(logits, plain, labels, classes);
     } finally {
       client.close();
     }

@@ -34,6 +34,7 @@ beforeAll(async () => {
     model,
     protocols: ['replicated'],
     rttMs: RTT_MS,
+    reveal: 'logits',
     quick: true,
     settings: SETTINGS,
     furtherSettings: SETTINGS,

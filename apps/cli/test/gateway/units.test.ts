@@ -117,6 +117,7 @@ function modelOf(inputShape: number[], outputShape: number[], rest: object = {})
     state: 'AVAILABLE',
     inputSize: sizeOf(inputShape),
     outputSize: sizeOf(outputShape),
+    reveal: 'logits',
     manifest: { plan: { inputShape, outputShape, fractionalBits: 16 }, preprocessing: null, ...rest },
   } as unknown as SharedModel;
 }
@@ -298,6 +299,25 @@ describe('answers', () => {
       '{"predictions": [[1.0, 2.0], [3.0, 4.0]]}\n',
     );
     expect(answer(matrix, { inputs: [sample] }, [9, 9], [0.25, 0.75])).toBe('{"outputs": [[0.25, 0.75]]}\n');
+  });
+
+  it('as whole class numbers where the model reveals nothing else', () => {
+    const told = (reveal: string, outputSize: number, instances: unknown[], topClasses: number[]) => {
+      const model = { ...named, reveal, outputSize } as SharedModel;
+      const parsed = parsePredictBody(JSON.stringify({ instances }), model);
+      const prediction = { count: parsed.count, logits: null, probabilities: null, topClasses };
+      const outputs = JSON.parse(metadataJson(model)).metadata.signature_def.signature_def.serving_default
+        .outputs;
+      return { text: formatPredictions(prediction as never, model, parsed), outputs };
+    };
+    const label = told('label', 1, [1, 2, 5], [7, 0, 10]);
+    expect(label.text).toBe('{"predictions": [7, 0, 10]}\n');
+    expect(label.outputs).toMatchObject({
+      classes: { dtype: 'DT_INT64', tensor_shape: { dim: [{ size: '-1' }] } },
+    });
+    const top = told('top-2', 2, [1, 2], [7, 0, 1, 3]);
+    expect(top.text).toBe('{"predictions": [[7, 0], [1, 3]]}\n');
+    expect(top.outputs.classes.tensor_shape.dim).toHaveLength(2);
   });
 });
 

@@ -54,7 +54,7 @@ export class Client {
   /**
    * Splits the inputs, has the workers evaluate the model on the shares, and adds their replies up.
    * @param inputs consecutive samples, preprocessed as for training
-   * @returns the logits of each sample, one after the other
+   * @returns the logits of each sample, one after the other; of a model that reveals classes only, the classes
    * @throws TrivetError FAILED_PRECONDITION before `connectToModel`; as `PredictionClient.predict`
    */
   async queryModel(inputs: ArrayLike<number>): Promise<Float64Array> {
@@ -62,8 +62,8 @@ export class Client {
       throw new TrivetError('FAILED_PRECONDITION', 'Connect first: await client.connectToModel(…).');
     }
     const { client, model } = this.#connection;
-    const prediction = await client.predict(model, Float32Array.from(inputs));
-    return prediction.logits;
+    const { logits, topClasses } = await client.predict(model, Float32Array.from(inputs));
+    return logits ?? Float64Array.from(topClasses ?? []);
   }
 
   /** Ends the connections; without it the program goes on. */

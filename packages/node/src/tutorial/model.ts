@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { KeyRing } from '@trivet/at-rest';
 import { argmaxRows, ModelOwner, type SharedModel } from '@trivet/client';
-import { evaluateGraph, sizeOf } from '@trivet/mpc-core';
+import { classCount, evaluateGraph, type Reveal, sizeOf } from '@trivet/mpc-core';
 import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { interruptible } from '../interrupt.js';
 import {
@@ -20,6 +20,8 @@ export interface ModelLoadOptions {
   readonly inputRange?: Manifest['inputRange'];
   /** Of a model that `trivet encrypt` has encrypted; the plaintext stays in memory. */
   readonly keys?: KeyRing;
+  /** What clients receive: all values, the class of the largest alone (`label`), or the K largest classes (`top-3`). */
+  readonly reveal?: Reveal;
 }
 
 export interface ShareModelOptions {
@@ -60,7 +62,8 @@ export class Model {
     const imported = await openModelFile(path, { keys: options.keys ?? null });
     const usual = looksLikeMnist(imported.graph.inputShape) ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE;
     const inputRange = options.inputRange ?? usual;
-    return new Model(path, await compileModel(path, imported, inputRange), inputRange);
+    const reveal = options.reveal ?? 'logits';
+    return new Model(path, await compileModel(path, imported, inputRange, { reveal }), inputRange);
   }
 
   /** Of one sample, without the batch. */
@@ -78,7 +81,7 @@ export class Model {
    */
   evaluate(inputs: Float32Array, labels: ArrayLike<number>): { readonly accuracy: number } {
     const inputSize = sizeOf(this.inputShape);
-    const classes = sizeOf(this.outputShape);
+    const classes = classCount(this.#file.compiled.plan);
     if (labels.length === 0 || inputs.length !== labels.length * inputSize) {
       throw new TrivetError(
         'INVALID_ARGUMENT',
@@ -102,8 +105,8 @@ export class Model {
   async share(cluster: Cluster, options: ShareModelOptions = {}): Promise<SharedModel> {
     const { name = nameOf(this.#path), protocols, signal } = options;
     const isMnist = looksLikeMnist(this.inputShape);
-    const isDigits = isMnist && sizeOf(this.outputShape) === MNIST_CLASSES.length;
     const { compiled, signature } = this.#file;
+    const isDigits = isMnist && classCount(compiled.plan) === MNIST_CLASSES.length;
     const model = await withOwner(cluster, signal, (owner) =>
       owner.share(
         {

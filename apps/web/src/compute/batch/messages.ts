@@ -32,6 +32,7 @@ export interface BatchAnswers {
   readonly count: number;
   readonly classes: Uint8Array<ArrayBuffer>;
   /** Probability of the class. */
+  /** As `logits`, not numbers where the model reveals classes only. */
   readonly confidences: Float32Array<ArrayBuffer>;
   /** 10 a picture. */
   readonly logits: Float32Array<ArrayBuffer>;

@@ -22,9 +22,9 @@ export async function runBatch(
 ): Promise<BatchSummary> {
   const client = await session.client();
   const { model, divideBy } = await session.digitModel(name, signal);
-  const { outputSize } = model;
-  if (outputSize !== 10) {
-    throw new TrivetError('FAILED_PRECONDITION', `The model "${name}" has ${outputSize} classes, not ten.`);
+  const { outputSize, classCount } = model;
+  if (classCount !== 10) {
+    throw new TrivetError('FAILED_PRECONDITION', `The model "${name}" has ${classCount} classes, not ten.`);
   }
   const total = pixels.length / IMAGE_SIZE;
   const bytes = { sent: 0, received: 0, workers: 0 };
@@ -45,7 +45,9 @@ export async function runBatch(
         timeoutMs: TIMEOUT_MS,
         retry: { attempts: ATTEMPTS },
       });
-      const probabilities = prediction.probabilities ?? softmaxRows(prediction.logits, outputSize);
+      const { classes, logits } = prediction;
+      const probabilities =
+        prediction.probabilities ?? (logits === null ? null : softmaxRows(logits, outputSize));
       bytes.sent += sum(prediction.sentBytes);
       bytes.received += sum(prediction.receivedBytes);
       bytes.workers += sum(prediction.workers.map((worker) => worker.bytesSent));
@@ -53,12 +55,12 @@ export async function runBatch(
       tell({
         from,
         count,
-        classes: Uint8Array.from(prediction.classes),
-        confidences: Float32Array.from(
-          prediction.classes,
-          (digit, row) => probabilities[row * outputSize + digit]!,
+        classes: Uint8Array.from(classes),
+        confidences: Float32Array.from(classes, (digit, row) =>
+          probabilities === null ? Number.NaN : probabilities[row * outputSize + digit]!,
         ),
-        logits: Float32Array.from(prediction.logits),
+        logits:
+          logits === null ? new Float32Array(count * classCount).fill(Number.NaN) : Float32Array.from(logits),
       });
     }
   };

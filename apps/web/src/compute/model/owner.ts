@@ -1,5 +1,6 @@
 /** The model owner's session. The key signs in this worker; it is sent nowhere, stored nowhere and gone with the page. */
 import { ModelOwner, type SharedModel } from '@trivet/client';
+import { classCount } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 import type { ClusterAddress } from '../worker/cluster.js';
 import type { InspectedModel } from './inspect.js';
@@ -59,7 +60,6 @@ export class OwnerSession {
     onProgress: (done: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<OwnedModel> {
-    const outputs = compiled.plan.outputShape.reduce((product, extent) => product * extent, 1);
     const shared = await this.#owner.share(
       {
         name,
@@ -67,7 +67,7 @@ export class OwnerSession {
         signature,
         inputRange: compiled.inputRange,
         preprocessing: takesDigits ? MNIST_PREPROCESSING : null,
-        labels: takesDigits && outputs === DIGIT_CLASSES.length ? DIGIT_CLASSES : null,
+        labels: takesDigits && classCount(compiled.plan) === DIGIT_CLASSES.length ? DIGIT_CLASSES : null,
       },
       { onProgress, signal },
     );

@@ -59,8 +59,8 @@ export interface StepView {
 
 /** A prediction as the page shows it: the client's, with pictures of the messages in place of the messages. */
 export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & {
-  /** Softmax of the logits, also for models that end without one. */
-  readonly probabilities: Float64Array;
+  /** Softmax of the logits, also for models that end without one; null for models that reveal classes only. */
+  readonly probabilities: Float64Array | null;
   readonly views: Triple<MessageView>;
   readonly steps: readonly StepView[];
   /** f of the inputs, and of the outputs that the replies carry modulo 2^outputBits. */

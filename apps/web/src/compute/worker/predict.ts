@@ -34,7 +34,9 @@ export async function predict(
   const { fractionalBits, outputFractionalBits, outputBits } = model.manifest.plan;
   return {
     ...prediction,
-    probabilities: prediction.probabilities ?? softmaxRows(prediction.logits, model.outputSize),
+    probabilities:
+      prediction.probabilities ??
+      (prediction.logits === null ? null : softmaxRows(prediction.logits, model.outputSize)),
     views: [view(0), view(1), view(2)],
     steps: stepsOf(model, prediction),
     fixedPoint: { fractionalBits, outputFractionalBits, outputBits },

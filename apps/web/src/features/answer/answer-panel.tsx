@@ -2,6 +2,7 @@ import { Button } from '../../components/button.js';
 import { formatMilliseconds, formatProbability } from '../../components/format.js';
 import { useAppStore } from '../../stores/app-store.js';
 import styles from './answer-panel.module.css';
+import { ClassesOnly } from './classes-only.js';
 import { FailureNotice } from './failure-notice.js';
 import { ProbabilityBars } from './probability-bars.js';
 import { StageTimes } from './stage-times.js';
@@ -12,7 +13,8 @@ export function AnswerPanel() {
   const { digit, askAgain } = useAppStore();
   const prediction = answer?.prediction ?? null;
   const winner = prediction?.classes[0] ?? null;
-  const probabilities = prediction === null ? null : [...prediction.probabilities].slice(0, 10);
+  const probabilities = prediction?.probabilities ? [...prediction.probabilities].slice(0, 10) : null;
+  const classesOnly = prediction !== null && prediction.reveal !== 'logits';
   // The helper deals ahead and waits for nobody: the evaluators count the rounds.
   const rounds = Math.max(0, ...(prediction?.workers ?? []).map((worker) => worker.rounds));
   const stale = phase !== 'idle' || (answer !== null && answer.digit !== digit);
@@ -45,10 +47,13 @@ export function AnswerPanel() {
                   <p>The answer comes up here as soon as you lift the pen.</p>
                 ) : (
                   <>
-                    <p className={styles.sure}>{formatProbability(probabilities?.[winner] ?? 0)}</p>
+                    {!classesOnly && (
+                      <p className={styles.sure}>{formatProbability(probabilities?.[winner] ?? 0)}</p>
+                    )}
                     <p>
-                      sure, after {formatMilliseconds(prediction?.timings.totalMs ?? 0)} and {rounds} rounds
-                      between the workers
+                      {classesOnly ? 'After' : 'sure, after'}{' '}
+                      {formatMilliseconds(prediction?.timings.totalMs ?? 0)} and {rounds} rounds between the
+                      workers
                     </p>
                   </>
                 )}
@@ -56,7 +61,11 @@ export function AnswerPanel() {
             </>
           )}
         </div>
-        <ProbabilityBars probabilities={failed ? null : probabilities} winner={failed ? null : winner} />
+        {classesOnly && !failed ? (
+          <ClassesOnly topClasses={[...(prediction.topClasses ?? [])]} />
+        ) : (
+          <ProbabilityBars probabilities={failed ? null : probabilities} winner={failed ? null : winner} />
+        )}
         <StageTimes answer={failed ? null : answer} />
         <div className={styles.foot}>
           <p className={styles.compute} data-testid="compute">
@@ -73,6 +82,10 @@ export function AnswerPanel() {
         <summary>Logits</summary>
         {prediction === null || failed ? (
           <p>The ten numbers before softmax, once there is an answer.</p>
+        ) : prediction.logits === null ? (
+          <p>
+            The workers have answered with the digit alone: they gave nothing else that could be added up.
+          </p>
         ) : (
           <ol data-testid="logits">
             {[...prediction.logits].map((logit, index) => (

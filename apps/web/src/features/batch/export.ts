@@ -28,8 +28,8 @@ export async function csvOf(data: BatchExport): Promise<Blob> {
   await eachRow(data, (row) => {
     const { index, name, label, answer, confidence } = row;
     const correct = label === null ? '' : String(label === answer);
-    const cells = [index, quoted(name ?? ''), label ?? '', answer, correct, confidence.toFixed(6)];
-    parts.push(`${[...cells, ...row.logits.map((logit) => logit.toFixed(6))].join()}\r\n`);
+    const cells = [index, quoted(name ?? ''), label ?? '', answer, correct, decimal(confidence)];
+    parts.push(`${[...cells, ...row.logits.map(decimal)].join()}\r\n`);
   });
   return new Blob(parts, { type: 'text/csv' });
 }
@@ -72,6 +72,11 @@ async function eachRow({ pictures, results }: BatchExport, write: (row: Row) => 
       logits: [...results.logits.subarray(10 * index, 10 * index + 10)],
     });
   }
+}
+
+/** Empty where the model reveals classes only. */
+function decimal(value: number): string {
+  return Number.isNaN(value) ? '' : value.toFixed(6);
 }
 
 /**

@@ -49,8 +49,12 @@ export function PictureGallery({ title, indices, pictures, results, empty, onSho
                 read as <b>{results.classes[index]}</b>, is <b>{pictures.labels?.[index]}</b>
               </p>
               <p className={styles.sure}>
-                {formatProbability(results.confidences[index]!)} sure
-                <br />
+                {!Number.isNaN(results.confidences[index]) && (
+                  <>
+                    {formatProbability(results.confidences[index]!)} sure
+                    <br />
+                  </>
+                )}
                 {pictures.names?.[index] ?? `number ${index}`}
               </p>
             </li>

@@ -69,7 +69,9 @@ function Figures({
 }) {
   const { answer, logits, totalMs, rounds, workerBytes, clientBytes } = result;
   const difference =
-    clear === null ? null : Math.max(...logits.map((logit, index) => Math.abs(logit - clear[index]!)));
+    clear === null || logits === null
+      ? null
+      : Math.max(...logits.map((logit, index) => Math.abs(logit - clear[index]!)));
   return (
     <>
       <td className={styles.answer}>{answer}</td>

@@ -16,7 +16,8 @@ const RECENT_MOMENTS = 30;
 export interface ProtocolResult extends Measured {
   readonly protocol: ProtocolName;
   readonly answer: number;
-  readonly logits: readonly number[];
+  /** Null where the model reveals classes only. */
+  readonly logits: readonly number[] | null;
   readonly totalMs: number;
   readonly workerBytes: number;
   readonly clientBytes: number;
@@ -106,7 +107,7 @@ async function measureProtocol(
     ...all,
     protocol,
     answer: last.classes[0]!,
-    logits: [...last.logits],
+    logits: last.logits === null ? null : [...last.logits],
     totalMs: medianOf(runs.map((run) => run.timings.totalMs)),
     workerBytes: sum(last.workers.map((worker) => worker.bytesSent)),
     clientBytes: sum(last.sentBytes) + sum(last.receivedBytes),

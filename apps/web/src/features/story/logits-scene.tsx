@@ -1,16 +1,27 @@
 import { formatProbability } from '../../components/format.js';
 import type { SceneProps } from './scene-props.js';
 import styles from './scenes.module.css';
-import { logitsOfSummands } from './transcript.js';
+import { outputsOfSummands } from './transcript.js';
 
 /** The sums of the three replies, and what they say. */
 export function LogitsScene({ answer, progress }: SceneProps) {
   const { views, fixedPoint, probabilities, classes } = answer.prediction;
   // Added up again from the bytes of the replies.
-  const logits = logitsOfSummands(
+  const logits = outputsOfSummands(
     views.map((view) => view.summands),
     fixedPoint,
   );
+  if (probabilities === null) {
+    return (
+      <ol className={styles.logits} aria-label="Digits, the best first" style={{ opacity: progress }}>
+        {logits.map((digit) => (
+          <li key={digit} data-winner={digit === classes[0]}>
+            <b>{digit}</b>
+          </li>
+        ))}
+      </ol>
+    );
+  }
   const low = Math.min(...logits);
   const span = Math.max(...logits) - low || 1;
   return (

@@ -52,7 +52,7 @@ export const SCENES: readonly Scene[] = [
   {
     id: 'replies',
     title: 'Three replies',
-    words: 'Each worker answers with ten numbers. Its own ten mean nothing without the others’.',
+    words: 'Each worker answers with numbers of its own. They mean nothing without the others’.',
     milliseconds: 3500,
     Picture: RepliesScene,
   },
@@ -60,7 +60,7 @@ export const SCENES: readonly Scene[] = [
     id: 'answer',
     title: 'Your answer',
     words:
-      'Only here the three replies meet. Added up, they are the ten scores of the digits; the largest wins.',
+      'Only here the three replies meet. Added up, they are the ten scores of the digits, and the largest wins; or the digit alone, where the model’s owner tells no more.',
     milliseconds: 3000,
     Picture: LogitsScene,
   },

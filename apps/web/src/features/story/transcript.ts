@@ -6,8 +6,8 @@ const WARNING =
   'Whoever has this file can read the digit and the answer: it holds all three shares, which only this browser ever had together.';
 
 export function transcriptOf({ prediction, digit }: Answer, createdAt: Date): Blob {
-  const { views, workers, logits, fixedPoint, steps } = prediction;
-  const outputs = logits.length;
+  const { views, workers, logits, probabilities, topClasses, fixedPoint, steps } = prediction;
+  const outputs = views[0].summands.length / 8;
   const transcript = {
     format: 'trivet transcript 1',
     warning: WARNING,
@@ -31,16 +31,18 @@ export function transcriptOf({ prediction, digit }: Answer, createdAt: Date): Bl
       };
     }),
     steps,
-    logits: [...logits],
-    probabilities: [...prediction.probabilities],
+    reveal: prediction.reveal,
+    logits: logits && [...logits],
+    probabilities: probabilities && [...probabilities],
+    topClasses: topClasses && [...topClasses],
     class: prediction.classes[0],
     milliseconds: prediction.timings,
   };
   return new Blob([`${JSON.stringify(transcript, null, 2)}\n`], { type: 'application/json' });
 }
 
-/** The logits from the three replies, as anybody with the transcript can add them up. */
-export function logitsOfSummands(
+/** The logits, or classes, from the three replies, as anybody with the transcript can add them up. */
+export function outputsOfSummands(
   summands: readonly Uint8Array[],
   { outputBits, outputFractionalBits }: Answer['prediction']['fixedPoint'],
 ): number[] {
