@@ -187,8 +187,8 @@ function narrow(widest: Plan, bounds: Bounds, forced: number | undefined): Plan 
     const room = RING_BITS - Math.max(fractionalBits, shiftOf(step, widest, unreduced));
     const wanted = step.op === 'topClasses' ? ACTIVATION_BITS : candidates;
     const possible = wanted.filter((bits) => bits <= room);
-    // A sum of pieces may be larger than what is compared for it.
-    const made = bounds.steps[index]!;
+    // A sum of pieces may be larger than what is compared for it. Classes are no values.
+    const made = step.op === 'topClasses' ? 0 : bounds.steps[index]!;
     const activationBits = possible.find(
       (bits) => bound < limit(bits) && made < 2 ** (bits - 1 - fractionalBits),
     );
