@@ -54,7 +54,7 @@ beforeAll(async () => {
     });
     await owner.startServing(name, { reveal });
   }
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   client?.close();
@@ -100,7 +100,7 @@ describe.each(PROTOCOL_NAMES)('under %s', (protocol) => {
       const sums = readWords(addWords(...words)).map((word) => Number(BigInt.asUintN(40, word)));
       expect(sums).toEqual([...answer.topClasses!]);
     },
-    60_000,
+    120_000,
   );
 });
 
@@ -117,7 +117,7 @@ describe('the owner', () => {
     await owner.startServing('label', { reveal: 'top-3' });
     // Nothing of it has changed what is served.
     expect((await client.predict('values', inputs.subarray(0, 784))).logits).toHaveLength(10);
-  });
+  }, 120_000);
 });
 
 it('the commands share, serve and ask', async () => {
@@ -137,4 +137,4 @@ it('the commands share, serve and ask', async () => {
     expect(image.topClasses).toHaveLength(2);
     expect(image.topClasses[0]).toBe(image.class);
   }
-}, 180_000);
+}, 300_000);
