@@ -40,9 +40,9 @@ Exit codes:
     4  the workers are not in the state that this needs
     5  a worker cannot be reached
     6  it took too long
-    7  the workers do not accept the owner key, or a signature is wrong
+    7  the workers do not accept the owner key or the token, or a signature is wrong
     8  it exists already
-    9  the workers are full: try again later
+    9  the workers are full, or a token's quota is used up or its rate exceeded: try again later
    10  the workers gave up: try again
    20  an encrypted file is of another key or passphrase
    21  an encrypted file is cut short, or longer than it was written

@@ -1,6 +1,7 @@
 /** The command line: its commands, and what happens when one fails. */
 import { TrivetError } from '@trivet/shared-types';
 import { Command, CommanderError } from 'commander';
+import { accessCommand } from './commands/access.js';
 import { labelCommand, rollbackCommand, switchCommand } from './commands/change-version.js';
 import { checkCommand } from './commands/check.js';
 import { decryptCommand, encryptCommand } from './commands/encrypt.js';
@@ -13,6 +14,7 @@ import { serveCommand } from './commands/serve.js';
 import { shareCommand } from './commands/share.js';
 import { statusCommand } from './commands/status.js';
 import { stopCommand } from './commands/stop.js';
+import { tokensCommand } from './commands/tokens.js';
 import { versionsCommand } from './commands/versions.js';
 import { workerCommand } from './commands/worker.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.js';
@@ -28,6 +30,8 @@ const COMMANDS = [
   rollbackCommand,
   labelCommand,
   versionsCommand,
+  accessCommand,
+  tokensCommand,
   predictCommand,
   statusCommand,
   gatewayCommand,

@@ -37,6 +37,8 @@ describe('help and usage', () => {
     'label',
     'versions',
     'gateway',
+    'access',
+    'tokens',
   ])('%s has examples', (name) => {
     const command = createProgram('0').commands.find((one) => one.name() === name)!;
     let help = '';

@@ -14,6 +14,7 @@ import { Mesh, type MeshPeer } from './mesh/mesh.js';
 import { createHttpListener } from './observe/http.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import { createMetrics } from './observe/metrics.js';
+import { OperatorEndpoint } from './observe/operator-endpoint.js';
 import { Models } from './serving/models.js';
 import { createProtocols } from './serving/protocols.js';
 import { Serving } from './serving/serving.js';
@@ -176,6 +177,13 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     bytesSentTotal: meshBytes().sent,
     memoryBytes: process.memoryUsage.rss(),
   });
+  const observable = {
+    register: metrics.register,
+    missing: () =>
+      serving.ready ? [] : [serving.peers.obstacle()?.message ?? `${config.name} is stopping.`],
+  };
+  const operator =
+    config.operator && new OperatorEndpoint(config.operator, createHttpListener(observable, 'everybody'));
   const endpoint: ClientEndpoint = new ClientEndpoint({
     config,
     serving,
@@ -187,11 +195,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     status,
     sealing,
     tls: clientTls,
-    http: createHttpListener({
-      register: metrics.register,
-      missing: () =>
-        serving.ready ? [] : [serving.peers.obstacle()?.message ?? `${config.name} is stopping.`],
-    }),
+    http: createHttpListener(observable, operator === null ? 'this machine' : 'nobody'),
   });
 
   let closing: Promise<void> | undefined;
@@ -201,6 +205,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     endpoint.changed();
     await drained;
     await endpoint.close();
+    await operator?.close();
     await mesh.close();
     await storeKeys.close();
     await access.close();
@@ -218,9 +223,14 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     // This worker is the store's only user: another one would not have got the port.
     await store.clean();
     storeKeys.start();
+    if (operator !== null) {
+      const { host, port } = config.operator!;
+      await listen(() => operator.start(), config.name, 'operator', host, port);
+    }
     await listen(() => endpoint.start(), config.name, 'client', config.client.host, config.client.port);
   } catch (error) {
     await serving.close(0);
+    await operator?.close();
     await endpoint.close();
     await mesh.close();
     await storeKeys.close();

@@ -1,10 +1,11 @@
 /** Who may ask for predictions: tokens, quotas, rates and what becomes of them, at three real processes. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClientToken, EVENTS, type SignedAccessOrder, TrivetError } from '@trivet/shared-types';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   expectClose,
+  freePorts,
   type SharedTestModel,
   someInputs,
   startCluster,
@@ -17,6 +18,7 @@ let cluster: TestCluster;
 let owner: TestClient;
 let model: SharedTestModel;
 let other: SharedTestModel;
+let carolsPort: number;
 const clients: TestClient[] = [];
 const one = someInputs(1);
 
@@ -53,6 +55,7 @@ const code = (error: unknown) => (error instanceof TrivetError ? error.code : St
 const outcome = (work: Promise<unknown>) => work.then(() => 'OK', code);
 
 beforeAll(async () => {
+  [carolsPort] = (await freePorts(1)) as [number];
   cluster = await startCluster();
   await asOwner();
   model = await owner.share('small');
@@ -257,6 +260,7 @@ describe('revocation', () => {
       return at.every((one) => one.order.text === newest.text);
     }, 'all three have heard of it');
     await Promise.all(cluster.workers.map((worker) => worker.stop('SIGTERM')));
+    await monitorAt(carolsPort);
     await Promise.all(cluster.workers.map((worker) => worker.start()));
     await asOwner();
     const late = await connect();
@@ -274,6 +278,32 @@ describe('revocation', () => {
     expect(await outcome(owner.call(0, EVENTS.accessOrder, { order }))).toBe('ABORTED');
     const forged = { ...order, text: order.text.replace('"sequence":', '"sequence":9') };
     expect(await outcome(owner.call(0, EVENTS.accessOrder, { order: forged }))).toBe('PERMISSION_DENIED');
+  });
+});
+
+describe('the operator', () => {
+  const get = async (port: string | number, path: string, headers = {}) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+    return { status: response.status, text: await response.text() };
+  };
+  const forwarded = { 'x-forwarded-for': '203.0.113.7' };
+  const portOf = (worker: 0 | 1 | 2) => new URL(cluster.cluster.workers[worker].url).port;
+
+  it("is told on the worker's own machine what nobody else is", async () => {
+    expect((await get(portOf(0), '/metrics')).text).toContain('trivet_tokens_active');
+    expect(await get(portOf(0), '/metrics', forwarded)).toMatchObject({ status: 404 });
+    expect((await get(portOf(0), '/readyz')).text).toContain('missing');
+    expect(await get(portOf(0), '/readyz', forwarded)).toEqual({ status: 200, text: '{"status":"ready"}\n' });
+    expect(await get(portOf(0), '/healthz', forwarded)).toMatchObject({ status: 200 });
+  });
+
+  it("has an address apart, if the configuration says so: then the clients' port has no metrics", async () => {
+    expect((await get(carolsPort, '/metrics', forwarded)).text).toContain('trivet_images_total');
+    expect((await get(carolsPort, '/readyz')).text).toContain('missing');
+    expect(await get(portOf(2), '/metrics')).toMatchObject({ status: 404 });
+    expect((await get(portOf(2), '/readyz')).text).toBe('{"status":"ready"}\n');
+    const socket = await fetch(`http://127.0.0.1:${carolsPort}/socket.io/?EIO=4&transport=websocket`);
+    expect(socket.status).toBe(404);
   });
 });
 
@@ -319,6 +349,13 @@ describe('wrong tokens', () => {
     expect(metrics).toMatch(/trivet_access_refused_total\{reason="no_token",[^}]*\} [1-9]/);
   });
 });
+
+/** Has carol tell her operator apart from her clients, from her next start on. */
+async function monitorAt(port: number): Promise<void> {
+  const file = cluster.configFiles[2];
+  const config = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...config, operator: { host: '127.0.0.1', port } }));
+}
 
 /** The owner's order after this one, in which the token is revoked. */
 async function revokedOrder(token: ClientToken, before: SignedAccessOrder): Promise<SignedAccessOrder> {

@@ -1,6 +1,7 @@
 /** The cluster directory that `trivet init` writes: where the workers are, and the owner's key. */
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readSecretFile } from '@trivet/at-rest';
 import { type Cluster, hexSchema, parseStrict, readClusterText, TrivetError } from '@trivet/shared-types';
 
 export const DEFAULT_CLUSTER_DIRECTORY = '.trivet';
@@ -20,10 +21,14 @@ export async function readCluster(path: string): Promise<Cluster> {
   return readClusterText(await readOr(file, advice(path)), `The cluster file ${file}`);
 }
 
-/** The owner's secret key, hex. @throws TrivetError as {@link readCluster} */
+/**
+ * The owner's secret key, hex.
+ * @throws TrivetError as {@link readCluster}, and FAILED_PRECONDITION when others than its owner may read it
+ */
 export async function readOwnerKey(directory: string): Promise<string> {
   const file = join(directory, 'owner.key');
-  const text = await readOr(file, 'only the model owner has it, and can do this.');
+  await readOr(file, 'only the model owner has it, and can do this.');
+  const text = (await readSecretFile(file)).toString('utf8');
   return parseStrict(hexSchema(32), text.trim(), `The owner key ${file}`);
 }
 

@@ -13,8 +13,9 @@ import {
   type TimeoutOption,
   wholeNumber,
 } from './options.js';
+import { addTokenOptions, findToken, type TokenOptions } from './token-options.js';
 
-interface GatewayCommandOptions extends ClusterOption, ProtocolOption, TimeoutOption {
+interface GatewayCommandOptions extends ClusterOption, ProtocolOption, TimeoutOption, TokenOptions {
   readonly host: string;
   readonly port: number;
   readonly cors: readonly string[];
@@ -53,17 +54,19 @@ export function gatewayCommand(): Command {
       ),
     );
   addProtocolOption(command, 'how the workers compute; the one that a model is served with unless told');
-  addTimeoutOption(addClusterOption(command), DEFAULT_TIMEOUT_MS / 1000);
+  addTimeoutOption(addClusterOption(addTokenOptions(command)), DEFAULT_TIMEOUT_MS / 1000);
   return command.action(async (options: GatewayCommandOptions) => {
     const { host, port, maxBody, cors } = options;
     const { signal, release } = onInterrupt();
     try {
       const cluster = await readCluster(options.cluster);
+      const token = await findToken(options);
       // Loaded only here: no other command needs an HTTP server or metrics.
       const { startGateway } = await import('../gateway/gateway.js');
       const { isLoopback } = await import('../gateway/guard.js');
       const gateway = await startGateway({
         cluster,
+        token,
         host,
         port,
         origins: cors,

@@ -19,12 +19,14 @@ import {
   type VersionOption,
   wholeNumber,
 } from './options.js';
+import { addTokenOptions, findToken, type TokenOptions } from './token-options.js';
 
 interface PredictCommandOptions
   extends ClusterOption,
     JsonOption,
     VersionOption,
     ProtocolOption,
+    TokenOptions,
     TimeoutOption {
   readonly mnist?: readonly number[];
   readonly index?: number;
@@ -50,7 +52,7 @@ export function predictCommand(): Command {
     );
   addVersionOptions(command);
   addProtocolOption(command, 'how the workers compute; the one that the model is served with unless told');
-  addTimeoutOption(addJsonOption(addClusterOption(command)), 60);
+  addTimeoutOption(addJsonOption(addClusterOption(addTokenOptions(command))), 60);
   return command.action((name: string, options: PredictCommandOptions) =>
     interruptible((signal) => predict(name, options, signal)),
   );
@@ -64,7 +66,8 @@ async function predict(name: string, options: PredictCommandOptions, signal: Abo
     );
   }
   const { workers, clusterId, ownerKey } = await readCluster(options.cluster);
-  const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
+  const token = await findToken(options);
+  const client = await PredictionClient.connect({ workers, clusterId, ownerKey, token, signal });
   const progress = createProgress('Classifying', 'images');
   try {
     const choice = { version: options.modelVersion, label: options.label };

@@ -1,8 +1,10 @@
 /** `trivet serve`: serves a shared model until a limit, or until interrupted. */
 import type { Reveal } from '@trivet/mpc-core';
+import { ACCESS_MODES, type AccessMode } from '@trivet/shared-types';
 import { Command, Option } from 'commander';
 import { interruptible } from '../interrupt.js';
 import { reportLosses } from '../losses.js';
+import { accessSentence } from './access.js';
 import {
   addClusterOption,
   addProtocolOption,
@@ -21,6 +23,7 @@ interface ServeCommandOptions extends ClusterOption, ProtocolOption, TimeoutOpti
   readonly numRequests?: number;
   readonly detach?: true;
   readonly reveal?: Reveal;
+  readonly access?: AccessMode;
 }
 
 export function serveCommand(): Command {
@@ -38,6 +41,12 @@ export function serveCommand(): Command {
         '--reveal <what>',
         'refuse to serve a version that reveals more to its clients: label, or top-K; what it reveals was said when it was shared',
       ).argParser(revealed),
+    )
+    .addOption(
+      new Option(
+        '--access <mode>',
+        'who may ask; as `trivet access` says, or this machine alone, unless told',
+      ).choices([...ACCESS_MODES]),
     )
     .option('--detach', 'return at once and leave the workers serving; end it with `trivet stop`')
     .addHelpText(
@@ -60,20 +69,43 @@ export function serveCommand(): Command {
       withOwner(options.cluster, { signal, timeoutMs: options.timeout * 1000 }, async (owner) => {
         const requestLimit = options.numRequests ?? null;
         const protocol = options.protocol ?? null;
-        const { modelVersion: version, reveal } = options;
+        const { modelVersion: version, reveal, access } = options;
+        const sayWhoMayAsk = async () => {
+          const mode = (await owner.access.modes({ signal }))[name] ?? 'tokens';
+          console.error(accessSentence(name, mode));
+        };
         if (options.detach) {
           const timeoutMs = options.timeout * 1000;
-          await owner.startServing(name, { requestLimit, protocol, version, reveal, signal, timeoutMs });
+          await owner.startServing(name, {
+            requestLimit,
+            protocol,
+            version,
+            reveal,
+            access,
+            signal,
+            timeoutMs,
+          });
+          await sayWhoMayAsk();
           console.log(`Model "${name}" is being served; end it with \`trivet stop ${name}\`.`);
           return;
         }
         const onStarted = () => {
           const until = requestLimit === null ? 'press Ctrl-C to stop' : `for ${requestLimit} predictions`;
           console.error(`Serving model "${name}": ${until}.`);
+          sayWhoMayAsk().catch(() => undefined);
         };
         const onServed = (number: number) => console.log(`Served encrypted prediction ${number} to client.`);
         owner.onStatus(reportLosses((sentence) => console.error(sentence)));
-        await owner.serve(name, { requestLimit, protocol, version, reveal, onStarted, onServed, signal });
+        await owner.serve(name, {
+          requestLimit,
+          protocol,
+          version,
+          reveal,
+          access,
+          onStarted,
+          onServed,
+          signal,
+        });
         console.error(`Model "${name}" is not served any more; it stays shared.`);
       }),
     ),

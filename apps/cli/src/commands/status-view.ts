@@ -1,6 +1,6 @@
 /** How `trivet status` looks. */
 import { nameAndVersion, type Triple, type WorkerView } from '@trivet/client';
-import type { ModelStatus, VersionState } from '@trivet/shared-types';
+import { ACCESS_MODES, type AccessMode, type ModelStatus, type VersionState } from '@trivet/shared-types';
 import { formatBytes, formatDuration, formatTable } from '../terminal/table.js';
 
 /** For scripts. */
@@ -61,6 +61,8 @@ export interface VersionRow {
   readonly current: boolean;
   readonly labels: readonly string[];
   readonly protocol: string;
+  /** Who may ask. */
+  readonly access: AccessMode;
   /** Of all versions of the model together. */
   readonly served: number;
   readonly requestLimit: number | null;
@@ -86,6 +88,7 @@ export function versionRows(views: Triple<WorkerView>): VersionRow[] {
         current: same.every((model) => model.current),
         labels: first.labels,
         protocol: first.protocol,
+        access: ACCESS_MODES.find((mode) => same.some((model) => model.access === mode))!,
         served: Math.max(...same.map((model) => model.served)),
         requestLimit: first.requestLimit,
       },
@@ -98,16 +101,20 @@ export function versionRows(views: Triple<WorkerView>): VersionRow[] {
 
 /** Versions as a table. The count is the model's, so it stands with the version that answers. */
 export function versionsText(rows: readonly VersionRow[]): string {
-  const cells = rows.map(({ name, version, digest, state, states, current, labels, protocol, ...count }) => [
+  const cells = rows.map(({ name, version, digest, state, states, current, labels, ...rest }) => [
     name,
     version,
     digest.slice(0, 12),
     state === 'UNKNOWN' ? states.join('/') : state,
     [...(current ? ['(current)'] : []), ...labels].join(', '),
-    protocol,
-    current ? served(count.served, count.requestLimit) : '',
+    rest.protocol,
+    rest.access,
+    current ? served(rest.served, rest.requestLimit) : '',
   ]);
-  return formatTable(['MODEL', 'VERSION', 'DIGEST', 'STATE', 'LABELS', 'PROTOCOL', 'SERVED'], cells);
+  return formatTable(
+    ['MODEL', 'VERSION', 'DIGEST', 'STATE', 'LABELS', 'PROTOCOL', 'ACCESS', 'SERVED'],
+    cells,
+  );
 }
 
 function served(count: number, limit: number | null): string {

@@ -17,7 +17,8 @@ import {
   MNIST_PREPROCESSING,
   startLocalCluster,
 } from '@trivet/node';
-import { canonicalJson, TrivetError } from '@trivet/shared-types';
+import { type AccessMode, canonicalJson, TrivetError } from '@trivet/shared-types';
+import { accessSentence } from '../commands/access.js';
 import { interruptible } from '../interrupt.js';
 import { servePage } from './page-server.js';
 
@@ -41,8 +42,11 @@ async function requireFree(port: number, what: string): Promise<void> {
   });
 }
 
-/** Shares the model unless the cluster has it from an earlier start, and serves it without a limit. */
-async function shareModel(cluster: LocalCluster, signal: AbortSignal): Promise<void> {
+/**
+ * Shares the model unless the cluster has it from an earlier start, and serves it without a limit.
+ * @returns who may ask: this machine alone, unless the owner has said otherwise
+ */
+async function shareModel(cluster: LocalCluster, signal: AbortSignal): Promise<AccessMode> {
   const { workers, clusterId } = cluster.cluster;
   const { ownerSecretKey } = cluster;
   const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey, signal });
@@ -64,6 +68,7 @@ async function shareModel(cluster: LocalCluster, signal: AbortSignal): Promise<v
       );
     }
     await owner.startServing(MODEL_NAME, { signal });
+    return (await owner.access.modes({ signal }))[MODEL_NAME] ?? 'tokens';
   } finally {
     owner.close();
   }
@@ -103,13 +108,14 @@ async function demo(pagePort: number, directory: string, signal: AbortSignal): P
   const cluster = await startLocalCluster({ directory, ports: WORKER_PORTS, onCrash, signal });
   running = cluster;
   try {
-    await shareModel(cluster, signal);
+    const access = await shareModel(cluster, signal);
     const page = await servePage(cluster.cluster, pagePort);
     for (const { name, url } of cluster.cluster.workers) console.log(`  ${name.padEnd(6)} ${url}`);
     console.log(
       `\nDraw a digit:  http://localhost:${pagePort}\n\nOn one machine, for trying out only: nobody is kept`,
     );
-    console.log('apart from anybody here. Ctrl-C stops everything.');
+    console.log(`apart from anybody here. ${accessSentence(MODEL_NAME, access)}`);
+    console.log('Ctrl-C stops everything.');
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     console.log('\nStopping …');
     page.close();

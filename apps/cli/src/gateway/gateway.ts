@@ -28,6 +28,8 @@ import { Workers } from './workers.js';
 
 export interface GatewayOptions {
   readonly cluster: Cluster;
+  /** A client token, shown to the workers for whoever asks here. */
+  readonly token?: string | undefined;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
@@ -113,7 +115,7 @@ class Service {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#notice = options.onNotice ?? (() => undefined);
-    this.workers = new Workers(options.cluster, this.#notice);
+    this.workers = new Workers(options.cluster, options.token, this.#notice);
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

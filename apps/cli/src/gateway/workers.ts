@@ -8,13 +8,15 @@ import { reportLosses } from '../losses.js';
 
 export class Workers {
   readonly #cluster: Cluster;
+  readonly #token: string | undefined;
   readonly #onLoss: (sentence: string) => void;
   #client: Promise<PredictionClient> | null = null;
   #closed = false;
 
   /** @param onLoss told in a sentence when a worker is lost, and when it is back */
-  constructor(cluster: Cluster, onLoss: (sentence: string) => void) {
+  constructor(cluster: Cluster, token: string | undefined, onLoss: (sentence: string) => void) {
     this.#cluster = cluster;
+    this.#token = token;
     this.#onLoss = onLoss;
   }
 
@@ -33,7 +35,7 @@ export class Workers {
   async #connect(): Promise<PredictionClient> {
     const { workers, clusterId, ownerKey } = this.#cluster;
     try {
-      const client = await PredictionClient.connect({ workers, clusterId, ownerKey });
+      const client = await PredictionClient.connect({ workers, clusterId, ownerKey, token: this.#token });
       client.onStatus(reportLosses(this.#onLoss));
       return client;
     } catch (error) {

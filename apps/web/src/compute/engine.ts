@@ -130,6 +130,14 @@ export class Engine {
     return this.#call('commandOwner', command);
   }
 
+  /**
+   * Shows the workers a client token from now on, or none. It stays in the compute worker, in memory only.
+   * @throws (rejects) TrivetError when it is malformed, or a worker does not take it: then all stays as it was
+   */
+  setToken(token: string | null): Promise<null> {
+    return this.#call('setToken', { token });
+  }
+
   setPreference(preference: ComputePreference): void {
     this.#post({ type: 'preference', preference });
   }

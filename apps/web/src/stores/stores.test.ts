@@ -76,6 +76,7 @@ describe('the model to ask', () => {
     requestLimit: null,
     protocol: 'replicated',
     protocols: ['replicated'],
+    access: 'tokens',
     ...more,
   });
 

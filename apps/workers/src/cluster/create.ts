@@ -162,6 +162,7 @@ function workerConfig(
       sealingKey: 'seal.key',
       tls: null,
     },
+    operator: null,
     mesh: {
       host: listen,
       port: self.meshPort,

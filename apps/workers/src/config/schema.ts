@@ -66,6 +66,8 @@ export const workerConfigSchema = z
       /** Certificate and key for https, or null for http: for one machine, or behind a proxy that adds TLS. */
       tls: z.strictObject({ certificate: path, key: path }).nullable(),
     }),
+    /** Where the operator's monitoring asks; null, or missing as in files of earlier versions: the clients' port, from this machine only. */
+    operator: z.strictObject({ host, port }).nullable().default(null),
     /** Where the previous worker connects, and where the other two are. */
     mesh: z.strictObject({
       host,

@@ -1,6 +1,10 @@
-/** Health, readiness and metrics over HTTP. Nothing here is secret, and nothing can be changed. */
+/**
+ * Health, readiness and metrics over HTTP. Nothing can be changed here. How much is used by whom is the operator's to know:
+ * on the clients' port it is told to the operator's own machine at most.
+ */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
+import { isFromThisMachine } from '../access/this-machine.js';
 
 export interface Observable {
   readonly register: Registry;
@@ -8,13 +12,20 @@ export interface Observable {
   missing(): readonly string[];
 }
 
+/** Whom a listener tells what is the operator's: everybody, those on its own machine, or nobody. */
+export type Audience = 'everybody' | 'this machine' | 'nobody';
+
 /**
- * `/healthz`: the process answers. `/readyz`: a prediction could run now, else 503 and what is missing.
- * `/metrics`: Prometheus text.
+ * `/healthz`: the process answers. `/readyz`: a prediction could run now, else 503; for the operator, what is missing.
+ * `/metrics`, for the operator: Prometheus text.
  */
-export function createHttpListener(observable: Observable): RequestListener {
+export function createHttpListener(observable: Observable, audience: Audience): RequestListener {
   return (request, response) => {
-    answer(observable, request, response).catch(() => {
+    const { headers, socket } = request;
+    const isOperator =
+      audience === 'everybody' ||
+      (audience === 'this machine' && isFromThisMachine({ address: socket.remoteAddress, headers }));
+    answer(observable, isOperator, request, response).catch(() => {
       if (!response.headersSent) send(response, 500, 'application/json', '{"status":"error"}\n');
       else response.destroy();
     });
@@ -23,6 +34,7 @@ export function createHttpListener(observable: Observable): RequestListener {
 
 async function answer(
   observable: Observable,
+  isOperator: boolean,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -36,13 +48,9 @@ async function answer(
   } else if (path === '/readyz') {
     const missing = observable.missing();
     const status = missing.length === 0 ? 'ready' : 'not ready';
-    send(
-      response,
-      missing.length === 0 ? 200 : 503,
-      'application/json',
-      `${JSON.stringify({ status, missing })}\n`,
-    );
-  } else if (path === '/metrics') {
+    const body = isOperator ? { status, missing } : { status };
+    send(response, missing.length === 0 ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
+  } else if (path === '/metrics' && isOperator) {
     send(response, 200, observable.register.contentType, await observable.register.metrics());
   } else {
     send(response, 404, 'application/json', '{"status":"not found"}\n');

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly clusterFile?: string;
   /** Ed25519 public key, hex, of the owner, when it is known from elsewhere: it must be that of the cluster file. */
   readonly ownerKey?: string;
+  /** The client token, for a model that is not open. */
+  readonly token?: string;
   readonly signal?: AbortSignal;
 }
 

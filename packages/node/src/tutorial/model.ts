@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { KeyRing } from '@trivet/at-rest';
 import { argmaxRows, ModelOwner, type SharedModel } from '@trivet/client';
 import { classCount, evaluateGraph, type Reveal, sizeOf } from '@trivet/mpc-core';
-import { type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { type AccessMode, type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { interruptible } from '../interrupt.js';
 import {
   looksLikeMnist,
@@ -35,6 +35,8 @@ export interface ShareModelOptions {
 export interface ServeModelOptions {
   /** Stop after so many predictions; until Ctrl-C, or the signal, when not given. */
   readonly numRequests?: number;
+  /** Who may ask; when not given, this machine if all three workers are on it, and else who has a token. */
+  readonly access?: AccessMode;
   readonly signal?: AbortSignal;
   /** Told each prediction; prints unless told. */
   readonly log?: (line: string) => void;
@@ -131,7 +133,7 @@ export class Model {
    * @throws TrivetError FAILED_PRECONDITION before `share`
    */
   async serve(options: ServeModelOptions = {}): Promise<number> {
-    const { numRequests, log = console.log } = options;
+    const { access, numRequests, log = console.log } = options;
     const { model, cluster } = this.#sharedModel();
     return interruptible((interrupted) => {
       const signal = AbortSignal.any([
@@ -141,6 +143,7 @@ export class Model {
       return withOwner(cluster, signal, (owner) =>
         owner.serve(model.name, {
           requestLimit: numRequests ?? null,
+          access,
           signal,
           onStarted: () => {
             const until =

@@ -27,8 +27,7 @@ class Counter {
     const number = this.#next;
     if (number >= Number.MAX_SAFE_INTEGER) throw new Error('The connection has had all its records.');
     this.#next = number + 1;
-    // A copy, whatever kind of bytes it is: a Buffer's `slice` would be a view.
-    const nonce = new Uint8Array(this.first);
+    const nonce = this.first.slice();
     const tail = new DataView(nonce.buffer, nonce.byteOffset + AEAD_NONCE_BYTES - 8);
     tail.setBigUint64(0, tail.getBigUint64(0) ^ BigInt(number));
     return { number, nonce };

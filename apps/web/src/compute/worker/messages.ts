@@ -1,7 +1,7 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
 import type { Prediction, Triple, WorkerView } from '@trivet/client';
 import type { PlanStep } from '@trivet/mpc-core';
-import type { ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
+import type { AccessMode, ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
 import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from '../batch/messages.js';
 import type { ModelChoice, ModelInspection, OwnedModel, OwnerCommand, ShareWish } from '../model/messages.js';
 import type { Calibration, ComputePreference, SharingState } from '../sharing/adaptive-sharer.js';
@@ -91,11 +91,18 @@ export interface ModelSummary {
   /** What runs predictions that name none, and those that may be named. */
   readonly protocol: ProtocolName;
   readonly protocols: readonly ProtocolName[];
+  /** Who may ask. */
+  readonly access: AccessMode;
 }
 
 /** Calls that are answered, by name: what they take, what they tell on the way, and what they give. */
 export interface Calls {
   connect: { readonly takes: ConnectSettings; readonly tells: never; readonly gives: null };
+  setToken: {
+    readonly takes: { readonly token: string | null };
+    readonly tells: never;
+    readonly gives: null;
+  };
   prepare: {
     readonly takes: RawPicture;
     readonly tells: never;

@@ -24,6 +24,8 @@ export class Session {
   readonly #sharer: AdaptiveSharer;
   readonly #watch: { close(): void };
   #client: Promise<PredictionClient> | null = null;
+  /** What is shown to the workers; in memory only. */
+  #token: string | undefined;
   /** The models as the client has verified them; asked for anew when the workers report others. */
   #offered: readonly SharedModel[] | null = null;
   #reported = '';
@@ -84,22 +86,42 @@ export class Session {
     return { model, divideBy };
   }
 
+  /**
+   * Shows the workers another token, or none, from now on.
+   * @throws (rejects) TrivetError when it is malformed, or a worker does not take it: then all stays as it was
+   */
+  async setToken(token: string | null): Promise<void> {
+    const connected = await this.#open(token ?? undefined);
+    const before = this.#client;
+    this.#token = token ?? undefined;
+    this.#client = Promise.resolve(this.#use(connected));
+    (await before?.catch(() => null))?.close();
+  }
+
   async #connect(): Promise<PredictionClient> {
     try {
-      const { ownerKey } = this.options;
-      const connected = await PredictionClient.connect({
-        ...this.address,
-        ...(ownerKey === null ? {} : { ownerKey }),
-        sharer: this.#sharer,
-        kernels: this.kernels,
-      });
-      this.#watch.close();
-      connected.onStatus((workers) => this.#report(workers));
-      return connected;
+      return this.#use(await this.#open(this.#token));
     } catch (error) {
       this.#client = null;
       throw error;
     }
+  }
+
+  #open(token: string | undefined): Promise<PredictionClient> {
+    const { ownerKey } = this.options;
+    return PredictionClient.connect({
+      ...this.address,
+      ...(ownerKey === null ? {} : { ownerKey }),
+      token,
+      sharer: this.#sharer,
+      kernels: this.kernels,
+    });
+  }
+
+  #use(connected: PredictionClient): PredictionClient {
+    this.#watch.close();
+    connected.onStatus((workers) => this.#report(workers));
+    return connected;
   }
 
   #report(workers: readonly WorkerView[]): void {
@@ -129,6 +151,7 @@ function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
       requestLimit: model.requestLimit,
       protocol: model.protocol,
       protocols: manifest.protocols,
+      access: model.access,
       current: model.current,
     });
   }

@@ -55,6 +55,10 @@ const handlers: {
     });
     return null;
   },
+  setToken: async ({ token }) => {
+    await connected().setToken(token);
+    return null;
+  },
   prepare,
   predict: (takes, { signal }) => predict(connected(), takes, signal),
   selfTest: async () => (await import('./self-test.js')).selfTest(await kernels, loadGpu),

@@ -20,6 +20,7 @@ const MODEL: ModelSummary = {
   requestLimit: null,
   protocol: 'replicated',
   protocols: ['replicated'],
+  access: 'tokens',
 };
 const view = (name: string, reachable: boolean) =>
   ({

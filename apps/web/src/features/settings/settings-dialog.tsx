@@ -8,6 +8,7 @@ import { useAppStore } from '../../stores/app-store.js';
 import type { Theme } from '../../stores/settings-slice.js';
 import { Choice } from './choice.js';
 import styles from './settings-dialog.module.css';
+import { TokenField } from './token-field.js';
 
 const PREFERENCES: readonly (readonly [ComputePreference, string])[] = [
   ['auto', 'Automatic'],
@@ -78,6 +79,7 @@ export function SettingsDialog({ dialog }: { readonly dialog: RefObject<HTMLDial
           </select>
         </label>
       )}
+      <TokenField />
     </dialog>
   );
 }

@@ -32,6 +32,7 @@ describe('describeModel', () => {
     served: 1234,
     protocol: 'replicated',
     protocols: ['replicated'],
+    access: 'tokens',
   } as const;
 
   it('counts what is served, against the limit if there is one', () => {
@@ -41,6 +42,8 @@ describe('describeModel', () => {
     expect(describeModel({ ...model, state: 'AVAILABLE', requestLimit: 5000 })).toBe(
       'mnist v2, 1,234 of 5,000 served',
     );
+    const local = describeModel({ ...model, state: 'AVAILABLE', requestLimit: null, access: 'local' });
+    expect(local).toContain('served, open to this computer only');
     expect(describeModel({ ...model, state: 'END', requestLimit: null })).toBe('mnist v2, not served');
   });
 });

@@ -17,11 +17,17 @@ export function describeWorker({ reachable, status, problem }: WorkerView): Work
   return status?.ready === true ? { level: 'ready', label: 'ready' } : { level: 'waiting', label: 'waiting' };
 }
 
-/** A model in a few words, for example "mnist v2, 17 of 100 served". */
-export function describeModel({ name, version, state, served, requestLimit }: ModelSummary): string {
+const WHO_MAY_ASK: Record<ModelSummary['access'], string> = {
+  tokens: '',
+  local: ', open to this computer only',
+  open: ', open to everybody',
+};
+
+/** A model in a few words, for example "mnist v2, 17 of 100 served, open to this computer only". */
+export function describeModel({ name, version, state, served, requestLimit, access }: ModelSummary): string {
   const title = `${name} v${version}`;
   if (state === 'LOADING') return `${title}, loading`;
   if (state !== 'AVAILABLE') return `${title}, not served`;
   const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
-  return `${title}, ${served.toLocaleString('en')}${limit} served`;
+  return `${title}, ${served.toLocaleString('en')}${limit} served${WHO_MAY_ASK[access]}`;
 }

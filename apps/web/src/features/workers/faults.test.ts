@@ -10,6 +10,7 @@ const MODEL: ModelSummary = {
   takesDigits: true,
   protocol: 'replicated',
   protocols: ['replicated'],
+  access: 'tokens',
   served: 0,
   requestLimit: null,
 };
