@@ -11,8 +11,8 @@ import type { Plugin } from 'vite';
 const TEXT = /\.(js|css|html|json|svg|txt|webmanifest)$/;
 /** Smaller files fit one packet as they are. */
 const LEAST_BYTES = 1024;
-/** Of 11: the last two steps take ten times as long for a hundredth. */
-const BROTLI_QUALITY = 9;
+/** The most there is: it is done once a build, in some seconds, and a first visit has 300 kB and not more. */
+const BROTLI_QUALITY = constants.BROTLI_MAX_QUALITY;
 
 export function compressed(): Plugin {
   return {
