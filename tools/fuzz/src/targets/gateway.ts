@@ -27,6 +27,8 @@ const MODEL: SharedModel = {
   requestLimit: null,
   protocol: 'replicated',
   access: 'open',
+  reveal: 'logits',
+  classCount: 3,
   inputSize: 2,
   outputSize: 3,
 };

@@ -30,6 +30,7 @@ import {
   encodeServed,
   encodeUsed,
   helloSchema,
+  MESH_VERSION,
   stateSchema,
 } from '../../../../apps/workers/src/mesh/messages.js';
 import { SessionLedger } from '../../../../apps/workers/src/mesh/session-ledger.js';
@@ -143,7 +144,7 @@ const documents: Target = {
   form: 'json',
   prepare: () => ({
     seeds: [
-      json({ mesh: 1, clusterId: ID, from: 0, to: 1, name: 'alice' }),
+      json({ mesh: MESH_VERSION, clusterId: ID, from: 0, to: 1, name: 'alice' }),
       json({
         models: [DIGEST],
         link: '0011223344556677',
