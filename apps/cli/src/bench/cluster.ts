@@ -53,9 +53,9 @@ export function clientRoute(worker: 0 | 1 | 2): number {
   return worker;
 }
 
-/** The relay's route between a worker and the one before it, which dials. */
+/** A route of the relay that carries a worker's mesh links: the higher index dials, so nobody dials worker 2. */
 export function meshRoute(worker: 0 | 1 | 2): number {
-  return 3 + worker;
+  return 3 + Math.min(worker, 1);
 }
 
 /** @throws TrivetError when something does not start; nothing is left running then */
