@@ -203,7 +203,9 @@ async function measureProtocol(
   const { cluster, metricsUrls } = serving;
   const { workers, clusterId, ownerKey } = cluster;
   const metrics = () =>
-    Promise.all(metricsUrls.map(readProcessMetrics)) as Promise<PerWorker<ProcessMetrics> & ProcessMetrics[]>;
+    Promise.all(metricsUrls.map((url) => readProcessMetrics(url))) as Promise<
+      PerWorker<ProcessMetrics> & ProcessMetrics[]
+    >;
   const resident = async () => perWorker(await metrics(), ({ residentBytes }) => residentBytes);
   const start = await resident();
   const client = await PredictionClient.connect({ workers, clusterId, ownerKey, signal });
