@@ -41,7 +41,7 @@ export const QUICK: BenchSettings = {
     { digits: 100, budget: budget(600, 1800, 3, 100) },
   ],
   loads: [
-    { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 2200 },
+    { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 1700 },
     { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1200 },
   ],
   allDigits: null,
@@ -52,10 +52,10 @@ export const QUICK: BenchSettings = {
 /** Each protocol after the first of a quick run: the figures of its line, in about 6 s. */
 export const QUICK_FURTHER: BenchSettings = {
   ...QUICK,
-  warmUpMs: 1500,
-  single: budget(700, 1000, 5, 3000),
-  batches: [{ digits: 100, budget: budget(0, 600, 2, 100) }],
-  loads: [{ clients: 2, requestSize: 100, warmUpMs: 200, measureMs: 1200 }],
+  warmUpMs: 1000,
+  single: budget(500, 700, 5, 3000),
+  batches: [{ digits: 100, budget: budget(0, 0, 1, 1) }],
+  loads: [{ clients: 2, requestSize: 25, warmUpMs: 200, measureMs: 1200 }],
 };
 
 export const FULL: BenchSettings = {
