@@ -99,10 +99,11 @@ await run(async () => {
   await check('Dependencies', process.execPath, ['tools/bootstrap/audit.mjs']);
   await units('Tests that compute', [...COMPUTING, '--maxWorkers=1']);
   await soaked();
-  await units(
-    'Tests of processes',
-    COMPUTING.map((folder) => `--exclude=${folder}/**`),
-  );
+  // They wait more than they compute: two files at a time.
+  await units('Tests of processes', [
+    ...COMPUTING.map((folder) => `--exclude=${folder}/**`),
+    '--maxWorkers=2',
+  ]);
   const chromium = await ensureChromium();
   await suite(
     'Browser tests',

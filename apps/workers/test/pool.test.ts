@@ -44,14 +44,18 @@ async function pool(worker: number): Promise<Pool> {
 
 const pools = () => Promise.all([0, 1, 2].map(pool));
 
-async function start(
-  options: Parameters<typeof startCluster>[0] = {},
-): Promise<[TestClient, SharedTestModel]> {
-  cluster = await startCluster(options);
+async function start(...options: Parameters<typeof startCluster>): Promise<[TestClient, SharedTestModel]> {
+  cluster = await startCluster(...options);
   const owner = await (await new TestClient(cluster).ready()).authenticate();
   clients.push(owner);
   const model = await owner.share('small', 1, undefined, ['fss', 'replicated']);
   return [owner, model];
+}
+
+/** A worker's configuration with another pool than its peers'. */
+function withPool(config: object, index: number, pool: object): object {
+  if (!('index' in config && 'pool' in config) || config.index !== index) return config;
+  return { ...config, pool: { ...(config.pool as object), ...pool } };
 }
 
 const MIB = 1 << 20;
@@ -132,6 +136,37 @@ describe('the pool', () => {
     for (const { used } of await pools()) expect(used).toBe(12 - refused.length);
     await until(full(1), 'an item again');
     expectClose((await owner.predictUnder(null, model, someInputs(1))).logits, someInputs(1));
+  }, 60_000);
+
+  it('keeps no place for what a proposal has taken, so others are dealt for while a request is still on its way', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: MIB } });
+    await owner.serve('small');
+    await until(full(1), 'an item');
+    const inputs = someInputs(1);
+    const { logits } = await owner.predictUnder(null, model, inputs, 20_000, async (worker) => {
+      if (worker !== 2) return;
+      await until(async () => (await pool(0)).used === 1, 'proposed');
+      // Carol has the proposal, and not the request. Whoever asks now needs another item.
+      expectClose((await owner.predictUnder(null, model, someInputs(1))).logits, someInputs(1));
+    });
+    expectClose(logits, inputs);
+  }, 60_000);
+
+  it('is as large as the smallest one, and dealing goes on after a worker has had no room', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 6 * MIB } }, (config) =>
+      withPool(config, 2, { maxBytes: 2 * MIB }),
+    );
+    await owner.serve('small');
+    // Bob may have one more: he is told to drop it with the next that is dealt.
+    const same = async (least: number) => {
+      const [alice, , carol] = await pools();
+      return alice!.items >= least && alice!.items === carol!.items;
+    };
+    await until(() => same(2), 'carol has no more room', 8000);
+    for (let round = 0; round < 5; round++) {
+      expectClose((await owner.predictUnder(null, model, someInputs(1))).logits, someInputs(1));
+      await until(() => same(2), 'dealt again', 8000);
+    }
   }, 60_000);
 
   it('belongs to the connections: a worker that is killed has nothing left, and the others drop theirs', async () => {

@@ -82,7 +82,11 @@ export class Follower implements Role {
     }
     if (kind === FRAME_KINDS.propose) {
       const proposal = decodeProposal(payload);
-      const proposed = { leader: link, key: session, proposal, view: viewOf(kind, payload) };
+      const { digest, protocol, helper, material: keys } = proposal;
+      // Spent from here on, whatever becomes of the batch. The leader has counted them out of the pool, so a proposal
+      // that is parked must not keep them in it: there would be no room for what is dealt next.
+      const material = this.context.pool.take(keys, { digest, protocol, helper });
+      const proposed = { leader: link, key: session, proposal, view: viewOf(kind, payload), material };
       if (!this.#parks(proposed)) this.#run(proposed);
     } else if (kind === FRAME_KINDS.deal) {
       this.#deal(link, session, decodeDeal(payload), viewOf(kind, payload));
@@ -108,10 +112,8 @@ export class Follower implements Role {
   modelsChanged(): void {}
 
   linkDown(link: Link, error: TrivetError): void {
-    const { pool, table } = this.context;
-    if (link.peer.index === LEADER) {
-      for (const { proposal } of this.#parked.clear()) pool.drop(proposal.material);
-    }
+    const { table } = this.context;
+    if (link.peer.index === LEADER) this.#parked.clear().forEach(releaseMaterial);
     for (const request of [...table.values()]) {
       if (request.batch !== null) continue;
       table.giveUp(request, error);
@@ -134,16 +136,15 @@ export class Follower implements Role {
   }
 
   /** The request of a parked proposal does not come. */
-  #giveUp({ leader, key, proposal }: Parked, error: TrivetError): void {
-    this.context.pool.drop(proposal.material);
-    this.#decline([leader, this.links.link(this.#third)], key, undefined, [], error);
+  #giveUp(parked: Parked, error: TrivetError): void {
+    releaseMaterial(parked);
+    this.#decline([parked.leader, this.links.link(this.#third)], parked.key, undefined, [], error);
   }
 
-  #run({ leader, key, proposal, view }: Parked): void {
-    const { self, sessions, table, models, pool } = this.context;
-    const { digest, protocol, helper, material: keys } = proposal;
-    // Spent from here on, whatever becomes of the batch.
-    const material = pool.take(keys, { digest, protocol, helper });
+  #run(proposed: Parked): void {
+    const { leader, key, proposal, view, material } = proposed;
+    const { self, sessions, table, models } = this.context;
+    const { protocol, helper } = proposal;
     const held = proposal.requestIds
       .map((id) => table.get(id))
       .filter((request) => request !== undefined && request.batch === null) as OpenRequest[];
@@ -176,12 +177,12 @@ export class Follower implements Role {
         throw new TrivetError('ABORTED', message, self.name);
       }
     } catch (error) {
-      for (const item of material ?? []) item.release();
+      releaseMaterial(proposed);
       this.#decline([leader, third], key, session, held, error as TrivetError);
       return;
     }
     const run = { session, view, model: model!, protocol, helper, requests: held };
-    void this.#finish(leader, { ...run, material: keys.length === 0 ? undefined : material });
+    void this.#finish(leader, { ...run, material: material.length === 0 ? undefined : material });
   }
 
   async #finish(leader: Link, run: BatchRun): Promise<void> {
@@ -211,6 +212,7 @@ export class Follower implements Role {
       return;
     }
     void dealItem(this.context, session, model, deal, view).then((bytes) => {
+      sessions.end(session);
       if (bytes !== null) leader.send(FRAME_KINDS.dealt, encodeDealt(bytes), key);
     });
   }
@@ -232,4 +234,8 @@ export class Follower implements Role {
       this.context.table.remove(request);
     }
   }
+}
+
+function releaseMaterial({ material }: Parked): void {
+  for (const item of material ?? []) item.release();
 }

@@ -2,6 +2,7 @@
  * Proposals that came before their request: the leader proposes a lone request as soon as it has it, for its two
  * messages to the followers and the client's own are on their way at the same time. Few, and for a short while.
  */
+import type { Material } from '@trivet/mpc-core';
 import type { SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import type { Proposal } from '../mesh/messages.js';
@@ -18,6 +19,8 @@ export interface Parked {
   readonly proposal: Proposal;
   /** Of the frame that it came in. */
   readonly view: SessionView;
+  /** What was dealt ahead for it, already taken out of the pool; undefined when it was not all there. */
+  readonly material: readonly Material[] | undefined;
 }
 
 export class ParkedProposals {

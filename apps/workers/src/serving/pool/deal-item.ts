@@ -26,7 +26,8 @@ export function keysOf(context: ServingContext, session: Session, view: SessionV
 }
 
 /**
- * Deals an item and puts it into the pool. Never rejects; the peers are told of a failure.
+ * Deals an item and puts it into the pool. Never rejects; the peers are told of a failure. The session is the caller's to
+ * end: the leader has to hear of a peer's failure after its own part is done.
  * @returns the memory that the item takes; null when it went wrong, and `session.error` says why
  */
 export async function dealItem(
@@ -36,7 +37,7 @@ export async function dealItem(
   kind: MaterialKind,
   view: SessionView,
 ): Promise<number | null> {
-  const { models, party, pool, protocols, self, sessions } = context;
+  const { models, party, pool, protocols, self } = context;
   const release = models.use(model);
   try {
     const family = allowedProtocol(protocols, model.manifest, kind.protocol, self.name);
@@ -64,7 +65,6 @@ export async function dealItem(
     session.fail(reason, true);
     return null;
   } finally {
-    sessions.end(session);
     release();
   }
 }

@@ -226,6 +226,7 @@ export class Dealer {
       settled = true;
       clearTimeout(timer);
       session.signal.removeEventListener('abort', check);
+      sessions.end(session);
       this.#dealing.delete(key);
       stock.dealing[kind.helper] -= 1;
       if (well) {
