@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Reveal } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
-import { createProtocols } from '@trivet/workers';
+import { createProtocols, optimiseEarly } from '@trivet/workers';
 import { Command, Option } from 'commander';
 import { protocolNames, revealed, wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
@@ -93,4 +93,5 @@ const program = new Command('bench')
     }),
   );
 
+optimiseEarly();
 process.exitCode = await runProgram(program, process.argv.slice(2));

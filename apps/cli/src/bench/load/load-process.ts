@@ -6,6 +6,7 @@ import { PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '@trivet/node';
 import type { Cluster } from '@trivet/shared-types';
+import { optimiseEarly } from '@trivet/workers';
 import { type Summary, summarise } from '../statistics.js';
 
 export interface LoadOrder {
@@ -43,6 +44,7 @@ const LEAST_REPLIES = 6;
 /** How long replies may keep a measurement waiting. */
 const LATEST_MS = 60_000;
 
+optimiseEarly();
 process.once('disconnect', () => process.exit(0));
 process.once('message', (order: LoadOrder) => {
   load(order).catch((error: unknown) => tell({ kind: 'failed', message: String(error) }));
