@@ -190,6 +190,42 @@ describe('the pool', () => {
     }
   }, 60_000);
 
+  it('is filled, and others are answered, though somebody sends all that they may to the leader alone', async () => {
+    const [owner, model] = await start({ pool: { maxBytes: 12 * MIB }, limits: { maxRequests: 20 } });
+    const lonely = await new TestClient(cluster!).ready();
+    clients.push(lonely);
+    let over = false;
+    const load = (async () => {
+      for (let sent = 0; !over; sent++) {
+        const { parts, requestId } = await lonely.messages(model, someInputs(1));
+        const answer = lonely.call(0, EVENTS.predict, parts[0]).catch(() => undefined);
+        // Some are taken back at once, others wait for the followers for as long as they may.
+        if (sent % 60 > 0) await lonely.call(0, EVENTS.cancel, { requestId });
+        if (sent % 60 > 0) await answer;
+      }
+    })();
+    await owner.serve('small');
+    // More than are kept ready under a load: nobody else asks.
+    await until(async () => (await pool(0)).items >= 11, 'the leader has filled it');
+    const inputs = someInputs(1);
+    expectClose((await owner.predictUnder(null, model, inputs)).logits, inputs);
+    over = true;
+    await load;
+
+    // Of the leader's sixteen places one client has half at most, for as long as it likes.
+    let refused = 0;
+    for (let sent = 0; sent < 20; sent++) {
+      const { parts } = await lonely.messages(model, someInputs(1), 60_000);
+      lonely.call(0, EVENTS.predict, parts[0]).catch(({ code }) => {
+        if (code === 'RESOURCE_EXHAUSTED') refused += 1;
+      });
+    }
+    await until(() => refused >= 12, 'the places of one client are taken');
+    const metrics = await (await fetch(`${cluster!.cluster.workers[0].url}/metrics`)).text();
+    expect(Number(/^trivet_requests_open\{.*\} (\d+)$/m.exec(metrics)?.[1])).toBeLessThanOrEqual(8);
+    expectClose((await owner.predictUnder(null, model, inputs)).logits, inputs);
+  }, 60_000);
+
   it('of a model that is not served any more is dropped', async () => {
     const [owner] = await start({ pool: { maxBytes: 4 * MIB } });
     await owner.serve('small');

@@ -1,8 +1,10 @@
 import { generateOwnerKeys, type ServingOrder, signServingOrder, TrivetError } from '@trivet/shared-types';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isAllowedOrigin } from '../src/clients/origins.js';
 import { Upload } from '../src/clients/upload.js';
 import { createLogger } from '../src/observe/logger.js';
+import { FairShare } from '../src/serving/fair-share.js';
 import type { Model } from '../src/serving/models.js';
 import { RequestTable } from '../src/serving/request-table.js';
 import { isNewer, keyOf, knowOrder, ServeRecords } from '../src/serving/serve-records.js';
@@ -12,6 +14,8 @@ type Key = ReturnType<typeof keyOf>;
 
 const MODEL = { name: 'mnist', digest: 'ab'.repeat(32) } as Model;
 const seed = { kind: 'seed', seed: new Uint8Array(32) } as const;
+const somebody = { token: null, client: 'somebody' };
+const somebodyElse = { token: null, client: 'somebody else' };
 const request = (id: string, deadlineMs = 1000) => ({
   requestId: id.repeat(32),
   manifestDigest: MODEL.digest,
@@ -34,7 +38,7 @@ describe('the request table', () => {
 
   it('refuses an id while its request is open, and after it', () => {
     const { table } = make();
-    const open = table.admit(request('1'), MODEL, null, () => {});
+    const open = table.admit(request('1'), MODEL, somebody, () => {});
     const again = () => table.checkNew('1'.repeat(32));
     expect(again).toThrow(expect.objectContaining({ code: 'ALREADY_EXISTS', worker: 'bob' }));
     open.answer(new Uint8Array(1));
@@ -48,7 +52,7 @@ describe('the request table', () => {
   it('answers once, and with DEADLINE_EXCEEDED when nothing comes in time', () => {
     const { table, givenUp } = make();
     const outcomes: unknown[] = [];
-    const open = table.admit(request('1', 50), MODEL, null, (outcome) => outcomes.push(outcome));
+    const open = table.admit(request('1', 50), MODEL, somebody, (outcome) => outcomes.push(outcome));
     vi.advanceTimersByTime(49);
     expect(outcomes).toHaveLength(0);
     vi.advanceTimersByTime(2);
@@ -63,18 +67,55 @@ describe('the request table', () => {
 
   it('is bounded', () => {
     const { table } = make(2);
-    const open = table.admit(request('1'), MODEL, null, () => {});
-    table.admit(request('2'), MODEL, null, () => {});
-    const third = () => table.admit(request('3'), MODEL, null, () => {});
+    const open = table.admit(request('1'), MODEL, somebody, () => {});
+    table.admit(request('2'), MODEL, somebodyElse, () => {});
+    const third = () => table.admit(request('3'), MODEL, { token: null, client: 'a third' }, () => {});
     expect(third).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
     table.remove(open);
     expect(third).not.toThrow();
     const bytes = make(10, 100).table;
-    const large = bytes.admit(request('1'), MODEL, null, () => {});
-    const next = () => bytes.admit(request('2'), MODEL, null, () => {});
+    const large = bytes.admit(request('1'), MODEL, somebody, () => {});
+    const next = () => bytes.admit(request('2'), MODEL, somebodyElse, () => {});
     expect(next).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' }));
     bytes.remove(large);
     expect(next).not.toThrow();
+  });
+});
+
+describe('places', () => {
+  it('of one client are never more than are left for others', () => {
+    const clients = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.integer({ min: 1, max: 9 })));
+    fc.assert(
+      fc.property(clients, fc.integer({ min: 1, max: 60 }), (asked, limit) => {
+        const share = new FairShare(limit);
+        const held = new Map<string, number>();
+        const total = () => [...held.values()].reduce((sum, one) => sum + one, 0);
+        for (const [client, amount] of asked) {
+          const own = held.get(client) ?? 0;
+          const has = share.hasRoom(client, amount);
+          expect(has).toBe(own + amount <= limit - total());
+          if (has) {
+            share.take(client, amount);
+            held.set(client, own + amount);
+          } else if (own > 0) {
+            share.giveBack(client, own);
+            held.delete(client);
+          }
+          expect(total()).toBeLessThanOrEqual(limit);
+        }
+      }),
+    );
+  });
+
+  it('are half of all for one alone, and a newcomer finds some', () => {
+    const share = new FairShare(100);
+    while (share.hasRoom('greedy', 1)) share.take('greedy', 1);
+    let of = 0;
+    for (; share.hasRoom('modest', 1); of++) share.take('modest', 1);
+    expect(of).toBe(25);
+    share.giveBack('greedy', 50);
+    expect(share.hasRoom('greedy', 37)).toBe(true);
+    expect(share.hasRoom('greedy', 76)).toBe(false);
   });
 });
 

@@ -41,6 +41,8 @@ export interface RequestContext {
 
 /** How long the other workers may take to say what they know, once one has failed. */
 const GRACE_MS = 300;
+/** A worker that has no room tells the other two, and they tell the client: it need not, if they do so soon. */
+const TOLD_MS = 50;
 
 /** @param inputs checked inputs of `count` samples, no more than one request holds */
 export async function runRequest(
@@ -105,7 +107,8 @@ export async function runRequest(
 
 /**
  * Sends each worker its message and waits for the three replies. As soon as one fails, or the deadline passes, the
- * others are told to cancel.
+ * others are told to cancel; when one had no room, which it tells them, only if they do not answer at once: a client that
+ * is refused should cost workers that are busy as little as may be.
  * @throws TrivetError the most telling failure
  */
 async function exchange(
@@ -119,6 +122,7 @@ async function exchange(
   const calls = new AbortController();
   const giveUp = () => calls.abort(abortError(deadline.signal));
   let grace: ReturnType<typeof setTimeout> | undefined;
+  let told: ReturnType<typeof setTimeout> | undefined;
   const unanswered = new Set(links.links);
   const cancelAll = () => {
     for (const link of unanswered) {
@@ -142,9 +146,11 @@ async function exchange(
       return reply;
     } catch (error) {
       unanswered.delete(link);
-      failures.push(toTrivetError(error, link.name));
+      const failure = toTrivetError(error, link.name);
+      failures.push(failure);
       if (failures.length === 1 && !deadline.signal.aborted) {
-        cancelAll();
+        if (failure.code === 'RESOURCE_EXHAUSTED') told = setTimeout(cancelAll, TOLD_MS);
+        else cancelAll();
         const late = new TrivetError('ABORTED', 'Another worker failed.', link.name);
         grace = setTimeout(() => calls.abort(late), GRACE_MS);
       }
@@ -160,6 +166,7 @@ async function exchange(
     ) as unknown as Triple<Uint8Array>;
   } finally {
     clearTimeout(grace);
+    clearTimeout(told);
     deadline.signal.removeEventListener('abort', onDeadline);
   }
 }

@@ -35,6 +35,8 @@ const TELL_USE_MS = 100;
 export interface Caller {
   /** The id of the token that it has proved to hold; null: none. */
   readonly tokenId: string | null;
+  /** Which connection it is. */
+  readonly connection: string;
   readonly isFromThisMachine: boolean;
 }
 

@@ -217,7 +217,11 @@ export class ClientConnection {
       }
       // The leader may refuse, and answer, before `predict` returns.
       let open: OpenRequest | undefined;
-      const caller = { tokenId: this.#token.tokenId, isFromThisMachine: this.#isFromThisMachine };
+      const caller = {
+        tokenId: this.#token.tokenId,
+        connection: this.socket.id,
+        isFromThisMachine: this.#isFromThisMachine,
+      };
       const request = serving.predict(attachmentBytes(payload, 'The request'), caller, (outcome) => {
         if (open !== undefined) this.#requests.delete(open.id);
         acknowledge(outcome instanceof TrivetError ? this.#failure(outcome) : { ok: true, value: outcome });

@@ -4,6 +4,7 @@
  * model, number of images and timing: what any worker sees of its own requests.
  */
 import { randomBytes } from 'node:crypto';
+import type { PartyIndex } from '@trivet/mpc-core';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
@@ -36,12 +37,19 @@ const ALL = 0b111;
 const SWEEP_MS = 1000;
 /** After its deadline a follower tells of it; this is for those that cannot. */
 const GRACE_MS = 2000;
+/** After one that never reached the followers none begins early for so long: each takes something out of the pool. */
+const EARLY_PAUSE_MS = 1000;
 /** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
 const EARLY_MS = PARKED_MS;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
 const MOST_WAITING = 0.7;
 /** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */
 const FULL = 0.8;
+
+/** How many requests a worker may hold. */
+export function placesOf(worker: PartyIndex, maxRequests: number): number {
+  return worker === LEADER ? Math.ceil(FULL * maxRequests) : maxRequests;
+}
 
 interface Gathering {
   readonly id: string;
@@ -64,8 +72,8 @@ interface Queued extends Batchable {
 interface RunningBatch {
   readonly session: Session;
   readonly images: number;
-  /** By `performance.now()`. */
-  readonly startedAt: number;
+  /** Since when all three have had its requests, by `performance.now()`. */
+  startedAt: number;
   /** Bits of the followers that have ended it well. */
   done: number;
   onDone: (() => void) | null;
@@ -75,6 +83,7 @@ interface RunningBatch {
 interface EarlyBatch {
   readonly gathering: Gathering;
   readonly session: Session;
+  readonly running: RunningBatch;
   /** The followers hold the same request: its answer may leave. */
   readonly agree: () => void;
   readonly timer: NodeJS.Timeout;
@@ -96,10 +105,12 @@ export class Leader implements Role {
   readonly #dealer: Dealer;
   readonly #pace = new Pace();
   #early: EarlyBatch | null = null;
+  /** Until then none begins early, for the last one that did was for nothing. */
+  #noneEarlyUntil = 0;
   #counter = 0n;
   #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** When a request last came, or a batch ended. */
+  /** When a request was last held by all three, or a batch ended that was. */
   #busyAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -112,7 +123,7 @@ export class Leader implements Role {
       nextKey: () => this.#nextKey(),
       demands: () => this.#demands(),
       lastBusyAt: () => {
-        const busy = this.#running.size > 0 || this.#queue.length > 0;
+        const busy = this.#inFlight > 0 || this.#queue.requests > 0;
         return busy ? performance.now() : this.#busyAt;
       },
       onReady: () => this.#pump(),
@@ -121,7 +132,7 @@ export class Leader implements Role {
   }
 
   get queuedBatches(): number {
-    return this.#queue.length;
+    return this.#queue.batches.length;
   }
 
   get queueLength(): number {
@@ -129,7 +140,6 @@ export class Leader implements Role {
   }
 
   admitted(request: OpenRequest): void {
-    this.#busyAt = performance.now();
     const { id: requestId, model, count, protocol, deadlineMs } = request;
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
     const gathering = this.#gather(message);
@@ -250,7 +260,9 @@ export class Leader implements Role {
       return;
     }
     if (gathering.holders !== ALL) return;
+    this.#busyAt = performance.now();
     if (early !== null) {
+      early.running.startedAt = this.#busyAt;
       early.agree();
       this.#noLongerEarly();
       return;
@@ -265,16 +277,29 @@ export class Leader implements Role {
   }
 
   /** Why a request cannot be answered in time, by those that all three workers hold already; null when it can. */
-  #overload({ count, deadlineMs }: OpenRequest): TrivetError | null {
-    const { self, table } = this.context;
-    let ahead = this.#queue.images;
-    for (const { images } of this.#running.values()) ahead += images;
+  #overload({ client, count, deadlineMs }: OpenRequest): TrivetError | null {
+    const { name } = this.context.self;
+    const waiting = this.#queue.imagesBefore(client);
+    const now = performance.now();
+    let running = 0;
+    let runningSince = now;
+    for (const batch of this.#running.values()) {
+      if (batch === this.#early?.running) continue;
+      running += batch.images;
+      runningSince = Math.min(runningSince, batch.startedAt);
+    }
     // Whoever finds nobody before it is taken, whatever the pace was: so the pace is measured anew.
-    const late = ahead > 0 && this.#pace.waitMs(ahead + count) > MOST_WAITING * deadlineMs;
-    if (!late && table.size <= Math.ceil(FULL * this.options.maxRequests)) return null;
-    const why = late ? `; this request could not be answered within its ${deadlineMs} ms` : '';
-    const message = `${self.name} has ${ahead} images to do before this one${why}: try again later.`;
-    return new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
+    if (waiting + running === 0) return null;
+    const wait = this.#pace.waitMs({ running, runningSince, waiting: waiting + count }, now);
+    if (wait <= MOST_WAITING * deadlineMs) return null;
+    const why = `this request could not be answered within its ${deadlineMs} ms`;
+    const message = `${name} has ${waiting + running} images to do before this one; ${why}: try again later.`;
+    return new TrivetError('RESOURCE_EXHAUSTED', message, name);
+  }
+
+  /** Batches that run, of requests that all three hold. */
+  get #inFlight(): number {
+    return this.#running.size - (this.#early === null ? 0 : 1);
   }
 
   /** What goes into a batch. @throws TrivetError when the request cannot run */
@@ -282,19 +307,20 @@ export class Leader implements Role {
     const { digest, count, asked } = gathering;
     const obstacle = this.context.peers.obstacle();
     if (obstacle !== null) throw obstacle;
-    const { model } = gathering.request!;
+    const { client, model } = gathering.request!;
     model.records.checkRoom(count, 0, this.context.self.name);
     this.context.access.use.checkRoom(gathering.request!);
     // From here on it keeps its protocol, even if the model is served with another one meanwhile.
-    gathering.queued = { gathering, digest, count, protocol: asked ?? defaultProtocol(model) };
+    gathering.queued = { gathering, digest, count, client, protocol: asked ?? defaultProtocol(model) };
     return gathering.queued;
   }
 
   /** Whether a request can only run alone, and now: then it need not wait until the followers tell of its arrival. */
   #isLone(gathering: Gathering): boolean {
-    const nothingElse = this.#running.size === 0 && this.#queue.length === 0 && this.#early === null;
+    const nothingElse = this.#running.size === 0 && this.#queue.requests === 0 && this.#early === null;
     return (
       nothingElse &&
+      performance.now() >= this.#noneEarlyUntil &&
       !gathering.running &&
       this.#gatherings.get(gathering.id) === gathering &&
       gathering.count === 1 &&
@@ -319,14 +345,15 @@ export class Leader implements Role {
     if (!this.#materialIsReady()({ digest, protocol, images: count })) return;
     const { promise: agreed, resolve: agree, reject } = withResolvers();
     const batch = { digest, protocol, items: [queued], images: count, openedAt: performance.now() };
-    const session = this.#start(batch, agreed);
-    if (session === undefined) return;
+    const running = this.#start(batch, agreed);
+    if (running === undefined) return;
+    const { session } = running;
     session.signal.addEventListener('abort', () => reject(session.error), { once: true });
     const timer = setTimeout(() => {
       const message = 'The request did not arrive at all three workers in time.';
       session.fail(new TrivetError('UNAVAILABLE', message, this.context.self.name), true);
     }, EARLY_MS);
-    this.#early = { gathering, session, agree, timer };
+    this.#early = { gathering, session, running, agree, timer };
   }
 
   /** The followers have it by now, or the batch has ended. */
@@ -365,8 +392,7 @@ export class Leader implements Role {
   }
 
   #startBatches(): void {
-    const inFlight = () => this.#running.size - (this.#early === null ? 0 : 1);
-    while (inFlight() < this.options.batching.maxBatchesInFlight) {
+    while (this.#inFlight < this.options.batching.maxBatchesInFlight) {
       const now = performance.now();
       const batch = this.#queue.take(now, this.#materialIsReady());
       if (batch === undefined) {
@@ -404,9 +430,9 @@ export class Leader implements Role {
 
   /**
    * @param agreed no answer leaves before it has resolved
-   * @returns the session, unless its requests had to be refused
+   * @returns undefined when its requests had to be refused
    */
-  #start(batch: Batch<Queued>, agreed?: Promise<void>): Session | undefined {
+  #start(batch: Batch<Queued>, agreed?: Promise<void>): RunningBatch | undefined {
     const { peers, models, pool, sessions, self } = this.context;
     const links = peers.both();
     const followersLink = peers.oppositeLink();
@@ -457,7 +483,7 @@ export class Leader implements Role {
       this.context.access.use.reserve(requests),
     );
     void this.#finish(running, run, reservation, agreed);
-    return session;
+    return running;
   }
 
   /** Those of a batch that can still be answered, and that the owner's limit leaves room for; the others are refused. */
@@ -512,8 +538,12 @@ export class Leader implements Role {
     clearTimeout(timer);
     sessions.end(session);
     this.#running.delete(session.key);
-    this.#busyAt = performance.now();
-    if (this.#early?.session === session) this.#noLongerEarly();
+    if (this.#early?.session === session) {
+      this.#noneEarlyUntil = performance.now() + EARLY_PAUSE_MS;
+      this.#noLongerEarly();
+    } else {
+      this.#busyAt = performance.now();
+    }
     for (const request of requests) {
       this.#gatherings.delete(request.id);
       // A follower that the request reaches only now is told why.

@@ -11,6 +11,16 @@ const TYPICAL = 4;
 /** How many times the largest of them can still be judged by them. */
 const FAR = 4;
 
+/** What has to be done before a request is answered, in images. */
+export interface Ahead {
+  /** In batches that run. */
+  readonly running: number;
+  /** When the first of those has begun. */
+  readonly runningSince: number;
+  /** Its own and those that wait before it. */
+  readonly waiting: number;
+}
+
 interface Ended {
   readonly images: number;
   readonly msPerImage: number;
@@ -28,11 +38,15 @@ export class Pace {
     this.#lastEndedAt = now;
   }
 
-  /** Milliseconds until so many images are done; 0 when what has run does not tell. */
-  waitMs(images: number): number {
+  /** Milliseconds until all of it is done; 0 when what has run does not tell. Times by the same clock as `ended`. */
+  waitMs({ running, runningSince, waiting }: Ahead, now: number): number {
     if (this.#ended.length < REMEMBERED) return 0;
-    if (images > FAR * Math.max(...this.#ended.map((batch) => batch.images))) return 0;
+    if (running + waiting > FAR * Math.max(...this.#ended.map((batch) => batch.images))) return 0;
     const sorted = this.#ended.map(({ msPerImage }) => msPerImage).sort((left, right) => left - right);
-    return images * sorted[TYPICAL]!;
+    const ms = sorted[TYPICAL]!;
+    const elapsed = now - Math.max(runningSince, this.#lastEndedAt);
+    // One that should have ended long ago has something in its way.
+    const left = Math.max(running * ms - elapsed, (running * ms) / 2);
+    return left + waiting * ms;
   }
 }

@@ -4,21 +4,28 @@
  */
 import type { InputShare } from '@trivet/mpc-core';
 import { type PredictRequest, type ProtocolName, type TokenGrant, TrivetError } from '@trivet/shared-types';
+import { FairShare } from './fair-share.js';
 import type { Model } from './models.js';
 
 /** Longer than any deadline. */
 const REMEMBER_MS = 15 * 60_000;
 const MAX_REMEMBERED = 200_000;
 
-export interface OpenRequest {
+/** Who asks. */
+export interface Asker {
+  /** What the request is counted on; null: no token is needed. */
+  readonly token: TokenGrant | null;
+  /** Whose part of the places it takes: the token's, or else the connection's. */
+  readonly client: string;
+}
+
+export interface OpenRequest extends Asker {
   readonly id: string;
   readonly model: Model;
   readonly count: number;
   /** The one that the client named; null: none. */
   readonly protocol: ProtocolName | null;
   readonly share: InputShare;
-  /** What it is counted on; null: no token is needed. */
-  readonly token: TokenGrant | null;
   readonly deadlineMs: number;
   /** By `performance.now()`. */
   readonly arrivedAt: number;
@@ -43,10 +50,14 @@ export class RequestTable {
   readonly #open = new Map<string, Entry>();
   /** Ids of the past, oldest first, and until when they are remembered. */
   readonly #past = new Map<string, number>();
+  readonly #places: FairShare;
   /** Of the open requests' shares. */
-  #bytes = 0;
+  readonly #bytes: FairShare;
 
-  constructor(private readonly options: RequestTableOptions) {}
+  constructor(private readonly options: RequestTableOptions) {
+    this.#places = new FairShare(options.maxRequests);
+    this.#bytes = new FairShare(options.maxRequestBytes);
+  }
 
   get size(): number {
     return this.#open.size;
@@ -80,16 +91,18 @@ export class RequestTable {
   admit(
     request: PredictRequest,
     model: Model,
-    token: TokenGrant | null,
+    asker: Asker,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
-    const entry = new Entry(request, model, token, answer);
-    const { maxRequestBytes, maxRequests, worker } = this.options;
-    if (this.#open.size >= maxRequests || this.#bytes + entry.bytes > maxRequestBytes) {
-      const message = `${worker} holds ${this.#open.size} requests and can take no more; try again later.`;
+    const entry = new Entry(request, model, asker, answer);
+    const { client, bytes } = entry;
+    if (!this.#places.hasRoom(client, 1) || !this.#bytes.hasRoom(client, bytes)) {
+      const { worker } = this.options;
+      const message = `${worker} holds ${this.#open.size} requests and can take no more of this client; try again later.`;
       throw new TrivetError('RESOURCE_EXHAUSTED', message, worker);
     }
-    this.#bytes += entry.bytes;
+    this.#places.take(client, 1);
+    this.#bytes.take(client, bytes);
     entry.timer = setTimeout(() => {
       this.giveUp(
         entry,
@@ -117,7 +130,8 @@ export class RequestTable {
     if (entry === undefined) return;
     clearTimeout(entry.timer);
     this.#open.delete(request.id);
-    this.#bytes -= entry.bytes;
+    this.#places.giveBack(entry.client, 1);
+    this.#bytes.giveBack(entry.client, entry.bytes);
     this.#remember(request.id);
   }
 
@@ -136,6 +150,8 @@ class Entry implements OpenRequest {
   readonly count: number;
   readonly protocol: ProtocolName | null;
   readonly share: InputShare;
+  readonly token: TokenGrant | null;
+  readonly client: string;
   readonly deadlineMs: number;
   readonly bytes: number;
   readonly arrivedAt = performance.now();
@@ -148,7 +164,7 @@ class Entry implements OpenRequest {
   constructor(
     request: PredictRequest,
     readonly model: Model,
-    readonly token: TokenGrant | null,
+    { token, client }: Asker,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ) {
     const { requestId, count, protocol, deadlineMs, first, second } = request;
@@ -156,6 +172,8 @@ class Entry implements OpenRequest {
     this.count = count;
     this.protocol = protocol;
     this.share = { count, first, second };
+    this.token = token;
+    this.client = client;
     this.bytes = partBytes(first) + partBytes(second);
     this.deadlineMs = deadlineMs;
     this.deadlineAt = this.arrivedAt + deadlineMs;

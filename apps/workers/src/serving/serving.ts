@@ -8,7 +8,6 @@ import {
   decodePredictRequest,
   type ModelStatus,
   type PredictRequest,
-  type TokenGrant,
   TrivetError,
 } from '@trivet/shared-types';
 import type { Access, Caller } from '../access/access.js';
@@ -22,13 +21,13 @@ import type { Logger } from '../observe/logger.js';
 import type { Metrics } from '../observe/metrics.js';
 import type { Role, ServingContext } from './context.js';
 import { Follower } from './follower.js';
-import { Leader } from './leader.js';
+import { Leader, placesOf } from './leader.js';
 import { Lifecycle } from './lifecycle.js';
 import { defaultProtocol, type HeldModel, type Model, type Models } from './models.js';
 import { LEADER, type Links, Peers } from './peers.js';
 import { MaterialPool } from './pool/material-pool.js';
 import { allowedProtocol, type ProtocolTable } from './protocols.js';
-import { type OpenRequest, RequestTable } from './request-table.js';
+import { type Asker, type OpenRequest, RequestTable } from './request-table.js';
 
 /** Forms of the two shares that a client sends to worker 0, 1 and 2 (see mpc-core's input-sharer.ts). */
 const SHARE_FORMS = [
@@ -70,7 +69,7 @@ export class Serving implements MeshHandler {
     this.peers = new Peers(this.#self, others, links);
     this.table = new RequestTable({
       worker: config.name,
-      maxRequests: config.limits.maxRequests,
+      maxRequests: placesOf(config.index, config.limits.maxRequests),
       maxRequestBytes: config.limits.maxRequestBytes,
       onGivenUp: (request, error) => {
         if (request.batch !== null) request.batch.abandon(error);
@@ -157,9 +156,10 @@ export class Serving implements MeshHandler {
     const held = models.held(request.manifestDigest)!;
     // The peers are not told of a refusal: whoever may not ask here has no say in what they do.
     const token = access.check(caller, held.name);
+    const asker = { token, client: token?.id ?? caller.connection };
     let open: OpenRequest;
     try {
-      open = this.#admit(request, held, token, answer);
+      open = this.#admit(request, held, asker, answer);
     } catch (error) {
       this.#role.refused(request.requestId, error as TrivetError);
       throw error;
@@ -261,7 +261,7 @@ export class Serving implements MeshHandler {
   #admit(
     request: PredictRequest,
     held: HeldModel,
-    token: TokenGrant | null,
+    asker: Asker,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ): OpenRequest {
     const { name } = this.#self;
@@ -281,8 +281,8 @@ export class Serving implements MeshHandler {
     }
     const { access, metrics, protocols } = this.options;
     if (request.protocol !== null) allowedProtocol(protocols, model.manifest, request.protocol, name);
-    if (this.#self.index === LEADER) access.spend(token, request.count);
-    return this.table.admit(request, model, token, (outcome) => {
+    if (this.#self.index === LEADER) access.spend(asker.token, request.count);
+    return this.table.admit(request, model, asker, (outcome) => {
       metrics.requests.inc({ code: outcome instanceof TrivetError ? outcome.code : 'OK' });
       answer(outcome);
     });
