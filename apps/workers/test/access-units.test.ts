@@ -3,7 +3,7 @@ import { ClientToken, type TokenGrant, TrivetError } from '@trivet/shared-types'
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { equalSecrets, isProofOf } from '../src/access/compare-secrets.js';
-import { FailedAttempts, networkOf } from '../src/access/failed-attempts.js';
+import { FailedAttempts, networkOf, sourceOf } from '../src/access/failed-attempts.js';
 import { RateLimits } from '../src/access/rate-limits.js';
 import { isFromThisMachine } from '../src/access/this-machine.js';
 import { TokenUse } from '../src/access/token-use.js';
@@ -77,7 +77,6 @@ describe('failed attempts', () => {
       attempts.failed('192.0.2.1');
     }
     expect(codeOf(() => attempts.check('192.0.2.1'))).toBe('RESOURCE_EXHAUSTED');
-    expect(codeOf(() => attempts.check('::ffff:192.0.2.1'))).toBe('RESOURCE_EXHAUSTED');
     expect(codeOf(() => attempts.check('192.0.2.2'))).toBe('OK');
     now += 3_000;
     expect(codeOf(() => attempts.check('192.0.2.1'))).toBe('OK');
@@ -85,6 +84,30 @@ describe('failed attempts', () => {
     expect(codeOf(() => attempts.check('192.0.2.1'))).toBe('RESOURCE_EXHAUSTED');
     now += 60_000;
     expect(codeOf(() => attempts.check('192.0.2.1'))).toBe('OK');
+  });
+
+  it('of one client of a proxy are not counted on the others, and can be told by proxies nearby alone', () => {
+    const source = (address: string, forwarded?: string | string[]) =>
+      sourceOf({
+        address,
+        headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded as string },
+      });
+    const sources = [
+      source('10.0.0.1', '198.51.100.7'),
+      source('::ffff:10.0.0.1', '192.0.2.9, 198.51.100.7'),
+      source('fe80::1%eth0', '198.51.100.7'),
+      source('127.0.0.1', '198.51.100.8'),
+      source('127.0.0.1'),
+    ];
+    expect(sources[1]).toBe(sources[0]);
+    expect(new Set(sources).size).toBe(4);
+    // From elsewhere: whatever is said, the failures are counted on who says it.
+    for (const said of [undefined, '198.51.100.7', '10.0.0.1', 'nonsense']) {
+      expect(source('203.0.113.5', said)).toBe('203.0.113.5');
+      expect(source('2001:db8::1', said)).toBe('2001:db8:0:0');
+    }
+    expect(source('10.0.0.1', 'nonsense')).toBe('10.0.0.1');
+    expect(source('::ffff:192.0.2.1')).toBe(source('192.0.2.1'));
   });
 
   it('count for a network of version 6 as a whole', () => {

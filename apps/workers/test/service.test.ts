@@ -1,6 +1,7 @@
 /** The service as it runs: three processes, real sockets, the real protocol. */
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { join } from 'node:path';
 import { EVENTS, type ServedEvent, type WorkerStatus } from '@trivet/shared-types';
 import { io } from 'socket.io-client';
@@ -16,7 +17,12 @@ import {
   WorkerProcess,
 } from './support/cluster.js';
 
+/** The bytes of a websocket's text message, unmasked by a mask of zeros. */
+const frame = (text: string) =>
+  Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
+
 let cluster: TestCluster;
+let idle: { readonly what: string; readonly socket: TcpSocket }[];
 let owner: TestClient;
 let model: SharedTestModel;
 const clients: TestClient[] = [];
@@ -27,11 +33,37 @@ async function connect(): Promise<TestClient> {
   return client.connected();
 }
 
+/** Connects to bob and goes so far, no further. What he says is read, and pings are answered by nobody. */
+function overTcp(what: string): TcpSocket {
+  const port = Number(new URL(cluster.cluster.workers[1].url).port);
+  const socket = connectTcp({ host: '127.0.0.1', port });
+  socket.on('error', () => {}).resume();
+  const upgrade = [
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1',
+    'Host: localhost',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
+  ].join('\r\n');
+  if (what === 'half of a request') socket.write(upgrade);
+  if (what === 'a websocket' || what === 'one that joined') socket.write(`${upgrade}\r\n\r\n`);
+  if (what === 'one that joined') socket.once('data', () => socket.write(frame('40')));
+  return socket;
+}
+
 beforeAll(async () => {
-  cluster = await startCluster({ batching: { maxBatchSize: 8 }, limits: { maxRequestsPerConnection: 20 } });
+  cluster = await startCluster({
+    batching: { maxBatchSize: 8 },
+    limits: { maxRequestsPerConnection: 20, maxRequestBytes: 1_048_576 },
+  });
   owner = await (await new TestClient(cluster).ready()).authenticate();
   model = await owner.share();
   await owner.serve('small');
+  idle = ['a silent one', 'half of a request', 'a websocket', 'one that joined'].map((what) => ({
+    what,
+    socket: overTcp(what),
+  }));
 }, 60_000);
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
@@ -40,6 +72,11 @@ afterAll(async () => {
   owner?.close();
   await cluster?.stop();
 });
+
+async function get(path: string, worker = 0): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${cluster.cluster.workers[worker]!.url}${path}`);
+  return { status: response.status, text: await response.text() };
+}
 
 describe('predictions', () => {
   it('are right, one at a time and in batches', async () => {
@@ -209,6 +246,50 @@ describe('misbehaving clients', () => {
     expectClose(await client.predict(model, someInputs(1)), someInputs(1));
   });
 
+  it.each([
+    ['send too much before a seal', 1000, '421["trivet:describe",{}]'],
+    ['leave and keep the line', 1, '41'],
+    ['join again', 1, '40'],
+  ])('are cut off when they %s', async (_, times, message) => {
+    const socket = overTcp('a websocket');
+    const closed = once(socket, 'close');
+    await once(socket, 'data');
+    socket.write(frame('40'));
+    // Joining takes a turn, and is said.
+    await once(socket, 'data');
+    for (let i = 0; i < times; i++) socket.write(frame(message));
+    await closed;
+    expectClose(await (await connect()).predict(model, someInputs(1)), someInputs(1));
+  });
+
+  it('are cut off when they join hundreds of times in one breath', async () => {
+    const socket = overTcp('a websocket');
+    const closed = once(socket, 'close');
+    await once(socket, 'data');
+    socket.write(Buffer.concat(Array.from({ length: 400 }, () => frame('40'))));
+    await closed;
+    expect((await get('/metrics', 1)).text).toMatch(/connections_closed_total\{reason="protocol",.*\} [1-9]/);
+  });
+
+  it('that do not read are cut off, and have little kept for them', async () => {
+    const greedy = await connect();
+    const [socket] = greedy.sockets;
+    const raw = (socket.io.engine.transport as unknown as { ws: { _socket: TcpSocket } }).ws._socket;
+    raw.pause();
+    const closed = async () => /connections_closed_total\{reason="memory"/.test((await get('/metrics')).text);
+    // Each question is small; each answer has all that the worker holds.
+    await until(async () => {
+      for (let i = 0; i < 1000; i++) {
+        greedy.channels[0]?.send(EVENTS.describe, {}, () => {});
+        // No more at once than are answered.
+        if (i % 25 === 0) await new Promise(setImmediate);
+      }
+      return closed();
+    }, 'the end of who does not read');
+    raw.resume();
+    expectClose(await (await connect()).predict(model, someInputs(1)), someInputs(1));
+  });
+
   it('cannot do what only the owner may', async () => {
     const client = await connect();
     for (const event of [
@@ -303,12 +384,16 @@ describe('the owner', () => {
   });
 });
 
-describe('operations', () => {
-  const get = async (path: string, worker = 0) => {
-    const response = await fetch(`${cluster.cluster.workers[worker]!.url}${path}`);
-    return { status: response.status, text: await response.text() };
-  };
+describe('connections that are never sealed', () => {
+  it('are closed, whatever they have said, and counted', async () => {
+    for (const { what, socket } of idle) await until(() => socket.destroyed, what);
+    const { text } = await get('/metrics', 1);
+    // The others have not got so far; one that joined is closed for that it is not sealed.
+    expect(text).toMatch(/trivet_connections_closed_total\{reason="unsealed",worker="bob"\} [1-9]/);
+  });
+});
 
+describe('operations', () => {
   it('answer health, readiness and metrics', async () => {
     expect(await get('/healthz')).toMatchObject({ status: 200 });
     expect(await get('/readyz', 1)).toMatchObject({ status: 200 });

@@ -24,6 +24,7 @@ export async function openChannel(socket: ClientSocket, _: unknown, hooks: Clien
 }
 
 export function acceptChannel(socket: WorkerSocket, options: WorkerChannelOptions) {
+  options.sealed?.();
   socket.onAny((event, payload, acknowledge) => options.event(event, payload, acknowledge as never));
   return { push: (event: string, value: unknown) => void socket.emit(event, value) };
 }

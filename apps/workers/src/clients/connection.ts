@@ -26,7 +26,7 @@ import {
 } from '@trivet/shared-types';
 import type { Socket } from 'socket.io';
 import { type Access, UnknownTokenError } from '../access/access.js';
-import type { FailedAttempts } from '../access/failed-attempts.js';
+import { type FailedAttempts, sourceOf } from '../access/failed-attempts.js';
 import { isFromThisMachine } from '../access/this-machine.js';
 import type { WorkerConfig } from '../config/schema.js';
 import type { Logger } from '../observe/logger.js';
@@ -36,6 +36,7 @@ import type { OpenRequest } from '../serving/request-table.js';
 import type { Serving } from '../serving/serving.js';
 import { OwnerSession } from './owner-session.js';
 import { TokenSession } from './token-session.js';
+import type { ConnectionTraffic } from './traffic.js';
 import { Upload } from './upload.js';
 
 /** Control events that one connection may have under way. */
@@ -57,6 +58,12 @@ export interface ConnectionContext {
   readonly sealing: SealingWorker;
 }
 
+export interface ConnectionOptions extends ConnectionContext {
+  readonly traffic: ConnectionTraffic;
+  /** To be called once the keys are agreed on. */
+  readonly sealed: () => void;
+}
+
 export class ClientConnection {
   watching = false;
   readonly #requests = new Map<string, OpenRequest>();
@@ -66,6 +73,8 @@ export class ClientConnection {
   readonly #owner: OwnerSession;
   readonly #token: TokenSession;
   readonly #isFromThisMachine: boolean;
+  /** Whom its failures are counted on. */
+  readonly #source: string;
   readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
   readonly #channel: WorkerChannel;
   #controlEvents = 0;
@@ -73,24 +82,29 @@ export class ClientConnection {
 
   constructor(
     private readonly socket: Socket,
-    private readonly context: ConnectionContext,
+    private readonly context: ConnectionOptions,
   ) {
     const { clusterId, ownerKey, index, name } = context.config;
     this.#owner = new OwnerSession({ ownerKey, clusterId, workerIndex: index, worker: name });
     this.#token = new TokenSession(name, context.access);
     const { address, headers } = socket.handshake;
     this.#isFromThisMachine = isFromThisMachine({ address, headers });
+    this.#source = sourceOf({ address, headers });
+    // Before the channel, which listens to all of them too.
+    socket.onAny(() => context.traffic.received());
     this.#handlers = this.#handlersByEvent();
     this.#channel = acceptChannel(socket, {
       worker: context.sealing,
+      sealed: context.sealed,
       event: (event, payload, acknowledge) => this.#dispatch(event, payload, acknowledge),
       broken: (error) => context.log.warn({ address: socket.handshake.address, err: error }, 'a broken seal'),
     });
     socket.on('disconnect', () => this.#disconnected());
   }
 
-  /** Pushes the worker's state. */
+  /** Pushes the worker's state, unless the client has yet to read what came before: the next one says all again. */
   pushStatus(status: WorkerStatus): void {
+    if (this.context.traffic.unread > 0) return;
     this.#channel.push(EVENTS.server.status, status);
   }
 
@@ -260,14 +274,14 @@ export class ClientConnection {
   #prove(identity: 'owner' | 'client', proof: () => void): object {
     const { attempts, log, metrics } = this.context;
     const { address } = this.socket.handshake;
-    attempts.check(address);
+    attempts.check(this.#source);
     try {
       proof();
     } catch (error) {
       const wrong = error instanceof UnknownTokenError || (error as TrivetError).code === 'PERMISSION_DENIED';
       if (wrong) {
         this.#authenticationFailures += 1;
-        attempts.failed(address);
+        attempts.failed(this.#source);
         metrics.authenticationFailures.inc({ identity });
         log.warn({ address, identity }, 'authentication failed');
       }

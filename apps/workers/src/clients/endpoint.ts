@@ -6,17 +6,37 @@ import { createServer as createHttpServer, type Server as HttpServer, type Reque
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { CLIENT_LIMITS, SEALED_EVENT_BYTES } from '@trivet/shared-types';
-import { Server } from 'socket.io';
+import { Server, type Socket } from 'socket.io';
 import type { Model } from '../serving/models.js';
 import { CertificateFiles, type CertificatePair } from './certificate-files.js';
 import { ClientConnection, type ConnectionContext } from './connection.js';
 import { isAllowedOrigin } from './origins.js';
+import { type ConnectionTraffic, type EngineConnection, Traffic, UNREAD_BYTES } from './traffic.js';
+import { watchUnsealed } from './unsealed.js';
 
 const STATUS_EVERY_MS = 1000;
 /** A connection that has not joined by then is closed. */
 const CONNECT_TIMEOUT_MS = 5000;
+/** So long may it take to take leave, once a connection is over. */
+const LEAVE_MS = 1000;
+/** How often connections are looked at that send half of an HTTP request, or nothing. */
+const LOOK_EVERY_MS = 1000;
+/** Connections of other kinds than clients': monitoring, load balancers, whoever has not said yet. */
+const OTHER_CONNECTIONS = 256;
+/** What a message has around it on its way, at most. */
+const FRAMING_BYTES = 65_536;
 /** Several changes in a row are one push. */
 const COALESCE_MS = 20;
+
+/** A connection as it is before a client has made itself known on it. */
+interface Arrival {
+  readonly traffic: ConnectionTraffic;
+  readonly sealed: () => void;
+  /** Ends it at once, and counts it. */
+  readonly end: () => void;
+  /** Whether a client has. */
+  joined: boolean;
+}
 
 export interface EndpointOptions extends ConnectionContext {
   readonly tls: CertificatePair | null;
@@ -26,6 +46,8 @@ export interface EndpointOptions extends ConnectionContext {
 
 export class ClientEndpoint {
   readonly #connections = new Set<ClientConnection>();
+  readonly #arrivals = new WeakMap<EngineConnection, Arrival>();
+  readonly #traffic: Traffic;
   readonly #http: HttpServer;
   readonly #certificate: CertificateFiles | null;
   readonly #io: Server;
@@ -34,18 +56,31 @@ export class ClientEndpoint {
 
   constructor(private readonly options: EndpointOptions) {
     const { config, http, tls } = options;
+    const patience = {
+      headersTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: CONNECT_TIMEOUT_MS,
+      connectionsCheckingInterval: LOOK_EVERY_MS,
+    };
     if (tls === null || config.client.tls === null) {
-      this.#http = createHttpServer(http);
+      this.#http = createHttpServer(patience, http);
       this.#certificate = null;
     } else {
-      const server = createHttpsServer({ ...tls, minVersion: 'TLSv1.2' }, http);
+      const secure = { ...tls, minVersion: 'TLSv1.2', handshakeTimeout: CONNECT_TIMEOUT_MS } as const;
+      const server = createHttpsServer({ ...patience, ...secure }, http);
       this.#http = server;
       this.#certificate = new CertificateFiles(config.client.tls, tls, server, options.log);
     }
+    this.#http.maxConnections = config.limits.maxConnections + OTHER_CONNECTIONS;
+    const maxMessageBytes = CLIENT_LIMITS.maxMessageBytes + SEALED_EVENT_BYTES;
+    this.#traffic = new Traffic({
+      unfinished: maxMessageBytes + FRAMING_BYTES,
+      unread: UNREAD_BYTES,
+      total: config.limits.maxRequestBytes,
+    });
     this.#io = new Server(this.#http, {
       transports: ['websocket'],
       serveClient: false,
-      maxHttpBufferSize: CLIENT_LIMITS.maxMessageBytes + SEALED_EVENT_BYTES,
+      maxHttpBufferSize: maxMessageBytes,
       perMessageDeflate: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       pingInterval: 10_000,
@@ -60,11 +95,8 @@ export class ClientEndpoint {
         }
       },
     });
-    this.#io.on('connection', (socket) => {
-      const connection = new ClientConnection(socket, options);
-      this.#connections.add(connection);
-      socket.on('disconnect', () => this.#connections.delete(connection));
-    });
+    this.#io.engine.on('connection', (connection: EngineConnection) => this.#arrived(connection));
+    this.#io.on('connection', (socket) => this.#joined(socket));
   }
 
   get connections(): number {
@@ -110,6 +142,46 @@ export class ClientEndpoint {
     await this.#io.close();
     this.#http.closeAllConnections();
     await closed;
+  }
+
+  #arrived(connection: EngineConnection): void {
+    const { socket: raw } = connection.request;
+    const { log, metrics } = this.options;
+    const { remoteAddress: address } = raw;
+    const end = (reason: string) => {
+      metrics.closedConnections.inc({ reason });
+      log.debug({ address, reason }, 'a connection was closed');
+      // Whoever does not keep to the rules may not read a farewell either.
+      raw.destroy();
+    };
+    const traffic = this.#traffic.watch(connection, raw, () => end('memory'));
+    const sealed = watchUnsealed(raw, () => end('unsealed'));
+    connection.on('close', () => {
+      sealed();
+      // The websocket would wait for half a minute until the other end takes leave too.
+      const timer = setTimeout(() => raw.destroy(), LEAVE_MS);
+      if (raw.destroyed) clearTimeout(timer);
+      else raw.once('close', () => clearTimeout(timer));
+    });
+    this.#arrivals.set(connection, { traffic, sealed, end: () => end('protocol'), joined: false });
+  }
+
+  #joined(socket: Socket): void {
+    const arrival = this.#arrivals.get(socket.conn);
+    // socket.io lets a connection join twice when it asks for that twice in one breath.
+    if (arrival === undefined || arrival.joined) {
+      arrival?.end();
+      return;
+    }
+    arrival.joined = true;
+    const { sealed, traffic } = arrival;
+    const connection = new ClientConnection(socket, { ...this.options, sealed, traffic });
+    this.#connections.add(connection);
+    socket.on('disconnect', () => {
+      this.#connections.delete(connection);
+      // It may leave and keep the line, on which nobody would watch it any more.
+      socket.conn.close();
+    });
   }
 
   #push(): void {

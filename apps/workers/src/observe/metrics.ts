@@ -141,6 +141,12 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
       labelNames: ['identity'],
       registers,
     }),
+    closedConnections: new Counter({
+      name: 'trivet_connections_closed_total',
+      help: 'Clients cut off: not sealed in time, memory, or not the protocol.',
+      labelNames: ['reason'],
+      registers,
+    }),
     storeFailures: new Counter({
       name: 'trivet_store_failures_total',
       help: 'Files of the store that could not be used.',

@@ -53,7 +53,10 @@ export async function openChannel(
     throw new TrivetError('UNAVAILABLE', `The connection to worker "${worker.name}" was lost.`, worker.name);
   }
   const answer = await new Promise<unknown>((resolve) => socket.emit(EVENTS.seal, hello, resolve));
-  const { keys, proof } = await finish(answerBytes(answer, worker.name));
+  const { keys, proof } = await finish(answerBytes(answer, worker.name)).catch((error: unknown) => {
+    if (error instanceof TrivetError && error.code === 'INVALID_ARGUMENT') throw strange(worker.name);
+    throw error;
+  });
   const { key, nonce } = keys.workerToClient;
   const opener = new RecordOpener(await createAead(key), nonce);
   try {
@@ -72,7 +75,11 @@ async function sealerOf({ clientToWorker: { key, nonce } }: ConnectionKeys) {
 /** @throws TrivetError */
 function answerBytes(answer: unknown, worker: string): Uint8Array {
   const { ok, value, error } = (answer ?? {}) as { ok?: unknown; value?: unknown; error?: unknown };
-  if (ok === true) return attachmentBytes(value, 'The answer');
+  if (ok === true) {
+    if (value instanceof Uint8Array || value instanceof ArrayBuffer)
+      return attachmentBytes(value, 'The answer');
+    throw strange(worker);
+  }
   const told = errorBodySchema.safeParse(error);
   // What a worker of before there were sealed messages says.
   const isOld = told.success && /does not know that event/.test(told.data.message);
@@ -80,6 +87,12 @@ function answerBytes(answer: unknown, worker: string): Uint8Array {
     ? `Worker "${worker}" takes no sealed messages: it runs an earlier version, update it.`
     : `Worker "${worker}" refuses a sealed connection.`;
   throw new TrivetError('FAILED_PRECONDITION', sentence, worker);
+}
+
+/** Not the caller's fault, as INVALID_ARGUMENT would say. */
+function strange(worker: string): TrivetError {
+  const sentence = `Worker "${worker}", or somebody on the way, begins a sealed connection in a way that is none: nothing was sent.`;
+  return new TrivetError('FAILED_PRECONDITION', sentence, worker);
 }
 
 class SealedClientChannel implements ClientChannel {

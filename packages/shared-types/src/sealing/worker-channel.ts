@@ -19,6 +19,8 @@ export type Acknowledge = (outcome: Outcome<unknown>) => void;
 
 export interface WorkerChannelOptions {
   readonly worker: SealingWorker;
+  /** The keys are agreed on. */
+  sealed?(): void;
   /** A client's event. What is acknowledged must come in the order in which it is meant to arrive. */
   event(name: string, payload: unknown, acknowledge: Acknowledge): void;
   /** A message did not open; the connection is being closed. */
@@ -28,6 +30,19 @@ export interface WorkerChannelOptions {
 export interface WorkerChannel {
   /** Sends an event that is not acknowledged; nothing before the keys are agreed on. */
   push(name: string, value: unknown): void;
+}
+
+/** What is pushed to many is encoded once. */
+const texts = new WeakMap<object, { readonly name: string; readonly text: Uint8Array }>();
+
+function textOf(name: string, value: unknown): Uint8Array {
+  if (typeof value !== 'object' || value === null) return encodeSealedText({ name, value });
+  let known = texts.get(value);
+  if (known?.name !== name) {
+    known = { name, text: encodeSealedText({ name, value }) };
+    texts.set(value, known);
+  }
+  return known.text;
 }
 
 /** Waits for a client on a socket that has just connected, and agrees on keys with it. */
@@ -53,10 +68,7 @@ class SealedWorkerChannel implements WorkerChannel {
 
   push(name: string, value: unknown): void {
     if (this.#ends === null || this.#closed) return;
-    this.#socket.emit(
-      EVENTS.sealed,
-      this.#ends.sealer.seal('push', encodeSealedText({ name, value })).record,
-    );
+    this.#socket.emit(EVENTS.sealed, this.#ends.sealer.seal('push', textOf(name, value)).record);
   }
 
   #receive(event: string, parts: readonly unknown[]): void {
@@ -100,6 +112,7 @@ class SealedWorkerChannel implements WorkerChannel {
     const sealer = new RecordSealer(nodeAead(workerToClient.key), workerToClient.nonce);
     const opener = new RecordOpener(nodeAead(clientToWorker.key), clientToWorker.nonce);
     this.#ends = { opener, sealer };
+    this.#options.sealed?.();
     return sealer.seal('proof', new Uint8Array()).record;
   }
 
