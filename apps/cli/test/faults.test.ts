@@ -14,7 +14,7 @@ import {
   shareRequest,
   startServing,
 } from '../src/bench/cluster.js';
-import { readHeld } from '../src/bench/worker-metrics.js';
+import { readHeld, readWork } from '../src/bench/worker-metrics.js';
 import { FAULT_KINDS, type FaultKind, inject, planFaults, replacesProcess } from '../src/faults/faults.js';
 import { MISBEHAVIOURS, misbehaving } from '../src/faults/misbehaviours.js';
 import { fillDisk } from '../src/faults/process-faults.js';
@@ -28,6 +28,8 @@ const MODEL = fileURLToPath(new URL('../../../models/mnist/model.json', import.m
 const SEED = 11;
 /** What a client may be told of a fault; anything else would be a fault of its own. */
 const CODES = ['UNAVAILABLE', 'ABORTED', 'DEADLINE_EXCEEDED', 'CANCELLED', 'RESOURCE_EXHAUSTED'];
+/** And when its own connection is damaged while it begins: then whoever answers cannot show that it is the worker. */
+const DAMAGED = [...CODES, 'FAILED_PRECONDITION'];
 const BACK_MS = 120_000;
 
 let serving: ServingCluster;
@@ -64,24 +66,49 @@ function answered(): Promise<number> {
   return new Promise((resolve) => requests.mark(resolve));
 }
 
-async function predict(timeoutMs = 10_000) {
-  const { workers, clusterId, ownerKey } = serving.cluster;
+/** Does something with a client that is connected to all three before it begins. */
+async function withClient<T>(
+  work: (client: PredictionClient) => Promise<T>,
+  { workers, clusterId, ownerKey } = serving.cluster,
+): Promise<T> {
   const client = await PredictionClient.connect({ workers, clusterId, ownerKey, timeoutMs: BACK_MS });
   try {
-    return await client.predict(MODEL_NAME, reference.inputs(0, 1), { timeoutMs });
+    return await work(client);
   } finally {
     client.close();
   }
 }
 
+/** So many digits, in one request. */
+function ask(client: PredictionClient, timeoutMs: number, digits = 1) {
+  return client.predict(MODEL_NAME, reference.inputs(0, digits), { timeoutMs, requestSize: digits });
+}
+
+const predict = (timeoutMs = 10_000) => withClient((client) => ask(client, timeoutMs));
+
+/** How a request for one digit ends. */
+function outcomeOf(client: PredictionClient, timeoutMs: number): Promise<string> {
+  return ask(client, timeoutMs).then(
+    (prediction) => (reference.isRight(prediction, 0) ? 'right' : 'wrong'),
+    (error: { code?: string }) => error.code ?? 'none',
+  );
+}
+
+/** Has the two evaluators hear each other so late: a batch takes as many times as long as it has rounds. */
+function delayEvaluators(ms: number): Promise<void> {
+  return serving.relay!.impair(meshRoute(1), ms === 0 ? UNIMPAIRED : { extraDelayMs: ms });
+}
+
+const work = () => Promise.all(serving.metricsUrls.map(readWork));
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** Nobody holds anything for requests any more. */
-async function settled(): Promise<void> {
+/** Nobody, of these workers, holds anything for requests any more. */
+async function settled(workers: readonly (0 | 1 | 2)[] = [0, 1, 2]): Promise<void> {
   await until(async () => {
-    const held = await Promise.all(serving.metricsUrls.map(readHeld));
+    const held = await Promise.all(workers.map((worker) => readHeld(serving.metricsUrls[worker])));
     return (
       requests.open === 0 &&
       held.every(({ requestsOpen, batchesQueued }) => requestsOpen + batchesQueued === 0)
@@ -110,7 +137,8 @@ describe('with requests coming all the time', () => {
       const tally = since(before, requests.tally);
       expect(tally).toMatchObject({ wrong: 0, hung: 0 });
       expect(tally.right + refusedTotal(tally)).toBe(tally.requests);
-      for (const code of Object.keys(tally.refused)) expect(CODES).toContain(code);
+      const codes = kind === 'client garbled' ? DAMAGED : CODES;
+      for (const code of Object.keys(tally.refused)) expect(codes).toContain(code);
       serving.local.workers.forEach(({ pid }, worker) => {
         if (worker !== fault.worker || !replacesProcess(kind)) expect(pid).toBe(pids[worker]);
       });
@@ -159,6 +187,95 @@ describe.each(MISBEHAVIOURS)('a worker that misbehaves inside of TLS: %s', (mode
 });
 
 describe('at a moment of its own', () => {
+  it.each([0, 1, 2] as const)(
+    'a worker killed within a batch, worker %i: its client is told, and the other two let the batch go',
+    async (index) => {
+      await settled();
+      const victim = serving.local.workers[index];
+      const others = ([0, 1, 2] as const).filter((other) => other !== index);
+      const pids = () => others.map((other) => serving.local.workers[other].pid);
+      const before = pids();
+      await withClient(async (client) => {
+        await delayEvaluators(2000);
+        const outcome = outcomeOf(client, BACK_MS);
+        await until(async () => (await work()).every(({ batchesRunning }) => batchesRunning > 0));
+        await victim.stop('SIGKILL');
+        expect(await outcome).toBe('UNAVAILABLE');
+        await settled(others);
+        await delayEvaluators(0);
+        victim.start();
+        await until(async () => (await outcomeOf(client, 10_000)) === 'right');
+      });
+      expect(pids()).toEqual(before);
+      expect(crashes).toEqual([]);
+    },
+    BACK_MS,
+  );
+
+  it(
+    'more than can be done within its deadline: it is refused before anything is computed',
+    async () => {
+      await settled();
+      await withClient(async (client) => {
+        // The leader knows its pace, by nine batches of a like size: a quarter of a second for two digits, at least.
+        await delayEvaluators(25);
+        for (let batch = 0; batch < 9; batch++) await ask(client, BACK_MS, 2);
+        // And one request stands in the way; with two digits, it begins when all three hold it.
+        await delayEvaluators(2000);
+        const first = ask(client, BACK_MS, 2);
+        await until(async () => (await work())[0]!.batchesRunning > 0);
+        const [before] = await work();
+        await until(async () => {
+          const code = await ask(client, 300, 5).catch((error: { code?: string }) => error.code);
+          expect(['RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']).toContain(code);
+          return (await work())[0]!.exhausted > before!.exhausted;
+        });
+        expect((await work())[0]).toMatchObject({ images: before!.images, batchesRunning: 1 });
+        await delayEvaluators(0);
+        expect(reference.isRight(await first, 0)).toBe(true);
+      });
+      await settled();
+    },
+    BACK_MS,
+  );
+
+  it(
+    'garbage both ways between clients and all three workers: codes in time for them, and nothing for others',
+    async () => {
+      await settled();
+      const url = (index: 0 | 1 | 2) => ({
+        ...serving.cluster.workers[index],
+        url: serving.metricsUrls[index],
+      });
+      const directly = { ...serving.cluster, workers: [url(0), url(1), url(2)] as const };
+      const garble = (on: boolean) =>
+        Promise.all(
+          ([0, 1, 2] as const).map((worker) => {
+            const garbled = { seed: SEED + worker, everyBytes: 2000 };
+            return serving.relay!.impair(clientRoute(worker), on ? { garbled } : UNIMPAIRED);
+          }),
+        );
+      const outcomes = new Set<string>();
+      await withClient(async (disturbed) => {
+        await withClient(async (other) => {
+          await garble(true);
+          // A lost connection is made anew, damaged or not: so there is always a next one to be damaged.
+          for (let asked = 0; asked < 40 || [...outcomes].every((one) => one === 'right'); asked++) {
+            const both = [outcomeOf(disturbed, 2000), outcomeOf(other, BACK_MS)] as const;
+            outcomes.add(await both[0]);
+            expect(await both[1]).toBe('right');
+          }
+        }, directly);
+        await garble(false);
+        for (const outcome of outcomes) expect(['right', ...DAMAGED]).toContain(outcome);
+        await until(async () => (await outcomeOf(disturbed, 10_000)) === 'right');
+      });
+      await settled();
+      expect(crashes).toEqual([]);
+    },
+    BACK_MS,
+  );
+
   it(
     'a worker killed while a share is uploaded: the owner is told, and can share again',
     async () => {

@@ -32,6 +32,26 @@ export async function readHeld(url: string): Promise<Held> {
   };
 }
 
+/** What a worker is doing, and has done. */
+export interface Work {
+  readonly batchesRunning: number;
+  /** Since its start. */
+  readonly images: number;
+  /** Requests that were answered RESOURCE_EXHAUSTED, since its start. */
+  readonly exhausted: number;
+}
+
+/** @param url of the worker's client endpoint @throws TrivetError UNAVAILABLE */
+export async function readWork(url: string): Promise<Work> {
+  const text = await readMetrics(url);
+  const exhausted = /^trivet_requests_total\{[^}]*code="RESOURCE_EXHAUSTED"[^}]*\} (\d+)/m.exec(text);
+  return {
+    batchesRunning: readNumber(text, 'trivet_batches_running'),
+    images: readNumber(text, 'trivet_images_total'),
+    exhausted: Number(exhausted?.[1] ?? 0),
+  };
+}
+
 /** Items of material that were dealt ahead and are there now. @param url of the worker's client endpoint */
 export async function readPoolItems(url: string): Promise<number> {
   return readNumber(await readMetrics(url), 'trivet_pool_items');

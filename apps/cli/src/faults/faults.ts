@@ -101,6 +101,12 @@ const FAULTS = {
     seconds: [2, 8],
     inject: onRoute(clientRoute, (random) => ({ bytesPerSecond: random.between(20_000, 500_000) })),
   },
+  'client garbled': {
+    seconds: [1, 5],
+    inject: onRoute(clientRoute, (random) => ({
+      garbled: { seed: random.below(2 ** 31), everyBytes: 5_000 },
+    })),
+  },
 } as const satisfies Record<string, FaultType>;
 
 export type FaultKind = keyof typeof FAULTS;
