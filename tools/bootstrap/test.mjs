@@ -12,6 +12,7 @@ const COMPUTING = [
   'packages/shared-types',
   'packages/at-rest',
   'packages/mnist',
+  'packages/seeded-random',
   'apps/web',
   'tools',
 ];

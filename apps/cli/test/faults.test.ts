@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { PredictionClient } from '@trivet/client';
 import { compileModelFile, MNIST_INPUT_RANGE, type WorkerExit } from '@trivet/node';
+import { SeededRandom } from '@trivet/seeded-random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   clientRoute,
@@ -21,7 +22,6 @@ import { fillDisk } from '../src/faults/process-faults.js';
 import { createReference, type Reference } from '../src/load/reference.js';
 import { Requests } from '../src/load/requests.js';
 import { refusedTotal, since } from '../src/load/tally.js';
-import { SeededRandom } from '../src/random.js';
 import { UNIMPAIRED } from '../src/relay/impairment.js';
 
 const MODEL = fileURLToPath(new URL('../../../models/mnist/model.json', import.meta.url));

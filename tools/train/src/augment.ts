@@ -3,7 +3,7 @@
  * little different in every epoch, as hand-drawn ones are.
  */
 import { IMAGE_HEIGHT, IMAGE_WIDTH } from '@trivet/mnist';
-import type { SeededRandom } from './random.js';
+import type { SeededRandom } from '@trivet/seeded-random';
 
 const LIMITS = {
   shiftPixels: 1.5,

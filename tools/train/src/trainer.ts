@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Sequential } from '@tensorflow/tfjs-layers';
 import { CLASSES, IMAGE_HEIGHT, IMAGE_SIZE, IMAGE_WIDTH, type Mnist } from '@trivet/mnist';
+import { SeededRandom } from '@trivet/seeded-random';
 import { augment, copyImages } from './augment.js';
 import { foldedLogits, trainableVariables } from './model.js';
 import type { TrainOptions } from './options.js';
-import { SeededRandom } from './random.js';
 
 /** Adam whose step size can change between steps. */
 class ScheduledAdam extends tf.AdamOptimizer {

@@ -1,6 +1,7 @@
 /** The faults that the soak and the tests inject: what happens, to whom, for how long, chosen by a seed. */
+
+import type { SeededRandom } from '@trivet/seeded-random';
 import { clientRoute, meshRoute, type ServingCluster } from '../bench/cluster.js';
-import type { SeededRandom } from '../random.js';
 import { type Impairment, UNIMPAIRED } from '../relay/impairment.js';
 import { MISBEHAVIOURS, misbehaving } from './misbehaviours.js';
 import { fillDisk, freeze, slowDown, thaw, type WorkerProcess } from './process-faults.js';

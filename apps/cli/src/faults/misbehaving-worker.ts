@@ -4,7 +4,7 @@
  * `?mode=lengths` and so on. The worker's own program is the real one.
  */
 import { TLSSocket } from 'node:tls';
-import { SeededRandom } from '../random.js';
+import { SeededRandom } from '@trivet/seeded-random';
 import { MISBEHAVIOURS, type Misbehaviour } from './misbehaviours.js';
 
 const MESH = 'trivet-mesh/1';

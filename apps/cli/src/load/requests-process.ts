@@ -1,6 +1,7 @@
 /** Clients that ask without end, in a process of their own. Ends with its parent. */
+
+import { SeededRandom } from '@trivet/seeded-random';
 import type { Cluster } from '@trivet/shared-types';
-import { SeededRandom } from '../random.js';
 import { createReference } from './reference.js';
 import { Requests } from './requests.js';
 import type { Tally } from './tally.js';

@@ -3,8 +3,8 @@
  * a rate that does not care for the answers, as many people who do not know of each other. Every answer is checked.
  */
 import { PredictionClient } from '@trivet/client';
+import type { SeededRandom } from '@trivet/seeded-random';
 import { type Cluster, TrivetError } from '@trivet/shared-types';
-import type { SeededRandom } from '../random.js';
 import type { Reference } from './reference.js';
 import { emptyTally, type Tally } from './tally.js';
 

@@ -1,5 +1,5 @@
 /** What can be wrong with a network between two programs. */
-import { SeededRandom } from '../random.js';
+import { SeededRandom } from '@trivet/seeded-random';
 
 export interface Impairment {
   /** Added to the relay's own one-way time, both ways. */

@@ -5,13 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelOwner } from '@trivet/client';
 import { compileModelFile, MNIST_INPUT_RANGE, type WorkerExit } from '@trivet/node';
+import { SeededRandom } from '@trivet/seeded-random';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { MODEL_NAME, type ServingCluster, shareRequest, startServing } from '../bench/cluster.js';
 import { readHeld } from '../bench/worker-metrics.js';
 import { inject, type PlannedFault, planFaults, replacesProcess } from '../faults/faults.js';
 import { type RunningRequests, startRequests } from '../load/start-requests.js';
 import { since, type Tally } from '../load/tally.js';
-import { SeededRandom } from '../random.js';
 import { MemoryLog } from './memory.js';
 import type { InjectedFault, SoakReport } from './report.js';
 import * as settings from './settings.js';

@@ -1,6 +1,7 @@
 /**
- * A seeded generator for training: sfc32 (Chris Doty-Humphrey's Small Fast Counter, from PractRand), so that
- * the same seed gives the same model. Not for secrets: those come from `crypto.getRandomValues`.
+ * A seeded generator for what must come out the same again: training, fuzzing, the faults that a soak injects. It is sfc32
+ * (Chris Doty-Humphrey's Small Fast Counter, from PractRand). Not for secrets: those come from `crypto.getRandomValues`, and
+ * nothing that handles them may import this package.
  */
 export class SeededRandom {
   #a: number;
@@ -9,7 +10,7 @@ export class SeededRandom {
   #counter = 1;
 
   /** @param stream separates generators that share a seed, for example shuffling from augmentation */
-  constructor(seed: number, stream: number) {
+  constructor(seed: number, stream = 0) {
     this.#a = seed | 0;
     this.#b = stream | 0;
     for (let round = 0; round < 15; round++) this.next();
@@ -24,20 +25,39 @@ export class SeededRandom {
     return (sum >>> 0) / 2 ** 32;
   }
 
+  /** A whole number from 0 to `count` − 1. */
+  below(count: number): number {
+    return Math.floor(this.next() * count);
+  }
+
+  /** Uniform in [from, to). */
+  between(from: number, to: number): number {
+    return from + this.next() * (to - from);
+  }
+
   /** Uniform in [-limit, limit). */
   symmetric(limit: number): number {
     return (2 * this.next() - 1) * limit;
   }
 
-  /** A random order of 0 .. count - 1 (Fisher-Yates). */
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
+
+  /** A random order of 0 … `count` − 1 (Fisher-Yates). */
   permutation(count: number): Uint32Array {
     const order = Uint32Array.from({ length: count }, (_, index) => index);
     for (let last = count - 1; last > 0; last--) {
-      const other = Math.floor(this.next() * (last + 1));
+      const other = this.below(last + 1);
       const swapped = order[last]!;
       order[last] = order[other]!;
       order[other] = swapped;
     }
     return order;
+  }
+
+  /** The items in a random order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    return Array.from(this.permutation(items.length), (index) => items[index]!);
   }
 }
