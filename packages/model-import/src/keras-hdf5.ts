@@ -43,9 +43,11 @@ export function readHdf5<T>(bytes: ArrayBuffer | Uint8Array, read: (file: Group)
   // jsfive takes an ArrayBuffer that starts with the file.
   const buffer = data.slice().buffer;
   try {
-    const file = new File(buffer, 'model.h5');
-    boundExtents(file);
-    return read(file);
+    return silently(() => {
+      const file = new File(buffer, 'model.h5');
+      boundExtents(file);
+      return read(file);
+    });
   } catch (error) {
     if (error instanceof ModelFormatError) throw error;
     // jsfive throws texts and errors of every kind on a damaged file.
@@ -53,6 +55,20 @@ export function readHdf5<T>(bytes: ArrayBuffer | Uint8Array, read: (file: Group)
     throw new ModelFormatError(`The HDF5 file is damaged or of an unknown kind: ${reason}.`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * jsfive warns on the console of each attribute whose type it does not read, by the name that stands in the file: so a file
+ * could print what it likes, control sequences of a terminal included. Nothing waits in here, so no other warning is lost.
+ */
+function silently<T>(work: () => T): T {
+  const { warn } = console;
+  console.warn = () => undefined;
+  try {
+    return work();
+  } finally {
+    console.warn = warn;
   }
 }
 

@@ -15,6 +15,8 @@ export interface KerasFileOptions {
   readonly dtype?: '<f4' | '<f8' | '<i4';
   /** Replaces the model config. */
   readonly config?: unknown;
+  /** Name of one more attribute, of a type that is not read: a date. */
+  readonly unreadable?: string;
 }
 
 /** A Keras file with the architecture and the weights of a tfjs model. */
@@ -29,6 +31,7 @@ export async function kerasFile(files: TfjsFiles, options: KerasFileOptions = {}
     const config = options.config ?? { class_name: topology.class_name, config: topology.config };
     if (options.weightsOnly !== true) file.create_attribute('model_config', JSON.stringify(config));
     file.create_attribute('keras_version', '2.2.4-tf');
+    if (options.unreadable !== undefined) file.create_attribute(options.unreadable, 7, null, '<i4');
     const root = file.create_group('model_weights');
     const byLayer = new Map<string, { name: string; shape: number[]; values: Float32Array }[]>();
     let offset = 0;
@@ -63,8 +66,18 @@ export async function kerasFile(files: TfjsFiles, options: KerasFileOptions = {}
     }
     file.flush();
     file.close();
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    if (options.unreadable !== undefined) makeDate(bytes, options.unreadable);
+    return bytes;
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** In an attribute's message the type follows the name and its zero byte; its class is the low half byte. */
+function makeDate(bytes: Buffer, name: string): void {
+  const TIME = 2;
+  const type = bytes.indexOf(name) + Buffer.byteLength(name) + 1;
+  if (bytes[type] !== 0x10) throw new Error('The attribute is not where it should be.');
+  bytes[type] = 0x10 | TIME;
 }

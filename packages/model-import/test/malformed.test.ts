@@ -1,7 +1,7 @@
 import type { LayerGraph } from '@trivet/mpc-core';
 import { compile, UnsupportedLayersError } from '@trivet/mpc-core';
 import * as fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   detectFormat,
   importKerasHdf5,
@@ -97,6 +97,20 @@ describe('malformed Keras files', () => {
     expect(() => importKerasHdf5(weightsOnly)).toThrow(/holds no architecture/);
     const integers = await kerasFile(files, { dtype: '<i4' });
     expect(() => importKerasHdf5(integers)).toThrow(/type <i4, expected floats/);
+  });
+
+  it('prints nothing that stands in a file', async () => {
+    const methods = ['log', 'info', 'warn', 'error'] as const;
+    const printed = methods.map((method) => vi.spyOn(console, method).mockImplementation(() => undefined));
+    try {
+      const file = await kerasFile(files, { unreadable: '\u001b[2J\u001b]0;title\u0007' });
+      expect(importKerasHdf5(file)).toEqual(importKerasHdf5(hdf5));
+      for (const method of printed) expect(method).not.toHaveBeenCalled();
+      console.warn('and lets others warn');
+      expect(console.warn).toHaveBeenCalledOnce();
+    } finally {
+      for (const method of printed) method.mockRestore();
+    }
   });
 
   it('answers a truncated file with a ModelFormatError, wherever it is cut', () => {
