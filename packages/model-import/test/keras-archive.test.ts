@@ -1,10 +1,10 @@
 /** Keras 3 archives, written as Keras writes them, against tfjs. */
-import { applyOutputActivation, compile, evaluateGraph, sizeOf } from '@trivet/mpc-core';
 import { strToU8, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { detectFormat, importKerasArchive, importModel, ModelFormatError } from '../src/index.js';
 import { archive, zip } from './keras-archive-file.js';
-import { MODELS, predict, randomiseWeights, tf } from './tfjs-models.js';
+import { expectSamePredictions } from './same-predictions.js';
+import { MODELS, randomiseWeights } from './tfjs-models.js';
 
 const CASES = [
   'BatchNormalization after Conv2D',
@@ -19,17 +19,7 @@ describe.each(CASES)('%s', (name) => {
   it('predicts what tfjs predicts', async () => {
     const model = MODELS[name]!();
     randomiseWeights(model, 23);
-    const graph = importKerasArchive(zip(await archive(model)));
-    const count = 2;
-    const inputs = tf
-      .randomUniform([count * sizeOf(graph.inputShape)], 0, 1, 'float32', 4)
-      .dataSync() as Float32Array;
-    const expected = predict(model, inputs, count);
-    const actual = applyOutputActivation(compile(graph).plan, evaluateGraph(graph, inputs, count));
-    expect(actual).toHaveLength(expected.length);
-    actual.forEach((value, index) => {
-      expect(Math.abs(value - expected[index]!)).toBeLessThan(1e-4 * (1 + Math.abs(value)));
-    });
+    expectSamePredictions(importKerasArchive(zip(await archive(model))), model);
   }, 60_000);
 });
 

@@ -1,16 +1,16 @@
-/** A SavedModel as TensorFlow 2 writes Keras models: functions, resource variables, a restore function. */
+/** SavedModels as TensorFlow 2 writes them: a function, resource variables, a restore function, a checkpoint. */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { maskedChecksum } from '../src/tensorflow/checksum.js';
 
-type Field = readonly [number: number, value: Uint8Array | string | number | bigint];
+type Field = readonly [number: number, value: Uint8Array | string | number | { readonly float: number }];
 
-/** Texts and bytes as they are, numbers as varints. */
+/** Texts and bytes as they are, whole numbers as varints. */
 function message(...fields: readonly Field[]): Uint8Array {
   const writer = new BinaryWriter();
   for (const [number, value] of fields) {
-    if (typeof value === 'number' || typeof value === 'bigint')
-      writer.tag(number, WireType.Varint).int64(value);
+    if (typeof value === 'number') writer.tag(number, WireType.Varint).int64(value);
     else if (typeof value === 'string') writer.tag(number, WireType.LengthDelimited).string(value);
+    else if ('float' in value) writer.tag(number, WireType.Bit32).float(value.float);
     else writer.tag(number, WireType.LengthDelimited).bytes(value);
   }
   return writer.finish();
@@ -18,6 +18,7 @@ function message(...fields: readonly Field[]): Uint8Array {
 
 const shape = (...dims: readonly number[]) => message(...dims.map((size): Field => [2, message([1, size])]));
 const entry = (key: string, value: Uint8Array | string) => message([1, key], [2, value]);
+
 export const node = (
   name: string,
   op: string,
@@ -30,10 +31,26 @@ export const node = (
     ...inputs.map((input): Field => [3, input]),
     ...Object.entries(attributes).map(([key, value]): Field => [5, entry(key, value)]),
   );
+
+/** Attributes of nodes. */
+export const ints = (...values: readonly number[]) =>
+  message([1, message(...values.map((value): Field => [3, value]))]);
+export const text = (value: string) => message([2, value]);
+export const int = (value: number) => message([3, value]);
+export const float = (value: number) => message([4, { float: value }]);
+export const bool = (value: boolean) => message([5, value ? 1 : 0]);
+export const calls = (name: string) => ({ f: message([10, message([1, name])]) });
+
+/** The attribute of a Const. */
 const texts = (...values: readonly string[]) => ({
   value: message([8, message([1, 7], [2, shape(values.length)], ...values.map((each): Field => [8, each]))]),
 });
-export const calls = (name: string) => ({ f: message([10, message([1, name])]) });
+export const tensor = (values: Float32Array | Int32Array, ...dims: readonly number[]) => {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const dtype = values instanceof Float32Array ? 1 : 3;
+  return { value: message([8, message([1, dtype], [2, shape(...dims)], [4, bytes])]) };
+};
+
 export const functionOf = (
   name: string,
   inputs: readonly string[],
@@ -52,78 +69,90 @@ export const functionOf = (
     [4, entry('result', result)],
   );
 
-export const FUNCTIONS = [
-  functionOf(
-    '__inference_model_1',
-    ['x', 'kernel', 'bias'],
-    [
-      node('dense/MatMul/ReadVariableOp', 'ReadVariableOp', ['kernel']),
-      node('dense/MatMul', 'MatMul', ['x', 'dense/MatMul/ReadVariableOp:value:0']),
-      node('dense/BiasAdd/ReadVariableOp', 'ReadVariableOp', ['bias']),
-      node('dense/BiasAdd', 'BiasAdd', ['dense/MatMul:product:0', 'dense/BiasAdd/ReadVariableOp:value:0']),
-      node('dense/Sigmoid', 'Sigmoid', ['dense/BiasAdd:output:0']),
-      node('Identity', 'Identity', ['dense/Sigmoid:y:0', '^dense/MatMul/ReadVariableOp']),
-    ],
-    'Identity:output:0',
-  ),
-  functionOf(
-    '__inference_signature_wrapper_2',
-    ['inputs', 'unknown', 'unknown_0'],
-    [
-      node(
-        'StatefulPartitionedCall',
-        'StatefulPartitionedCall',
-        ['inputs', 'unknown', 'unknown_0'],
-        calls('__inference_model_1'),
-      ),
-      node('Identity', 'Identity', ['StatefulPartitionedCall:output:0']),
-    ],
-    'Identity:output:0',
-  ),
-  functionOf(
-    '__inference__traced_restore_3',
-    ['file_prefix', 'assign_kernel', 'assign_bias'],
-    [
-      node('names', 'Const', [], texts('layer-0/bias/.ATTRIBUTES', 'layer-0/kernel/.ATTRIBUTES')),
-      node('slices', 'Const', [], texts('', '')),
-      node('RestoreV2', 'RestoreV2', ['file_prefix', 'names:output:0', 'slices:output:0']),
-      node('Identity', 'Identity', ['RestoreV2:tensors:1']),
-      node('AssignVariableOp', 'AssignVariableOp', ['assign_kernel', 'Identity:output:0']),
-      node('Identity_1', 'Identity', ['RestoreV2:tensors:0']),
-      node('AssignVariableOp_1', 'AssignVariableOp', ['assign_bias', 'Identity_1:output:0']),
-      node('done', 'Identity', ['file_prefix']),
-    ],
-    'done:output:0',
-  ),
-];
+export interface Variable {
+  /** Of the function's argument, and of its node in the graph. */
+  readonly name: string;
+  /** In the checkpoint. */
+  readonly key: string;
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
 
-const tensorInfo = (name: string, ...dims: readonly number[]) =>
-  message([1, name], [2, 1], [3, shape(...dims)]);
+export interface SavedModelParts {
+  /** Of one sample. */
+  readonly inputShape: readonly number[];
+  readonly outputShape: readonly number[];
+  readonly variables: readonly Variable[];
+  /** {@link MODEL} and whatever it calls; its arguments are "x" and the variables. */
+  readonly functions: readonly Uint8Array[];
+}
 
-export function savedModel(functions: readonly Uint8Array[] = FUNCTIONS): Uint8Array {
+export const MODEL = '__inference_model_1';
+const SIGNATURE = '__inference_signature_wrapper_2';
+const RESTORE = '__inference__traced_restore_3';
+
+const byKey = (variables: readonly Variable[]) =>
+  [...variables].sort((left, right) => (left.key < right.key ? -1 : 1));
+
+function wrapper(variables: readonly Variable[]): Uint8Array {
+  const inputs = ['inputs', ...variables.map((_, index) => `unknown_${index}`)];
   const nodes = [
-    node('dense/kernel', 'VarHandleOp', []),
-    node('dense/bias', 'VarHandleOp', []),
+    node('StatefulPartitionedCall', 'StatefulPartitionedCall', inputs, calls(MODEL)),
+    node('Identity', 'Identity', ['StatefulPartitionedCall:output:0']),
+  ];
+  return functionOf(SIGNATURE, inputs, nodes, 'Identity:output:0');
+}
+
+function restore(variables: readonly Variable[]): Uint8Array {
+  const stored = byKey(variables);
+  const nodes = [
+    node('names', 'Const', [], texts(...stored.map(({ key }) => key))),
+    node('slices', 'Const', [], texts(...stored.map(() => ''))),
+    node('RestoreV2', 'RestoreV2', ['file_prefix', 'names:output:0', 'slices:output:0']),
+    ...stored.flatMap(({ name }, index) => [
+      node(`Identity_${index}`, 'Identity', [`RestoreV2:tensors:${index}`]),
+      node(`AssignVariableOp_${index}`, 'AssignVariableOp', [`assign_${name}`, `Identity_${index}:output:0`]),
+    ]),
+    node('done', 'Identity', ['file_prefix']),
+  ];
+  return functionOf(
+    RESTORE,
+    ['file_prefix', ...variables.map(({ name }) => `assign_${name}`)],
+    nodes,
+    'done:output:0',
+  );
+}
+
+const tensorInfo = (name: string, dims: readonly number[]) =>
+  message([1, name], [2, 1], [3, shape(-1, ...dims)]);
+
+/** saved_model.pb */
+export function savedModelOf({ functions, variables, inputShape, outputShape }: SavedModelParts): Uint8Array {
+  const names = variables.map(({ name }) => name);
+  const nodes = [
+    ...names.map((name) => node(name, 'VarHandleOp', [])),
     node('serving_default_inputs', 'Placeholder', []),
     node(
       'StatefulPartitionedCall',
       'StatefulPartitionedCall',
-      ['serving_default_inputs', 'dense/kernel', 'dense/bias'],
-      calls('__inference_signature_wrapper_2'),
+      ['serving_default_inputs', ...names],
+      calls(SIGNATURE),
     ),
     node('saver_filename', 'Placeholder', []),
     node(
       'StatefulPartitionedCall_2',
       'StatefulPartitionedCall',
-      ['saver_filename', 'dense/kernel', 'dense/bias'],
-      calls('__inference__traced_restore_3'),
+      ['saver_filename', ...names],
+      calls(RESTORE),
     ),
   ];
-  const library = message(...functions.map((each): Field => [1, each]));
+  const library = message(
+    ...[...functions, wrapper(variables), restore(variables)].map((each): Field => [1, each]),
+  );
   const graph = message(...nodes.map((each): Field => [1, each]), [2, library]);
   const signature = message(
-    [1, entry('inputs', tensorInfo('serving_default_inputs:0', -1, 3))],
-    [2, entry('output_0', tensorInfo('StatefulPartitionedCall:0', -1, 2))],
+    [1, entry('inputs', tensorInfo('serving_default_inputs:0', inputShape))],
+    [2, entry('output_0', tensorInfo('StatefulPartitionedCall:0', outputShape))],
     [3, 'tensorflow/serving/predict'],
   );
   const meta = message(
@@ -135,24 +164,22 @@ export function savedModel(functions: readonly Uint8Array[] = FUNCTIONS): Uint8A
   return message([1, 1], [2, meta]);
 }
 
-export const KERNEL = Float32Array.of(1, -2, 3, 4, 0.5, -0.25);
-export const BIAS = Float32Array.of(0.125, -1);
-
-/** A checkpoint of the two variables: one block, uncompressed. */
-export function variables(name: string): Uint8Array {
-  const data = new Uint8Array(32);
-  data.set(new Uint8Array(BIAS.buffer), 0);
-  data.set(new Uint8Array(KERNEL.buffer), 8);
-  if (name !== 'variables.index') return data;
-  const stored = (dims: readonly number[], offset: number, size: number) => {
+/** The files of the folder `variables`: a checkpoint with one block, uncompressed. */
+export function checkpoint(variables: readonly Variable[]): (name: string) => Uint8Array {
+  const stored = byKey(variables);
+  const data = new Uint8Array(Buffer.concat(stored.map(({ values }) => Buffer.from(values.slice().buffer))));
+  let offset = 0;
+  const entries = stored.map(({ key, shape: dims, values }): readonly [string, Uint8Array] => {
+    const size = values.byteLength;
     const writer = new BinaryWriter();
     writer.raw(message([1, 1], [2, shape(...dims)], [4, offset], [5, size]));
     writer.tag(6, WireType.Bit32).fixed32(maskedChecksum(data.subarray(offset, offset + size)));
-    return writer.finish();
-  };
-  const block = (entries: readonly (readonly [string, Uint8Array])[]) => {
-    const parts = entries.flatMap(([key, value]) => [
-      Uint8Array.of(0, key.length, value.length),
+    offset += size;
+    return [key, writer.finish()];
+  });
+  const block = (content: readonly (readonly [string, Uint8Array])[]) => {
+    const parts = content.flatMap(([key, value]) => [
+      new BinaryWriter().uint32(0).uint32(Buffer.byteLength(key)).uint32(value.length).finish(),
       Buffer.from(key),
       value,
     ]);
@@ -161,15 +188,40 @@ export function variables(name: string): Uint8Array {
     checksum.writeUInt32LE(maskedChecksum(body));
     return Buffer.concat([body, checksum]);
   };
-  const first = block([
-    ['', message([1, 1], [2, 0])],
-    ['layer-0/bias/.ATTRIBUTES', stored([2], 0, 8)],
-    ['layer-0/kernel/.ATTRIBUTES', stored([3, 2], 8, 24)],
-  ]);
-  const handle = (offset: number, size: number) => new BinaryWriter().uint32(offset).uint32(size).finish();
+  const handle = (from: number, size: number) => new BinaryWriter().uint32(from).uint32(size).finish();
+  const first = block([['', message([1, 1], [2, 0])], ...entries]);
   const index = block([['z', handle(0, first.length - 5)]]);
   const footer = Buffer.alloc(48);
   footer.set([...handle(0, 0), ...handle(first.length, index.length - 5)]);
   footer.set([0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb], 40);
-  return new Uint8Array(Buffer.concat([first, index, footer]));
+  const table = new Uint8Array(Buffer.concat([first, index, footer]));
+  return (name) => (name === 'variables.index' ? table : data);
 }
+
+/** A dense layer with a sigmoid, of three inputs and two outputs. */
+export const KERNEL = Float32Array.of(1, -2, 3, 4, 0.5, -0.25);
+export const BIAS = Float32Array.of(0.125, -1);
+const DENSE: readonly Variable[] = [
+  { name: 'kernel', key: 'layer-0/kernel/.ATTRIBUTES', shape: [3, 2], values: KERNEL },
+  { name: 'bias', key: 'layer-0/bias/.ATTRIBUTES', shape: [2], values: BIAS },
+];
+const DENSE_MODEL = functionOf(
+  MODEL,
+  ['x', 'kernel', 'bias'],
+  [
+    node('dense/MatMul/ReadVariableOp', 'ReadVariableOp', ['kernel']),
+    node('dense/MatMul', 'MatMul', ['x', 'dense/MatMul/ReadVariableOp:value:0']),
+    node('dense/BiasAdd/ReadVariableOp', 'ReadVariableOp', ['bias']),
+    node('dense/BiasAdd', 'BiasAdd', ['dense/MatMul:product:0', 'dense/BiasAdd/ReadVariableOp:value:0']),
+    node('dense/Sigmoid', 'Sigmoid', ['dense/BiasAdd:output:0']),
+    node('Identity', 'Identity', ['dense/Sigmoid:y:0', '^dense/MatMul/ReadVariableOp']),
+  ],
+  'Identity:output:0',
+);
+
+/** @param model the function {@link MODEL}, of "x", "kernel" and "bias" */
+export function savedModel(model: Uint8Array = DENSE_MODEL): Uint8Array {
+  return savedModelOf({ functions: [model], variables: DENSE, inputShape: [3], outputShape: [2] });
+}
+
+export const variables = checkpoint(DENSE);

@@ -2,16 +2,7 @@
 import { applyOutputActivation, compile, evaluateGraph } from '@trivet/mpc-core';
 import { describe, expect, it } from 'vitest';
 import { importSavedModel, ModelFormatError } from '../src/index.js';
-import {
-  BIAS,
-  calls,
-  FUNCTIONS,
-  functionOf,
-  KERNEL,
-  node,
-  savedModel,
-  variables,
-} from './saved-model-file.js';
+import { BIAS, calls, functionOf, KERNEL, MODEL, node, savedModel, variables } from './saved-model-file.js';
 import { tf } from './tfjs-models.js';
 
 describe('a SavedModel of functions', () => {
@@ -42,12 +33,12 @@ describe('a SavedModel of functions', () => {
 
   it('ends in an error when functions call each other', async () => {
     const forever = functionOf(
-      '__inference_model_1',
+      MODEL,
       ['x', 'kernel', 'bias'],
-      [node('again', 'PartitionedCall', ['x', 'kernel', 'bias'], calls('__inference_model_1'))],
+      [node('again', 'PartitionedCall', ['x', 'kernel', 'bias'], calls(MODEL))],
       'again:output:0',
     );
-    const model = savedModel([forever, ...FUNCTIONS.slice(1)]);
+    const model = savedModel(forever);
     await expect(importSavedModel({ model, variables: async (name) => variables(name) })).rejects.toThrow(
       ModelFormatError,
     );
@@ -55,12 +46,12 @@ describe('a SavedModel of functions', () => {
 
   it('ends in an error when the graph goes round in a circle', async () => {
     const circle = functionOf(
-      '__inference_model_1',
+      MODEL,
       ['x', 'kernel', 'bias'],
       [node('a', 'Relu', ['b:activations:0']), node('b', 'Relu', ['a:activations:0'])],
       'a:activations:0',
     );
-    const model = savedModel([circle, ...FUNCTIONS.slice(1)]);
+    const model = savedModel(circle);
     await expect(importSavedModel({ model, variables: async (name) => variables(name) })).rejects.toThrow(
       /in a circle/,
     );
