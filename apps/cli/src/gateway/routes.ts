@@ -17,6 +17,9 @@ export const METRICS_PATH = '/monitoring/prometheus/metrics';
 const MODEL_PATH =
   /^\/v1\/models\/(?<name>[^/:]+)(?:\/versions\/(?<version>\d+)|\/labels\/(?<label>[^/:]+))?(?<rest>:predict|:classify|:regress|\/metadata)?$/i;
 
+/** Versions are 64-bit integers in TensorFlow Serving. */
+const MOST_VERSION = 2n ** 63n - 1n;
+
 /**
  * @param path without the query
  * @throws TrivetError NOT_FOUND where nothing is, INVALID_ARGUMENT when the path or the method is not one of the API's
@@ -34,6 +37,9 @@ export function parseRoute(method: string, path: string): Route {
       'INVALID_ARGUMENT',
       'This is no request of the TensorFlow Serving REST API: POST /v1/models/MODEL[/versions/N]:predict, or GET /v1/models/MODEL[/versions/N][/metadata].',
     );
+  }
+  if (BigInt(groups.version ?? 0) > MOST_VERSION) {
+    throw new TrivetError('INVALID_ARGUMENT', 'The version is a number beyond all versions.');
   }
   const version = groups.version === undefined ? null : Number(groups.version);
   return { kind, model: { name: decode(groups.name!), version, label: decode(groups.label ?? '') || null } };
