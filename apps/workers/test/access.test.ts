@@ -2,31 +2,34 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClientToken, EVENTS, type SignedAccessOrder, TrivetError } from '@trivet/shared-types';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   expectClose,
   freePorts,
   type SharedTestModel,
   someInputs,
-  startCluster,
-  TestClient,
+  type TestClient,
   type TestCluster,
   until,
 } from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
 
 let cluster: TestCluster;
 let owner: TestClient;
 let model: SharedTestModel;
 let other: SharedTestModel;
 let carolsPort: number;
-const clients: TestClient[] = [];
 const one = someInputs(1);
 
-async function connect(headers: Record<string, string> = {}): Promise<TestClient> {
-  const client = new TestClient(cluster, headers);
-  clients.push(client);
-  return client.connected();
-}
+const { connect, asOwner } = useCluster(async (...started) => {
+  [cluster, owner] = started;
+  [carolsPort] = (await freePorts(1)) as [number];
+  model = await owner.share('small');
+  other = await owner.share('other');
+  await owner.access(() => ({ other: 'tokens' }));
+  await owner.serve('small');
+  await owner.serve('other');
+});
 
 /** A token that all three workers know from now on. */
 async function issue(limits: Parameters<TestClient['grant']>[1] = {}): Promise<ClientToken> {
@@ -46,31 +49,8 @@ async function change(token: ClientToken, changes: Parameters<TestClient['grant'
   );
 }
 
-async function asOwner(): Promise<void> {
-  owner?.close();
-  owner = await (await new TestClient(cluster).ready()).authenticate();
-}
-
 const code = (error: unknown) => (error instanceof TrivetError ? error.code : String(error));
 const outcome = (work: Promise<unknown>) => work.then(() => 'OK', code);
-
-beforeAll(async () => {
-  [carolsPort] = (await freePorts(1)) as [number];
-  cluster = await startCluster();
-  await asOwner();
-  model = await owner.share('small');
-  other = await owner.share('other');
-  await owner.access(() => ({ other: 'tokens' }));
-  await owner.serve('small');
-  await owner.serve('other');
-}, 60_000);
-afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
-});
-afterAll(async () => {
-  owner?.close();
-  await cluster?.stop();
-});
 
 describe('a model of which nothing was said, or that needs a token', () => {
   it('answers nobody who shows none, at any of the three workers', async () => {
@@ -206,7 +186,7 @@ describe('limits of a token', () => {
       await cluster.workers[0].stop('SIGKILL');
       if (loseDisk) await rm(join(cluster.directory, 'alice', 'store', 'access.use'));
       await cluster.workers[0].start();
-      await asOwner();
+      owner = await asOwner();
       await until(async () => (await used(0)) === 50, 'the leader knows of 50 predictions');
       const again = await (await (await connect()).ready()).present(token);
       expect(await outcome(again.predict(model, one))).toBe('RESOURCE_EXHAUSTED');
@@ -254,7 +234,7 @@ describe('revocation', () => {
     const newest = await revokedOrder(token, order);
     await owner.call(0, EVENTS.accessOrder, { order: newest });
     await cluster.workers[2].start();
-    await asOwner();
+    owner = await asOwner();
     await until(async () => {
       const at = await owner.all((worker) => owner.call<{ order: SignedAccessOrder }>(worker, EVENTS.access));
       return at.every((one) => one.order.text === newest.text);
@@ -262,7 +242,7 @@ describe('revocation', () => {
     await Promise.all(cluster.workers.map((worker) => worker.stop('SIGTERM')));
     await monitorAt(carolsPort);
     await Promise.all(cluster.workers.map((worker) => worker.start()));
-    await asOwner();
+    owner = await asOwner();
     const late = await connect();
     const codes = await late.all(async (worker) => {
       const { challenge } = await late.call<{ challenge: string }>(worker, EVENTS.tokenChallenge);

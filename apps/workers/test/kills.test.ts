@@ -5,17 +5,17 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVENTS } from '@trivet/shared-types';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   expectClose,
   type SharedTestModel,
   someInputs,
-  startCluster,
-  TestClient,
+  type TestClient,
   type TestCluster,
   type Triple,
   until,
 } from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
 
 /** Of each file that a worker writes. */
 const STEPS = ['create', 'write', 'rename', 'done'] as const;
@@ -28,14 +28,12 @@ const TIMEOUT_MS = 300_000;
 let cluster: TestCluster;
 let owner: TestClient;
 
-beforeAll(async () => {
-  cluster = await startCluster({ limits: { maxModels: 512 } });
-  owner = await (await new TestClient(cluster).ready()).authenticate();
-}, 180_000);
-afterAll(async () => {
-  owner?.close();
-  await cluster?.stop();
-});
+useCluster(
+  (...started) => {
+    [cluster, owner] = started;
+  },
+  { limits: { maxModels: 512 } },
+);
 
 /** Whatever the test before has come to. */
 beforeEach(async () => {

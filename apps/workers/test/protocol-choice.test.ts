@@ -1,33 +1,24 @@
 /** Which protocol runs a request: named when the model is served, or by the request. Three processes, real sockets. */
 import { randomBytes } from 'node:crypto';
 import { EVENTS, type ProtocolName } from '@trivet/shared-types';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createProtocols } from '../src/serving/protocols.js';
-import {
-  expectClose,
-  type SharedTestModel,
-  someInputs,
-  startCluster,
-  TestClient,
-  type TestCluster,
-} from './support/cluster.js';
+import { expectClose, type SharedTestModel, someInputs, type TestClient } from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
 
 const PROTOCOLS = Object.keys(createProtocols()) as ProtocolName[];
 
-let cluster: TestCluster;
 let owner: TestClient;
 let model: SharedTestModel;
 
-beforeAll(async () => {
-  cluster = await startCluster({ batching: { maxBatchSize: 8 } });
-  owner = await (await new TestClient(cluster).ready()).authenticate();
-  model = await owner.share('small', 1, undefined, PROTOCOLS);
-  await owner.serve('small');
-}, 60_000);
-afterAll(async () => {
-  owner?.close();
-  await cluster?.stop();
-});
+const { connect } = useCluster(
+  async (_, started) => {
+    owner = started;
+    model = await owner.share('small', 1, undefined, PROTOCOLS);
+    await owner.serve('small');
+  },
+  { batching: { maxBatchSize: 8 } },
+);
 
 /** What the three workers say that they serve the model with. */
 async function served(): Promise<(ProtocolName | undefined)[]> {
@@ -85,7 +76,7 @@ describe('the protocol of a request', () => {
   });
 
   it('changes under load without a failed request', async () => {
-    const clients = await Promise.all([0, 1, 2].map(() => new TestClient(cluster).ready()));
+    const clients = await Promise.all([0, 1, 2].map(() => connect()));
     const counts = new Map<ProtocolName, number>();
     let stop = false;
     const load = clients.map(async (client, who) => {
@@ -106,7 +97,6 @@ describe('the protocol of a request', () => {
     }
     stop = true;
     await running;
-    for (const client of clients) client.close();
     for (const protocol of PROTOCOLS) expect(counts.get(protocol)).toBeGreaterThan(0);
   }, 60_000);
 });

@@ -5,17 +5,17 @@ import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
 import { join } from 'node:path';
 import { EVENTS, type ServedEvent, type WorkerStatus } from '@trivet/shared-types';
 import { io } from 'socket.io-client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   expectClose,
   type SharedTestModel,
   someInputs,
-  startCluster,
-  TestClient,
+  type TestClient,
   type TestCluster,
   until,
   WorkerProcess,
 } from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
 
 /** The bytes of a websocket's text message, unmasked by a mask of zeros. */
 const frame = (text: string) =>
@@ -25,13 +25,6 @@ let cluster: TestCluster;
 let idle: { readonly what: string; readonly socket: TcpSocket }[];
 let owner: TestClient;
 let model: SharedTestModel;
-const clients: TestClient[] = [];
-
-async function connect(): Promise<TestClient> {
-  const client = new TestClient(cluster);
-  clients.push(client);
-  return client.connected();
-}
 
 /** Connects to bob and goes so far, no further. What he says is read, and pings are answered by nobody. */
 function overTcp(what: string): TcpSocket {
@@ -52,26 +45,21 @@ function overTcp(what: string): TcpSocket {
   return socket;
 }
 
-beforeAll(async () => {
-  cluster = await startCluster({
+const { connect } = useCluster(
+  async (...started) => {
+    [cluster, owner] = started;
+    model = await owner.share();
+    await owner.serve('small');
+    idle = ['a silent one', 'half of a request', 'a websocket', 'one that joined'].map((what) => ({
+      what,
+      socket: overTcp(what),
+    }));
+  },
+  {
     batching: { maxBatchSize: 8 },
     limits: { maxRequestsPerConnection: 20, maxRequestBytes: 1_048_576 },
-  });
-  owner = await (await new TestClient(cluster).ready()).authenticate();
-  model = await owner.share();
-  await owner.serve('small');
-  idle = ['a silent one', 'half of a request', 'a websocket', 'one that joined'].map((what) => ({
-    what,
-    socket: overTcp(what),
-  }));
-}, 60_000);
-afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
-});
-afterAll(async () => {
-  owner?.close();
-  await cluster?.stop();
-});
+  },
+);
 
 async function get(path: string, worker = 0): Promise<{ status: number; text: string }> {
   const response = await fetch(`${cluster.cluster.workers[worker]!.url}${path}`);

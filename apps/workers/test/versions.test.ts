@@ -3,40 +3,26 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyId, readKeyId, readKeyRing } from '@trivet/at-rest';
 import { EVENTS, type ModelStatus } from '@trivet/shared-types';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadWorkerConfig } from '../src/config/load.js';
 import { rotateStoreKeys } from '../src/store/rotate-keys.js';
 import {
   expectClose,
   type SharedTestModel,
   someInputs,
-  startCluster,
-  TestClient,
+  type TestClient,
   type TestCluster,
   until,
 } from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
 
 let cluster: TestCluster;
 let owner: TestClient;
-const clients: TestClient[] = [];
 
-async function connect(): Promise<TestClient> {
-  const client = new TestClient(cluster);
-  clients.push(client);
-  return client.ready();
-}
-
-beforeAll(async () => {
-  cluster = await startCluster();
-  owner = await (await new TestClient(cluster).ready()).authenticate();
-}, 180_000);
-afterEach(() => {
-  for (const client of clients.splice(0)) client.close();
+const { connect: connected } = useCluster((...started) => {
+  [cluster, owner] = started;
 });
-afterAll(async () => {
-  owner?.close();
-  await cluster?.stop();
-});
+const connect = async () => (await connected()).ready();
 
 /** What each worker says of a version. */
 async function statusOf(model: SharedTestModel): Promise<(ModelStatus | undefined)[]> {
