@@ -7,8 +7,11 @@ import { HEADER_BYTES, Opener, parseHeader, Sealer } from './envelope.js';
 import type { KeyRing } from './key-ring.js';
 import { SealError } from './seal-error.js';
 
+/** Told how many more bytes of the file that is read have been dealt with. */
+export type OnBytes = (bytes: number) => void;
+
 /** Seals a file into another one, which is whole or not there; its name is authenticated with it. */
-export async function sealFile(ring: KeyRing, from: string, to: string): Promise<void> {
+export async function sealFile(ring: KeyRing, from: string, to: string, onBytes?: OnBytes): Promise<void> {
   await withFile(from, async (source, size) => {
     const sealer = await Sealer.create(ring, basename(to), size);
     await writeAtomically(to, async (write) => {
@@ -19,6 +22,7 @@ export async function sealFile(ring: KeyRing, from: string, to: string): Promise
         const chunk = await readAt(source, at, bytes, from);
         at += bytes;
         await write(sealer.seal([chunk], at === size));
+        onBytes?.(bytes);
       } while (at < size);
     });
   });
@@ -28,8 +32,8 @@ export async function sealFile(ring: KeyRing, from: string, to: string): Promise
  * Opens a sealed file into another one, which is whole or not there.
  * @throws SealError
  */
-export async function unsealFile(ring: KeyRing, from: string, to: string): Promise<void> {
-  await writeAtomically(to, (write) => eachChunk(ring, from, write));
+export async function unsealFile(ring: KeyRing, from: string, to: string, onBytes?: OnBytes): Promise<void> {
+  await writeAtomically(to, (write) => eachChunk(ring, from, write, onBytes));
 }
 
 /** The content of a sealed file. @throws SealError */
@@ -43,14 +47,15 @@ export async function openFile(ring: KeyRing, file: string): Promise<Buffer> {
  * Seals a sealed file anew, in its place, with the ring's sealing key. Killed on the way, it leaves the old one.
  * @throws SealError
  */
-export async function resealFile(ring: KeyRing, file: string): Promise<void> {
-  await withOpener(ring, file, async (opener, chunks) => {
+export async function resealFile(ring: KeyRing, file: string, onBytes?: OnBytes): Promise<void> {
+  const reseal = async (opener: Opener, chunks: AsyncIterable<Chunk>) => {
     const sealer = await Sealer.create(ring, basename(file), opener.length);
     await writeAtomically(file, async (write) => {
       await write(sealer.header);
       for await (const { content, isLast } of chunks) await write(sealer.seal([content], isLast));
     });
-  });
+  };
+  await withOpener(ring, file, reseal, onBytes);
 }
 
 /** Id of the key that a file says it is sealed with. @throws SealError NOT_ENCRYPTED, UNKNOWN_FORMAT, CUT_SHORT */
@@ -65,25 +70,34 @@ interface Chunk {
   readonly isLast: boolean;
 }
 
-async function eachChunk(ring: KeyRing, file: string, take: (chunk: Buffer) => Promise<void>): Promise<void> {
-  await withOpener(ring, file, async (_, chunks) => {
+async function eachChunk(
+  ring: KeyRing,
+  file: string,
+  take: (chunk: Buffer) => Promise<void>,
+  onBytes?: OnBytes,
+): Promise<void> {
+  const each = async (_: Opener, chunks: AsyncIterable<Chunk>) => {
     for await (const { content } of chunks) await take(content);
-  });
+  };
+  await withOpener(ring, file, each, onBytes);
 }
 
 function withOpener<T>(
   ring: KeyRing,
   file: string,
   work: (opener: Opener, chunks: AsyncIterable<Chunk>) => Promise<T>,
+  onBytes?: OnBytes,
 ): Promise<T> {
   return withFile(file, async (source, size) => {
     const start = await readAt(source, 0, Math.min(HEADER_BYTES, size), file);
     const opener = await Opener.create(ring, basename(file), start, size, file);
     async function* chunks(): AsyncGenerator<Chunk> {
+      onBytes?.(HEADER_BYTES);
       for (let at = HEADER_BYTES; at < size; at += opener.sealedChunkBytes) {
         const bytes = Math.min(opener.sealedChunkBytes, size - at);
         const isLast = at + bytes === size;
         yield { content: opener.open(await readAt(source, at, bytes, file), isLast), isLast };
+        onBytes?.(bytes);
       }
     }
     return work(opener, chunks());

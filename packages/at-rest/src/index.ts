@@ -10,7 +10,7 @@ export {
   writeAtomically,
 } from './atomic.js';
 export { isSealed, openBytes, sealBytes } from './envelope.js';
-export { openFile, readKeyId, resealFile, sealFile, unsealFile } from './files.js';
+export { type OnBytes, openFile, readKeyId, resealFile, sealFile, unsealFile } from './files.js';
 export { lockKeyFile } from './key-lock.js';
 export { generateKey, KeyRing, keyId } from './key-ring.js';
 export {

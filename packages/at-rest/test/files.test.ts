@@ -42,6 +42,23 @@ describe('sealed files', () => {
     expect((await readFile(at('again'))).equals(content)).toBe(true);
   });
 
+  it('tell how far they are, up to the last byte of what is read', async () => {
+    const counted = () => {
+      const steps: number[] = [];
+      return { steps, onBytes: (bytes: number) => void steps.push(bytes) };
+    };
+    const sum = (steps: readonly number[]) => steps.reduce((total, step) => total + step, 0);
+    await writeFile(at('plain'), content);
+    const sealing = counted();
+    await sealFile(ring, at('plain'), at('sealed'), sealing.onBytes);
+    expect([sum(sealing.steps), sealing.steps.length]).toEqual([content.length, 4]);
+    const { size } = await stat(at('sealed'));
+    const [unsealing, resealing] = [counted(), counted()];
+    await unsealFile(ring, at('sealed'), at('again'), unsealing.onBytes);
+    await resealFile(ring, at('sealed'), resealing.onBytes);
+    expect([sum(unsealing.steps), sum(resealing.steps)]).toEqual([size, size]);
+  });
+
   it('leave nothing behind when they do not open', async () => {
     await writeFile(at('plain'), content);
     await sealFile(ring, at('plain'), at('sealed'));

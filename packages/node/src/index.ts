@@ -25,7 +25,14 @@ export {
   type OpenOptions,
   openModelFile,
 } from './model-file.js';
-export { decryptModel, encryptModel, modelFiles, resealModel, type SealedModel } from './seal-model.js';
+export {
+  decryptModel,
+  encryptModel,
+  modelFiles,
+  type OnProgress,
+  resealModel,
+  type SealedModel,
+} from './seal-model.js';
 export { Client, type ConnectOptions } from './tutorial/client.js';
 export { Cluster, type ClusterStartOptions } from './tutorial/cluster.js';
 export {

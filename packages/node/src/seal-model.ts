@@ -6,6 +6,7 @@ import {
   exists,
   isSealed,
   type KeyRing,
+  type OnBytes,
   openFile,
   readKeyId,
   resealFile,
@@ -19,6 +20,9 @@ import { TrivetError } from '@trivet/shared-types';
 /** Largest model.json of a TensorFlow.js model. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 
+/** Told how far a model's files are. */
+export type OnProgress = (doneBytes: number, totalBytes: number) => void;
+
 export interface SealedModel {
   /** Where they are. */
   readonly path: string;
@@ -31,33 +35,50 @@ export interface SealedModel {
  * @param to what must not be there yet: a file for a file, else a folder
  * @throws TrivetError INVALID_ARGUMENT, ALREADY_EXISTS; FAILED_PRECONDITION when a file is encrypted already
  */
-export async function encryptModel(ring: KeyRing, from: string, to: string): Promise<SealedModel> {
-  return transform(from, to, null, async (source, target) => {
+export async function encryptModel(
+  ring: KeyRing,
+  from: string,
+  to: string,
+  onProgress?: OnProgress,
+): Promise<SealedModel> {
+  const encrypt: Transform = async (source, target, onBytes) => {
     if (await readKeyId(source).then(() => true, isOfUnknownFormat)) {
       throw new TrivetError('FAILED_PRECONDITION', `The file ${source} is encrypted already.`);
     }
-    await sealFile(ring, source, target);
-  });
+    await sealFile(ring, source, target, onBytes);
+  };
+  return transform(from, to, null, encrypt, onProgress);
 }
 
 /**
  * Decrypts what `encryptModel` has written.
  * @throws SealError when a file is not encrypted, of another key, cut short or changed; TrivetError as `encryptModel`
  */
-export async function decryptModel(ring: KeyRing, from: string, to: string): Promise<SealedModel> {
-  return transform(from, to, ring, (source, target) => unsealFile(ring, source, target));
+export async function decryptModel(
+  ring: KeyRing,
+  from: string,
+  to: string,
+  onProgress?: OnProgress,
+): Promise<SealedModel> {
+  const decrypt: Transform = (source, target, onBytes) => unsealFile(ring, source, target, onBytes);
+  return transform(from, to, ring, decrypt, onProgress);
 }
 
 /**
  * Seals the files of an encrypted model anew, in their place, with the ring's first key.
  * @throws as `decryptModel`
  */
-export async function resealModel(ring: KeyRing, path: string): Promise<SealedModel> {
+export async function resealModel(
+  ring: KeyRing,
+  path: string,
+  onProgress?: OnProgress,
+): Promise<SealedModel> {
   const { root, files } = await modelFiles(path, ring);
-  for (const file of files) {
-    const inside = join(root, file);
-    if (!ring.isCurrent(await readKeyId(inside))) await resealFile(ring, inside);
-  }
+  const paths = files.map((file) => join(root, file));
+  const older: string[] = [];
+  for (const file of paths) if (!ring.isCurrent(await readKeyId(file))) older.push(file);
+  const onBytes = await counter(older, onProgress);
+  for (const file of older) await resealFile(ring, file, onBytes);
   return { path, files };
 }
 
@@ -80,19 +101,37 @@ export async function modelFiles(
   return { root, files: [basename(path), ...weights], isFolder: weights.length > 0 };
 }
 
+/** From the bytes of each file to those of all. */
+async function counter(files: readonly string[], onProgress: OnProgress | undefined): Promise<OnBytes> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  let done = 0;
+  return (bytes) => {
+    done += bytes;
+    onProgress?.(done, total);
+  };
+}
+
+type Transform = (source: string, target: string, onBytes: OnBytes) => Promise<void>;
+
 async function transform(
   from: string,
   to: string,
   ring: KeyRing | null,
-  one: (source: string, target: string) => Promise<void>,
+  one: Transform,
+  onProgress: OnProgress | undefined,
 ): Promise<SealedModel> {
   const { root, files, isFolder } = await modelFiles(from, ring);
   if (await exists(to)) {
     throw new TrivetError('ALREADY_EXISTS', `${to} exists already; choose another place with --out.`);
   }
+  const onBytes = await counter(
+    files.map((file) => join(root, file)),
+    onProgress,
+  );
   await mkdir(dirname(resolve(to)), { recursive: true });
   if (!isFolder) {
-    await one(join(root, files[0]!), to);
+    await one(join(root, files[0]!), to, onBytes);
     return { path: to, files };
   }
   const temporary = join(dirname(resolve(to)), `.${basename(to)}.${randomBytes(6).toString('hex')}.tmp`);
@@ -100,7 +139,7 @@ async function transform(
     for (const file of files) {
       const target = join(temporary, file);
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      await one(join(root, file), target);
+      await one(join(root, file), target, onBytes);
     }
     await rename(temporary, to);
   } catch (error) {

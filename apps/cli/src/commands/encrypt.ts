@@ -1,6 +1,7 @@
 /** `trivet encrypt` and `trivet decrypt`: a model's files, at rest. */
-import { decryptModel, encryptModel } from '@trivet/node';
+import { decryptModel, encryptModel, type OnProgress } from '@trivet/node';
 import { Command } from 'commander';
+import { createProgress } from '../terminal/progress.js';
 import { addKeyOptions, type KeyOptions, requireKeys } from './key-options.js';
 import { addJsonOption, examples, type JsonOption } from './options.js';
 
@@ -22,8 +23,8 @@ export function encryptCommand(): Command {
         'trivet share saved_model.sealed --name mnist --passphrase',
       ),
     );
-  return sealing(command, 'Encrypted', async (model, { out, ...options }) =>
-    encryptModel(await requireKeys(options, true), model, out),
+  return sealing(command, 'Encrypt', async (model, { out, ...options }, onProgress) =>
+    encryptModel(await requireKeys(options, true), model, out, onProgress),
   );
 }
 
@@ -31,17 +32,18 @@ export function decryptCommand(): Command {
   const command = new Command('decrypt')
     .description('decrypt what `trivet encrypt` has written, into another place')
     .addHelpText('after', examples('trivet decrypt model.h5.sealed --out model.h5 --key-file model.key'));
-  return sealing(command, 'Decrypted', async (model, { out, ...options }) =>
-    decryptModel(await requireKeys(options), model, out),
+  return sealing(command, 'Decrypt', async (model, { out, ...options }, onProgress) =>
+    decryptModel(await requireKeys(options), model, out, onProgress),
   );
 }
 
 function sealing(
   command: Command,
-  done: string,
+  verb: 'Encrypt' | 'Decrypt',
   work: (
     model: string,
     options: SealCommandOptions,
+    onProgress: OnProgress,
   ) => Promise<{ readonly path: string; readonly files: readonly string[] }>,
 ): Command {
   command
@@ -52,8 +54,10 @@ function sealing(
     .requiredOption('--out <path>', 'where to; it must not exist');
   addJsonOption(addKeyOptions(command));
   return command.action(async (model: string, options: SealCommandOptions) => {
-    const { path, files } = await work(model, options);
+    const progress = createProgress(`${verb}ing`, 'bytes');
+    const onProgress: OnProgress = (done, total) => progress.update(done, total);
+    const { path, files } = await work(model, options, onProgress).finally(() => progress.end());
     const count = files.length === 1 ? '1 file' : `${files.length} files`;
-    console.log(options.json ? JSON.stringify({ path, files }) : `${done} ${count} into ${path}.`);
+    console.log(options.json ? JSON.stringify({ path, files }) : `${verb}ed ${count} into ${path}.`);
   });
 }
