@@ -11,6 +11,7 @@ export { loadWorkerConfig } from './config/load.js';
 export { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from './config/schema.js';
 export { createLogger, type Logger } from './observe/logger.js';
 export { optimiseEarly } from './optimise-early.js';
+export { POOL_LOW_WATER } from './serving/pool/dealer.js';
 export { createProtocols, type ProtocolTable } from './serving/protocols.js';
 export { type RotatedKeys, type RotateOptions, rotateStoreKeys } from './store/rotate-keys.js';
 export { type RunningWorker, startWorker, type WorkerOptions } from './worker.js';

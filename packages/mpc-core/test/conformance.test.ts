@@ -69,6 +69,8 @@ async function apply(
   return { result: reconstruct(run.results, f + k), run };
 }
 
+const inAll = ([first, second, third]: readonly [number, number, number]) => first + second + third;
+
 describe.each(protocols)('%s', (_, protocol) => {
   describe.each([
     [16, 24],
@@ -93,6 +95,7 @@ describe.each(protocols)('%s', (_, protocol) => {
       expect(run.bytesSent).toEqual(cost.bytesSent);
       expect(run.rounds).toBe(cost.rounds);
       expect(run.traffic.map((t) => t.bytesDealt)).toEqual(cost.bytesDealt);
+      expect(inAll(cost.bytesDealtTo)).toBe(inAll(cost.bytesDealt));
     });
 
     it('rectifies exactly on the truncated value, and costs what it declares', async () => {
@@ -108,6 +111,7 @@ describe.each(protocols)('%s', (_, protocol) => {
       expect(Math.max(...run.traffic.map((t) => t.rounds))).toBe(cost.rounds);
       expect(run.traffic.map((t) => t.bytesSent)).toEqual(cost.bytesSent);
       expect(run.traffic.map((t) => t.bytesDealt)).toEqual(cost.bytesDealt);
+      expect(inAll(cost.bytesDealtTo)).toBe(inAll(cost.bytesDealt));
     });
   });
 

@@ -112,6 +112,7 @@ describe('figures', () => {
     expect(bytesSent).toEqual([sum((cost) => cost.bytesDealt[0]), 0, 0]);
     const received = transcripts.map((frames) => frames.reduce((total, f) => total + f.payload.length, 0));
     expect(received).toEqual([0, 869_576, 921_802]);
+    expect([0, 1, 2].map((party) => sum((cost) => cost.bytesDealtTo[party]!))).toEqual(received);
     expect(sum((cost) => cost.bytesSent[1])).toBe(39_142);
     expect(sum((cost) => cost.bytesSent[0] - cost.bytesDealt[0])).toBe(25_540);
   });

@@ -2,7 +2,14 @@
 import { cpus, loadavg } from 'node:os';
 import { type Prediction, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
-import { type LayerGraph, type Plan, type Protocol, predictCost, type Reveal } from '@trivet/mpc-core';
+import {
+  type LayerGraph,
+  type Plan,
+  type PlanCost,
+  type Protocol,
+  predictCost,
+  type Reveal,
+} from '@trivet/mpc-core';
 import {
   compileModelFile,
   MNIST_INPUT_RANGE,
@@ -248,7 +255,8 @@ async function measureProtocol(
     const { report: single, meshBytes } = await batch(1, settings.single, (prediction) =>
       recorder.add(prediction),
     );
-    assertDeclared(recorder, plan, run.protocol);
+    const declared = predictCost(plan, run.protocol, 1);
+    assertDeclared(recorder, declared);
     const batches: BatchReport[] = [{ ...single }];
     for (const { digits: count, budget } of settings.batches) {
       onStage(`${count} digits in one request`);
@@ -278,6 +286,8 @@ async function measureProtocol(
       steps: recorder.steps(),
       bytesSent: recorder.perWorker((worker) => worker.bytesSent),
       bytesDealt: recorder.perWorker((worker) => worker.bytesDealt),
+      bytesDealtTo: declared.bytesDealtTo,
+      dealtAhead: pooled !== null,
       meshBytesPerDigit: meshBytes,
       uploadBytes: recorder.last.sentBytes,
       downloadBytes: recorder.last.receivedBytes,
@@ -371,8 +381,7 @@ async function checkAnswer(
   }
 }
 
-function assertDeclared(recorder: StepRecorder, plan: Plan, protocol: Protocol): void {
-  const declared = predictCost(plan, protocol, 1);
+function assertDeclared(recorder: StepRecorder, declared: PlanCost): void {
   const counted = recorder.steps();
   for (const [index, step] of declared.steps.entries()) {
     const found = counted[index];

@@ -1,13 +1,17 @@
 /**
  * Latency with material ready: waits, outside of what is timed, until the workers' pool holds enough for the next requests.
+ * It is not emptied: when few items are left the workers deal beside the requests, and that is what the loads measure.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { POOL_LOW_WATER } from '@trivet/workers';
 import { readPoolItems } from './worker-metrics.js';
 
 const POLL_MS = 20;
-/** A pool that does not fill is a figure too: requests then wait, or are dealt for as they run. */
-const LONGEST_WAIT_MS = 5000;
+/** A pool that has not grown for so long has filled. */
 const SETTLE_MS = 50;
+/** One that holds too little and has not grown for so long never will: such requests are dealt for as they run. */
+const STUCK_MS = 500;
+const LONGEST_WAIT_MS = 5000;
 
 export class DealtAhead {
   #left = 0;
@@ -21,12 +25,13 @@ export class DealtAhead {
     if (this.#left >= 0) return;
     const until = performance.now() + LONGEST_WAIT_MS;
     let items = await readPoolItems(this.leaderUrl);
-    // The pool has filled when it grows no more.
-    for (let before = -1; (items < digits || items > before) && performance.now() < until; ) {
-      before = items;
-      await sleep(items < digits ? POLL_MS : SETTLE_MS, undefined, { signal });
+    let grewAt = performance.now();
+    while (performance.now() < Math.min(until, grewAt + (items < digits ? STUCK_MS : SETTLE_MS))) {
+      await sleep(POLL_MS, undefined, { signal });
+      const before = items;
       items = await readPoolItems(this.leaderUrl);
+      if (items > before) grewAt = performance.now();
     }
-    this.#left = items - digits;
+    this.#left = items - POOL_LOW_WATER - digits;
   }
 }

@@ -77,6 +77,10 @@ export interface ProtocolReport {
   readonly bytesSent: PerWorker<number>;
   /** The part of `bytesSent` that depends on no input. */
   readonly bytesDealt: PerWorker<number>;
+  /** The same by who receives it, as the protocol declares. */
+  readonly bytesDealtTo: PerWorker<number>;
+  /** Whether it was dealt before the request. */
+  readonly dealtAhead: boolean;
   /** Everything written to the mesh links divided by digits: frame headers, control messages, heartbeats, dealt. */
   readonly meshBytesPerDigit: PerWorker<number>;
   /** Messages of one digit between its client and each worker. */
@@ -145,8 +149,12 @@ export interface QuickReport {
       /** Of eight clients with requests of one digit, when that was measured. */
       readonly digits_per_s_one_by_one?: number;
       readonly rounds: number;
-      /** Everything that the busiest worker writes to its peers for one digit, dealt material included. */
+      /**
+       * Everything that the busiest worker writes to its peers for one digit: frames and control included, and dealt
+       * material too, unless the protocol deals it ahead of the request.
+       */
       readonly bytes_sent_max: number;
+      /** Material for one digit that the worker is dealt that is dealt most. */
       readonly dealt_bytes_max: number;
     }
   >;
@@ -168,8 +176,8 @@ export function quickReport({ plaintext, protocols, rttMs }: BenchReport): Quick
         digits_per_s: Math.round(protocol.loads[0]!.digitsPerSecond),
         ...(oneByOne && { digits_per_s_one_by_one: Math.round(oneByOne.digitsPerSecond) }),
         rounds: protocol.rounds,
-        bytes_sent_max: Math.ceil(Math.max(...protocol.meshBytesPerDigit)),
-        dealt_bytes_max: Math.max(...protocol.bytesDealt),
+        bytes_sent_max: Math.ceil(Math.max(...onlineBytes(protocol))),
+        dealt_bytes_max: Math.max(...protocol.bytesDealtTo),
       },
     ];
   });
@@ -179,6 +187,15 @@ export function quickReport({ plaintext, protocols, rttMs }: BenchReport): Quick
     upload_bytes: sum(Object.values(protocols)[0]!.uploadBytes),
     rtt_ms: rttMs,
   };
+}
+
+/** What each worker writes to its peers for one digit, from its request on. */
+function onlineBytes({ meshBytesPerDigit, bytesSent, bytesDealt, dealtAhead }: ProtocolReport): number[] {
+  return meshBytesPerDigit.map((bytes, worker) => {
+    const dealt = bytesDealt[worker]!;
+    // Frames of a worker that deals for other requests meanwhile cannot be told apart: its messages are counted.
+    return dealtAhead && dealt > 0 ? bytesSent[worker]! - dealt : bytes;
+  });
 }
 
 export function sum([first, second, third]: PerWorker<number>): number {

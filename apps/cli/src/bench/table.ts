@@ -201,6 +201,7 @@ function workers(protocol: ProtocolReport): string {
     [
       row('protocol messages to peers', protocol.bytesSent, formatBytes),
       row('  of these dealt', protocol.bytesDealt, formatBytes),
+      row('dealt to it', protocol.bytesDealtTo, formatBytes),
       row('all bytes to peers, frames and control included', protocol.meshBytesPerDigit, bytes),
       row('upload from the client', protocol.uploadBytes, formatBytes),
       row('download to the client', protocol.downloadBytes, formatBytes),

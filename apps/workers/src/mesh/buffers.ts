@@ -20,7 +20,7 @@ export class BufferPool {
   /** A buffer of exactly `bytes` bytes, with anything in it. */
   take(bytes: number): Buffer {
     if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafe(bytes);
-    const size = 2 ** Math.ceil(Math.log2(bytes));
+    const size = 2 ** (32 - Math.clz32(bytes - 1));
     const reused = this.#idle.get(size)?.pop();
     if (reused !== undefined) this.#idleBytes -= size;
     const memory = reused ?? Buffer.allocUnsafeSlow(size).buffer;

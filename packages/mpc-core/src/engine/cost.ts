@@ -15,13 +15,14 @@ export interface PlanCost extends Cost {
 type Triple = readonly [number, number, number];
 
 const addTriples = (a: Triple, b: Triple): Triple => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
-const FREE: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0] };
+const FREE: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0], bytesDealtTo: [0, 0, 0] };
 
 function addCosts(a: Cost, b: Cost): Cost {
   return {
     rounds: a.rounds + b.rounds,
     bytesSent: addTriples(a.bytesSent, b.bytesSent),
     bytesDealt: addTriples(a.bytesDealt, b.bytesDealt),
+    bytesDealtTo: addTriples(a.bytesDealtTo, b.bytesDealtTo),
   };
 }
 

@@ -85,7 +85,7 @@ export function predict(
 ): Estimate {
   const { roundTripMs, megabitsPerSecond, cores } = network;
   const { requestMs, roundMs, contention, byteNanos } = machine.overheads;
-  const { rounds, bytesSent, bytesDealt } = predictCost(plan, protocol, batch);
+  const { rounds, bytesSent, bytesDealt, bytesDealtTo } = predictCost(plan, protocol, batch);
   const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
   const ahead = dealtAhead && batch <= largest;
@@ -107,6 +107,7 @@ export function predict(
     rounds,
     bytesSent,
     bytesDealt,
+    bytesDealtTo,
     computeMs,
     latencyMs,
     samplesPerSecond: (1000 * batch) / busyMs,

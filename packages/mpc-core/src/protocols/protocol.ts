@@ -99,7 +99,10 @@ export interface ProtocolSession {
 export interface Cost {
   readonly rounds: number;
   readonly bytesSent: readonly [number, number, number];
+  /** Part of what each sends that depends on no input. */
   readonly bytesDealt: readonly [number, number, number];
+  /** The same by who receives it. */
+  readonly bytesDealtTo: readonly [number, number, number];
 }
 
 /**

@@ -21,8 +21,8 @@ import type { MaterialKind } from './material-pool.js';
 
 /** Items that are dealt at the same time while somebody waits for them. */
 const MAX_DEALING = 4;
-/** Kept ready while requests run. */
-const LOW_WATER = 8;
+/** Items that are kept ready while requests run: below that the workers deal beside them. */
+export const POOL_LOW_WATER = 8;
 /** So long must nothing have been asked before the pool is filled. */
 const IDLE_MS = 20;
 /** After a failure nothing is dealt for so long. */
@@ -167,7 +167,7 @@ export class Dealer {
     const wanted = this.#wanted();
     for (const { digest, protocol } of wanted) {
       const share = Math.floor(this.#room(digest, protocol) / wanted.length);
-      const target = Math.min(share, idle ? share : LOW_WATER);
+      const target = Math.min(share, idle ? share : POOL_LOW_WATER);
       if (!this.#makeRoom(this.#stock(digest, protocol), false)) continue;
       const all = counts(this.#stock(digest, protocol));
       const helper = this.options.rotateHelper ? emptiest(all) : LEADER;

@@ -8,7 +8,7 @@ import { LocalOperations } from '../../sharing/local.js';
 import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
 import type { Cost, Protocol, ProtocolSession, Reduction, SessionContext, Traffic } from '../protocol.js';
 
-const NO_COST: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0] };
+const NO_COST: Cost = { rounds: 0, bytesSent: [0, 0, 0], bytesDealt: [0, 0, 0], bytesDealtTo: [0, 0, 0] };
 
 class PlaintextSession extends LocalOperations implements ProtocolSession {
   readonly traffic: Traffic = { rounds: 0, bytesSent: 0, bytesReceived: 0, bytesDealt: 0 };

@@ -2,18 +2,15 @@
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Cost, Operation, Reduction } from '../protocol.js';
 import { type Layout, operationLayout, rectifyLayout, truncateLayout } from './layout.js';
-import { rolesOf } from './roles.js';
+import { byRole } from './roles.js';
 
 function cost(helper: PartyIndex, rounds: number, evaluatorBytes: number, dealtBytes: number): Cost {
-  const perParty = (ofHelper: number, ofEvaluator: number): [number, number, number] => {
-    const bytes: [number, number, number] = [0, 0, 0];
-    const { leftEvaluator, rightEvaluator } = rolesOf(helper, helper);
-    bytes[helper] = ofHelper;
-    bytes[leftEvaluator] = ofEvaluator;
-    bytes[rightEvaluator] = ofEvaluator;
-    return bytes;
+  return {
+    rounds,
+    bytesSent: byRole(helper, dealtBytes, evaluatorBytes, evaluatorBytes),
+    bytesDealt: byRole(helper, dealtBytes, 0, 0),
+    bytesDealtTo: byRole(helper, 0, 0, dealtBytes),
   };
-  return { rounds, bytesSent: perParty(dealtBytes, evaluatorBytes), bytesDealt: perParty(dealtBytes, 0) };
 }
 
 const openingAndResult = (layout: Layout): number => layout.openedBytes + layout.resultBytes;
@@ -42,5 +39,10 @@ export function preparedCost(helper: PartyIndex, operations: readonly Operation[
   );
   const bytesSent: [number, number, number] = [0, 0, 0];
   bytesSent[helper] = bytes;
-  return { rounds: operations.length === 0 ? 0 : 1, bytesSent, bytesDealt: [0, 0, 0] };
+  return {
+    rounds: operations.length === 0 ? 0 : 1,
+    bytesSent,
+    bytesDealt: [0, 0, 0],
+    bytesDealtTo: [0, 0, 0],
+  };
 }

@@ -36,3 +36,17 @@ export function rolesOf(party: PartyIndex, helper: PartyIndex): Roles {
     helperLink: isLeft ? 'previous' : 'next',
   };
 }
+
+/** A figure of each party, by index, from those of the roles. */
+export function byRole(
+  helper: PartyIndex,
+  ofHelper: number,
+  ofLeft: number,
+  ofRight: number,
+): [number, number, number] {
+  const figures: [number, number, number] = [0, 0, 0];
+  figures[helper] = ofHelper;
+  figures[nextParty(helper)] = ofLeft;
+  figures[previousParty(helper)] = ofRight;
+  return figures;
+}

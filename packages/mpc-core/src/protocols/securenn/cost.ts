@@ -1,17 +1,8 @@
 /** Declared costs, from the same layouts that the session uses; tests compare them with what channels counted. */
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Cost, Reduction } from '../protocol.js';
-import { rolesOf } from '../replicated/roles.js';
+import { byRole } from '../replicated/roles.js';
 import { rectifyLayout } from './layout.js';
-
-function triple(helper: PartyIndex, ofHelper: number, ofEvaluator: number): [number, number, number] {
-  const { leftEvaluator, rightEvaluator } = rolesOf(helper, helper);
-  const bytes: [number, number, number] = [0, 0, 0];
-  bytes[helper] = ofHelper;
-  bytes[leftEvaluator] = ofEvaluator;
-  bytes[rightEvaluator] = ofEvaluator;
-  return bytes;
-}
 
 /** Nine rounds: the opening, three times to the helper and back, the opening between them, and the result. */
 export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction): Cost {
@@ -21,7 +12,8 @@ export function rectifyCost(helper: PartyIndex, n: number, reduction: Reduction)
   const online = digitBytes + 2 * ringBytes + selectBytes;
   return {
     rounds: 9,
-    bytesSent: triple(helper, dealtBytes + online, evaluator),
-    bytesDealt: triple(helper, dealtBytes, 0),
+    bytesSent: byRole(helper, dealtBytes + online, evaluator, evaluator),
+    bytesDealt: byRole(helper, dealtBytes, 0, 0),
+    bytesDealtTo: byRole(helper, 0, 0, dealtBytes),
   };
 }
