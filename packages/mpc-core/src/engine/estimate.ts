@@ -159,15 +159,19 @@ const PRODUCT_GEOMETRY = {
 /** Products of a linear step: five of the nine are made in one go. */
 const PRODUCTS = 5;
 
-/** Measures a protocol's arithmetic on this machine, all three parties in this thread; about a second. */
-export async function calibrate(protocol: Protocol): Promise<Speed> {
+/**
+ * Measures a protocol's arithmetic on this machine, all three parties in this thread; about a second.
+ * @param runs of each operation, and as many before them that are not counted; 1 or more
+ */
+export async function calibrate(protocol: Protocol, runs = RUNS): Promise<Speed> {
   const kernels = await Promise.all([createKernels(), createKernels(), createKernels()]);
-  const whole = await operationSpeed((kind, n, k) => timeOperation(protocol, kernels, kind, n, k, false));
-  const online =
-    protocol.prepare === undefined
-      ? whole
-      : await operationSpeed((kind, n, k) => timeOperation(protocol, kernels, kind, n, k, true));
-  return { productNanos: timeProduct(kernels[0]), whole, online };
+  const time = (ahead: boolean) =>
+    operationSpeed((kind, n, k) =>
+      timeOperation(protocol, kernels, { kind, n, activationBits: k, ahead, runs }),
+    );
+  const whole = await time(false);
+  const online = protocol.prepare === undefined ? whole : await time(true);
+  return { productNanos: timeProduct(kernels[0], runs), whole, online };
 }
 
 async function operationSpeed(
@@ -188,13 +192,19 @@ async function operationSpeed(
   };
 }
 
+interface TimedOperation {
+  readonly kind: Operation['kind'];
+  readonly n: number;
+  readonly activationBits: number;
+  /** With what is dealt ahead at hand. */
+  readonly ahead: boolean;
+  readonly runs: number;
+}
+
 async function timeOperation(
   protocol: Protocol,
   kernels: readonly Kernels[],
-  kind: Operation['kind'],
-  n: number,
-  activationBits: number,
-  ahead: boolean,
+  { kind, n, activationBits, ahead, runs }: TimedOperation,
 ): Promise<number> {
   const reduction = { shift: 16, activationBits, bits: 16 + activationBits };
   const run = async (): Promise<number> => {
@@ -224,25 +234,25 @@ async function timeOperation(
     });
     return performance.now() - started;
   };
-  for (let i = 0; i < RUNS; i++) await run();
+  for (let i = 0; i < runs; i++) await run();
   const times: number[] = [];
-  for (let i = 0; i < RUNS; i++) times.push(await run());
+  for (let i = 0; i < runs; i++) times.push(await run());
   return Math.min(...times);
 }
 
-function timeProduct({ memory, conv2d }: Kernels): number {
+function timeProduct({ memory, conv2d }: Kernels, runs: number): number {
   const g = PRODUCT_GEOMETRY;
   const x = Math.ceil(memory.base / 64) * 64;
   const w = x + 8 * g.inHeight * g.inWidth * g.inChannels;
   const y = w + 8 * g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels;
   memory.ensure(y + 8 * g.outHeight * g.outWidth * g.outChannels);
   const times: number[] = [];
-  for (let i = 0; i < 2 * RUNS; i++) {
+  for (let i = 0; i < 2 * runs; i++) {
     const started = performance.now();
     conv2d(y, x, w, 1, g, false);
     times.push(performance.now() - started);
   }
-  return (PRODUCTS * 1e6 * median(times.slice(RUNS))) / multiplicationsOf(g, false);
+  return (PRODUCTS * 1e6 * median(times.slice(runs))) / multiplicationsOf(g, false);
 }
 
 function median(values: readonly number[]): number {

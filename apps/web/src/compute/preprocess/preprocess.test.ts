@@ -7,6 +7,8 @@ import { greyFromRgba, inkFromGrey } from './picture.js';
 import { resampleArea } from './resample.js';
 
 const SAMPLES = 500;
+/** Each is 252 pixels wide then: more of them keep a busy machine for half a minute. */
+const ENLARGED = 100;
 let digits: Uint8Array[];
 
 beforeAll(async () => {
@@ -45,12 +47,11 @@ describe('toMnist', () => {
   });
 
   it('restores MNIST images that were enlarged', () => {
-    for (const digit of digits.slice(0, 100)) {
-      const again = toMnist(enlarge(digit, 9, (grey) => grey))!;
-      expect(difference(again, digit)).toBeLessThan(20);
-    }
-    const close = digits.filter((digit) => difference(toMnist(enlarge(digit, 9, (g) => g))!, digit) < 1);
-    expect(close.length).toBeGreaterThan(SAMPLES * 0.98);
+    const apart = digits
+      .slice(0, ENLARGED)
+      .map((digit) => difference(toMnist(enlarge(digit, 9, (grey) => grey))!, digit));
+    expect(Math.max(...apart)).toBeLessThan(20);
+    expect(apart.filter((one) => one < 1).length).toBeGreaterThan(ENLARGED * 0.98);
   });
 
   it('keeps proportions, fills 20 pixels, centres the mass and reaches full ink', () => {
