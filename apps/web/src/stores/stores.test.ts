@@ -72,6 +72,7 @@ describe('the model to ask', () => {
     version: 1,
     state: 'AVAILABLE',
     takesDigits: true,
+    reveal: 'logits',
     served: 0,
     requestLimit: null,
     protocol: 'replicated',

@@ -1,4 +1,5 @@
 /** What the batch page and the compute worker say to each other about many pictures. */
+import type { Reveal } from '@trivet/mpc-core';
 
 /** Where the pictures come from; everything is read on this computer. */
 export type BatchSource =
@@ -31,8 +32,7 @@ export interface BatchAnswers {
   readonly from: number;
   readonly count: number;
   readonly classes: Uint8Array<ArrayBuffer>;
-  /** Probability of the class. */
-  /** As `logits`, not numbers where the model reveals classes only. */
+  /** Probabilities of the classes; as `logits`, not numbers where the model reveals classes only. */
   readonly confidences: Float32Array<ArrayBuffer>;
   /** 10 a picture. */
   readonly logits: Float32Array<ArrayBuffer>;
@@ -41,6 +41,8 @@ export interface BatchAnswers {
 export interface BatchSummary {
   readonly model: string;
   readonly version: number;
+  /** What the model's answers tell. */
+  readonly reveal: Reveal;
   readonly computeLabel: string;
   /** Sent by this page and received by it, of all requests. */
   readonly sentBytes: number;

@@ -92,6 +92,7 @@ async function readFiles(
         if (bytes[3] === 1) idxLabels.push({ path, values: decodeIdx(bytes, 1, path).values });
         else idxImages.push({ path, ...addIdxImages(all, bytes, path) });
       } else if (file.type.startsWith('image/')) await addPicture(all, file, path);
+      else all.problems.push(`${path}: neither a picture nor an IDX file.`);
     } catch (error) {
       all.problems.push(`${path}: ${(error as Error).message}`);
     }

@@ -76,6 +76,7 @@ export async function runBatch(
   return {
     model: model.name,
     version: model.version,
+    reveal: model.reveal,
     computeLabel,
     sentBytes: bytes.sent,
     receivedBytes: bytes.received,

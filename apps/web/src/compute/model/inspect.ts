@@ -2,12 +2,14 @@
 import { importModel, ModelFormatError, type ModelSource } from '@trivet/model-import';
 import {
   type CompilationResult,
+  classCount,
   compile,
   InvalidModelError,
   type Layer,
   type LayerGraph,
   ModelRangeError,
   predictCost,
+  revealOf,
   sizeOf,
   UnsupportedLayersError,
 } from '@trivet/mpc-core';
@@ -25,7 +27,7 @@ export interface InspectedModel {
 }
 
 /** @throws TrivetError INVALID_ARGUMENT when it is no model, or one that cannot be evaluated: the sentence says why */
-export async function inspectModel({ files, inputRange }: ModelChoice): Promise<InspectedModel> {
+export async function inspectModel({ files, inputRange, reveal }: ModelChoice): Promise<InspectedModel> {
   if (files.reduce((sum, { file }) => sum + file.size, 0) > LARGEST_FILES_BYTES) {
     throw new TrivetError(
       'INVALID_ARGUMENT',
@@ -35,7 +37,7 @@ export async function inspectModel({ files, inputRange }: ModelChoice): Promise<
   const source = sourceOf(files);
   try {
     const { graph, signature, format } = await importModel(source);
-    const compiled = compile(graph, { inputRange });
+    const compiled = compile(graph, { inputRange, reveal });
     const shape = signature.output.shape ?? [-1, ...compiled.plan.outputShape];
     return {
       compiled,
@@ -96,6 +98,8 @@ function describe(
     suggestedName: nameFrom(graph.name || fileName),
     inputShape: graph.inputShape,
     outputShape: plan.outputShape,
+    reveal: revealOf(plan),
+    classes: classCount(plan),
     couldTakeDigits: sizeOf(plan.inputShape) === DIGIT_INPUTS,
     layers: graph.nodes.map(({ name, layer }) => ({
       name,

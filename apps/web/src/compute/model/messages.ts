@@ -1,5 +1,5 @@
 /** What the model page and the compute worker say to each other. */
-import type { StepReport } from '@trivet/mpc-core';
+import type { Reveal, StepReport } from '@trivet/mpc-core';
 import type { ProtocolName, VersionState } from '@trivet/shared-types';
 
 export interface ModelFile {
@@ -12,6 +12,8 @@ export interface ModelChoice {
   readonly files: readonly ModelFile[];
   /** Every number of an input lies in it. */
   readonly inputRange: { readonly min: number; readonly max: number };
+  /** What clients are to receive of the output. */
+  readonly reveal: Reveal;
 }
 
 /** Declared cost of one sample under a protocol. */
@@ -30,6 +32,9 @@ export interface ModelInspection {
   readonly suggestedName: string;
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];
+  /** What it was compiled to tell, and how many classes it tells apart. */
+  readonly reveal: Reveal;
+  readonly classes: number;
   /** Whether its inputs may be pictures prepared as MNIST's. */
   readonly couldTakeDigits: boolean;
   /** As they were trained. */
@@ -54,6 +59,7 @@ export interface OwnedModel {
   /** Whether it answers who names no version. */
   readonly current: boolean;
   readonly labels: readonly string[];
+  readonly reveal: Reveal;
   readonly served: number;
   readonly requestLimit: number | null;
   readonly protocol: ProtocolName;

@@ -111,13 +111,14 @@ export class OwnerSession {
 }
 
 function ownedModel({ manifest, ...model }: SharedModel): OwnedModel {
-  const { name, version, state, current, labels, served, requestLimit, protocol } = model;
+  const { name, version, state, current, labels, reveal, served, requestLimit, protocol } = model;
   return {
     name,
     version,
     state,
     current,
     labels,
+    reveal,
     served,
     requestLimit,
     protocol,

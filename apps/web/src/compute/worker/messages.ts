@@ -1,6 +1,6 @@
 /** What the page and its compute worker say to each other. Plain data only: it is cloned on its way. */
 import type { Prediction, Triple, WorkerView } from '@trivet/client';
-import type { PlanStep } from '@trivet/mpc-core';
+import type { PlanStep, Reveal } from '@trivet/mpc-core';
 import type { AccessMode, ErrorBody, ProtocolName, VersionState } from '@trivet/shared-types';
 import type { BatchAnswers, BatchPictures, BatchSource, BatchSummary } from '../batch/messages.js';
 import type { ModelChoice, ModelInspection, OwnedModel, OwnerCommand, ShareWish } from '../model/messages.js';
@@ -86,6 +86,8 @@ export interface ModelSummary {
   readonly state: VersionState;
   /** Whether it takes pictures prepared as MNIST's. */
   readonly takesDigits: boolean;
+  /** What its answers tell. */
+  readonly reveal: Reveal;
   readonly served: number;
   readonly requestLimit: number | null;
   /** What runs predictions that name none, and those that may be named. */

@@ -1,6 +1,6 @@
 /** The compute worker's connection to the three workers: watches them, and opens one client for all predictions. */
 import { PredictionClient, type SharedModel, type WorkerView, watchWorkers } from '@trivet/client';
-import { createCpuSharer, type Kernels } from '@trivet/mpc-core';
+import { createCpuSharer, type Kernels, revealOf } from '@trivet/mpc-core';
 import { manifestSchema, parseJson, TrivetError } from '@trivet/shared-types';
 import { AdaptiveSharer, type ComputePreference, type SharingState } from '../sharing/adaptive-sharer.js';
 import { openGpuDevice } from '../sharing/webgpu-device.js';
@@ -147,6 +147,7 @@ function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
       version: manifest.version,
       state: model.state,
       takesDigits: manifest.preprocessing?.kind === 'mnist',
+      reveal: revealOf(manifest.plan),
       served: model.served,
       requestLimit: model.requestLimit,
       protocol: model.protocol,

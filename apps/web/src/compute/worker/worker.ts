@@ -29,6 +29,20 @@ function signedIn(): OwnerSession {
   return owner;
 }
 
+/**
+ * A part that is loaded when it is first called.
+ * @throws (rejects) TrivetError UNAVAILABLE when its file cannot be fetched
+ */
+async function part<Module>(loading: Promise<Module>): Promise<Module> {
+  try {
+    return await loading;
+  } catch (error) {
+    const why =
+      'A part of this page could not be loaded from its server. Is this device offline? If not, reload the page.';
+    throw new TrivetError('UNAVAILABLE', why, null, { cause: error });
+  }
+}
+
 interface CallContext<Name extends CallName> {
   readonly signal: AbortSignal;
   readonly tell: (value: Calls[Name]['tells']) => void;
@@ -61,27 +75,27 @@ const handlers: {
   },
   prepare,
   predict: (takes, { signal }) => predict(connected(), takes, signal),
-  selfTest: async () => (await import('./self-test.js')).selfTest(await kernels, loadGpu),
+  selfTest: async () => (await part(import('./self-test.js'))).selfTest(await kernels, loadGpu),
   readBatch: async (source, { signal, tell }) => {
-    const { readBatch } = await import('../batch/read-batch.js');
+    const { readBatch } = await part(import('../batch/read-batch.js'));
     return readBatch(source, tell, signal);
   },
   runBatch: async (takes, { signal, tell }) => {
-    const { runBatch } = await import('../batch/run-batch.js');
+    const { runBatch } = await part(import('../batch/run-batch.js'));
     return runBatch(connected(), takes, tell, signal);
   },
   plaintext: async (takes, { signal }) => {
-    const { plaintext } = await import('../plaintext/plaintext.js');
+    const { plaintext } = await part(import('../plaintext/plaintext.js'));
     return plaintext(connected(), takes, signal);
   },
   inspectModel: async (choice) => {
-    const { inspectModel } = await import('../model/inspect.js');
+    const { inspectModel } = await part(import('../model/inspect.js'));
     inspected = null;
     inspected = await inspectModel(choice);
     return inspected.inspection;
   },
   openOwner: async ({ keyText }, { signal }) => {
-    const { OwnerSession } = await import('../model/owner.js');
+    const { OwnerSession } = await part(import('../model/owner.js'));
     owner?.close();
     owner = null;
     const onModels = (models: readonly OwnedModel[]) => post({ type: 'owned', models });

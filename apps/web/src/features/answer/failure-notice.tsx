@@ -34,6 +34,9 @@ function titleOf({ code, worker }: ErrorBody): string {
 }
 
 function hintOf({ code }: ErrorBody): string {
+  if (code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED') {
+    return 'Put the token that you were given into the settings of this page, above.';
+  }
   return code === 'UNAVAILABLE' || code === 'ABORTED'
     ? 'This page asks again by itself when all three are back.'
     : 'Your digit is still here.';

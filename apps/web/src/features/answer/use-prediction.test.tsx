@@ -16,6 +16,7 @@ const MODEL: ModelSummary = {
   version: 1,
   state: 'AVAILABLE',
   takesDigits: true,
+  reveal: 'logits',
   served: 0,
   requestLimit: null,
   protocol: 'replicated',

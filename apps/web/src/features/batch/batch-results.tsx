@@ -44,6 +44,12 @@ export function BatchResultsView({ pictures, results, score }: BatchResultsProps
             {formatBytes(batchSummary.workerBytes)}. Shares made by {batchSummary.computeLabel}.
           </p>
         )}
+        {batchSummary !== null && batchSummary.reveal !== 'logits' && (
+          <p className={styles.cost} data-testid="classes-only">
+            This model tells its digits and nothing else: there is no score to say how sure it is, neither
+            here nor in the files.
+          </p>
+        )}
         <div className={styles.exports}>
           <Button onClick={async () => saveFile('trivet-batch.csv', await csvOf(data))}>
             <Icon name="download" />

@@ -1,6 +1,6 @@
-import { type ChangeEvent, type DragEvent, useEffect, useRef, useState } from 'react';
+import { useCallback, useId, useState } from 'react';
 import { Button } from '../../components/button.js';
-import { droppedFiles, filesOf } from '../../components/dropped-files.js';
+import { FilePicker } from '../../components/file-picker.js';
 import { ProgressBar } from '../../components/progress-bar.js';
 import type { BatchFile } from '../../compute/batch/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
@@ -17,29 +17,11 @@ const COUNTS = [
 /** Where the pictures come from: the MNIST test set, or files of one's own. */
 export function BatchSourcePicker({ batch }: { readonly batch: BatchActions | null }) {
   const [count, setCount] = useState<(typeof COUNTS)[number][0]>('1000');
-  const [dropping, setDropping] = useState(false);
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
+  const ownTitle = useId();
   const phase = useAppStore((state) => state.batchPhase);
   const reading = useAppStore((state) => state.batchReading);
-  const busy = phase === 'reading' || phase === 'running' || batch === null;
-
-  // React knows no such attribute.
-  useEffect(() => folder.current?.setAttribute('webkitdirectory', ''), []);
-
-  const open = (chosen: readonly BatchFile[]) => {
-    if (chosen.length > 0) batch?.read({ kind: 'files', files: chosen });
-  };
-  const choose = (event: ChangeEvent<HTMLInputElement>) => {
-    open(filesOf(event.target.files));
-    // So that the same files can be chosen again.
-    event.target.value = '';
-  };
-  const drop = async (event: DragEvent) => {
-    event.preventDefault();
-    setDropping(false);
-    if (!busy) open(await droppedFiles(event.dataTransfer));
-  };
+  const notNow = whyNotNow(phase, batch);
+  const read = useCallback((files: readonly BatchFile[]) => batch?.read({ kind: 'files', files }), [batch]);
 
   return (
     <section className={styles.sources} aria-label="Pictures to read">
@@ -49,55 +31,28 @@ export function BatchSourcePicker({ batch }: { readonly batch: BatchActions | nu
         <Choice legend="How many" options={COUNTS} value={count} onChange={setCount} />
         <Button
           look="strong"
-          disabled={busy}
+          disabled={notNow !== null}
           onClick={() => batch?.read({ kind: 'mnist', count: Number(count) })}
         >
           Load test digits
         </Button>
       </div>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping has buttons beside it */}
-      <div
-        className={styles.source}
-        data-dropping={dropping}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setDropping(true);
-        }}
-        onDragLeave={() => setDropping(false)}
-        onDrop={(event) => void drop(event)}
+      <FilePicker
+        titleId={ownTitle}
+        files={{ button: 'Open files', label: 'Picture or IDX files' }}
+        folder={{ button: 'Open a folder', label: 'Folder of pictures' }}
+        pasted
+        notNow={notNow}
+        onFiles={read}
       >
-        <h2 className={styles.title}>Your own pictures</h2>
+        <h2 id={ownTitle} className={styles.title}>
+          Your own pictures
+        </h2>
         <p>
-          Photos or scans of single digits, a sheet of many, or IDX files. Drop them here, or open them.
-          Folders named 0 to 9 label what is in them.
+          Photos or scans of single digits, a sheet of many, or IDX files. Drop them here, paste them, or open
+          them. Folders named 0 to 9 label what is in them.
         </p>
-        <div className={styles.buttons}>
-          <Button disabled={busy} onClick={() => files.current?.click()}>
-            Open files
-          </Button>
-          <Button disabled={busy} onClick={() => folder.current?.click()}>
-            Open a folder
-          </Button>
-        </div>
-        <input
-          ref={files}
-          type="file"
-          multiple
-          className="visually-hidden"
-          tabIndex={-1}
-          aria-label="Picture or IDX files"
-          onChange={choose}
-        />
-        <input
-          ref={folder}
-          type="file"
-          multiple
-          className="visually-hidden"
-          tabIndex={-1}
-          aria-label="Folder of pictures"
-          onChange={choose}
-        />
-      </div>
+      </FilePicker>
       {phase === 'reading' && (
         <div className={styles.reading}>
           <ProgressBar
@@ -109,4 +64,10 @@ export function BatchSourcePicker({ batch }: { readonly batch: BatchActions | nu
       )}
     </section>
   );
+}
+
+function whyNotNow(phase: string, batch: BatchActions | null): string | null {
+  if (batch === null) return 'This page is still starting.';
+  if (phase === 'reading') return 'Other pictures are being read: wait for them, or cancel.';
+  return phase === 'running' ? 'A run is under way: wait for it, or cancel it.' : null;
 }

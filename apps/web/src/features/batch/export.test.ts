@@ -53,4 +53,12 @@ describe('exports', () => {
     expect(json.results[1]).toMatchObject({ label: 3, answer: 2, confidence: 0.25 });
     expect(json.results[1].logits).toHaveLength(10);
   });
+
+  it('leaves out what a model that reveals classes only does not tell', async () => {
+    const silent = { ...results, confidences: new Float32Array(4).fill(Number.NaN) };
+    const lines = (await (await csvOf({ ...data, results: silent })).text()).trim().split('\r\n');
+    expect(lines[1]).toBe(`0,"a.png",7,7,true,${','.repeat(10)}`);
+    const json = JSON.parse(await (await jsonOf({ ...data, results: silent })).text());
+    expect(json.results[0]).toMatchObject({ answer: 7, confidence: null, logits: null });
+  });
 });

@@ -15,8 +15,9 @@ interface Row {
   readonly name: string | null;
   readonly label: number | null;
   readonly answer: number;
-  readonly confidence: number;
-  readonly logits: readonly number[];
+  /** Both null where the model reveals classes only. */
+  readonly confidence: number | null;
+  readonly logits: readonly number[] | null;
 }
 
 const ROWS_AT_ONCE = 1000;
@@ -29,7 +30,8 @@ export async function csvOf(data: BatchExport): Promise<Blob> {
     const { index, name, label, answer, confidence } = row;
     const correct = label === null ? '' : String(label === answer);
     const cells = [index, quoted(name ?? ''), label ?? '', answer, correct, decimal(confidence)];
-    parts.push(`${[...cells, ...row.logits.map(decimal)].join()}\r\n`);
+    const scores = row.logits ?? logits.map(() => null);
+    parts.push(`${[...cells, ...scores.map(decimal)].join()}\r\n`);
   });
   return new Blob(parts, { type: 'text/csv' });
 }
@@ -63,20 +65,21 @@ async function eachRow({ pictures, results }: BatchExport, write: (row: Row) => 
     const answer = results.classes[index]!;
     if (answer === UNANSWERED) continue;
     const label = pictures.labels?.[index] ?? NO_LABEL;
+    const confidence = results.confidences[index]!;
     write({
       index,
       name: pictures.names?.[index] ?? null,
       label: label === NO_LABEL ? null : label,
       answer,
-      confidence: results.confidences[index]!,
-      logits: [...results.logits.subarray(10 * index, 10 * index + 10)],
+      ...(Number.isNaN(confidence)
+        ? { confidence: null, logits: null }
+        : { confidence, logits: [...results.logits.subarray(10 * index, 10 * index + 10)] }),
     });
   }
 }
 
-/** Empty where the model reveals classes only. */
-function decimal(value: number): string {
-  return Number.isNaN(value) ? '' : value.toFixed(6);
+function decimal(value: number | null): string {
+  return value === null ? '' : value.toFixed(6);
 }
 
 /**

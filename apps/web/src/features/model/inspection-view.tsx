@@ -1,19 +1,21 @@
 import { formatBytes } from '../../components/format.js';
+import { revealWords } from '../../components/reveal-words.js';
 import type { ModelInspection } from '../../compute/model/messages.js';
 import styles from './inspection-view.module.css';
 
 /** What a model is made of, how large its values get, and what each protocol would make of it. */
 export function InspectionView({ inspection }: { readonly inspection: ModelInspection }) {
-  const { fileName, format, inputShape, outputShape, layers, report, folded, multiplications, costs } =
-    inspection;
+  const { fileName, format, inputShape, outputShape, reveal, classes, layers } = inspection;
+  const { report, folded, multiplications, costs } = inspection;
   const parameters = layers.reduce((sum, layer) => sum + layer.parameters, 0);
   return (
     <section className={styles.inspection} aria-labelledby="inspection-title" data-testid="inspection">
       <h2 id="inspection-title" className={styles.title}>
         {fileName}
         <span className={styles.aside}>
-          {format}, {shapeWords(inputShape)} to {shapeWords(outputShape)}, {parameters.toLocaleString('en')}{' '}
-          trained numbers
+          {format}, {shapeWords(inputShape)} to{' '}
+          {reveal === 'logits' ? shapeWords(outputShape) : `${classes} classes`},{' '}
+          {parameters.toLocaleString('en')} trained numbers
         </span>
       </h2>
       <div className={styles.tables}>
@@ -37,7 +39,7 @@ export function InspectionView({ inspection }: { readonly inspection: ModelInspe
               </th>
               <td>{shapeWords(shape)}</td>
               <td>{products.toLocaleString('en')}</td>
-              <td>{bound.toPrecision(3)}</td>
+              <td>{Number(bound.toPrecision(3)).toLocaleString('en')}</td>
               <td>{bitsLeft.toFixed(1)}</td>
             </tr>
           ))}
@@ -60,7 +62,8 @@ export function InspectionView({ inspection }: { readonly inspection: ModelInspe
         {multiplications.toLocaleString('en')} products of secrets an input.
         {folded.length > 0 &&
           ` Folded away: ${folded.map(({ layer, into }) => `${layer} into ${into}`).join(', ')}.`}{' '}
-        No input within the range can make a value larger than these bounds.
+        No input within the range can make a value larger than these bounds. Clients receive{' '}
+        {revealWords(reveal)}.
       </p>
     </section>
   );

@@ -1,7 +1,4 @@
-import { Notice } from '../../components/notice.js';
 import { PageTitle } from '../../components/page-title.js';
-import { ProgressBar } from '../../components/progress-bar.js';
-import { Sentence } from '../../components/sentence.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { InspectionView } from './inspection-view.js';
 import styles from './model-page.module.css';
@@ -13,7 +10,7 @@ import { useOwner } from './use-owner.js';
 /** For who owns a model: look at it, share it, serve it. */
 export default function ModelPage() {
   const owner = useOwner();
-  const { inspection, owned, ownerBusy, ownerFailure, uploaded } = useAppStore();
+  const { inspection, owned } = useAppStore();
   return (
     <>
       <PageTitle title="Your model, in three shares" documentTitle="Model">
@@ -22,22 +19,6 @@ export default function ModelPage() {
       </PageTitle>
       <div className={styles.page}>
         <ModelPicker owner={owner} />
-        <div role="status" className={styles.busy}>
-          {ownerBusy !== null && (
-            <>
-              <p>{ownerBusy} …</p>
-              <ProgressBar value={uploaded} label={ownerBusy} />
-            </>
-          )}
-        </div>
-        {ownerFailure !== null && (
-          <Notice
-            tone="alarm"
-            title={ownerFailure.worker === null ? 'That did not work' : `${ownerFailure.worker} refused`}
-          >
-            <Sentence text={ownerFailure.message} />
-          </Notice>
-        )}
         {inspection !== null && <InspectionView inspection={inspection} />}
         <SignIn owner={owner} />
         {owned !== null && <OwnedModels owner={owner} owned={owned} />}

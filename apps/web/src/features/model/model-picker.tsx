@@ -1,55 +1,85 @@
-import { type ChangeEvent, type DragEvent, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useId } from 'react';
 import { Button } from '../../components/button.js';
-import { droppedFiles, filesOf } from '../../components/dropped-files.js';
+import { FilePicker } from '../../components/file-picker.js';
 import type { ModelFile } from '../../compute/model/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
 import styles from './model-picker.module.css';
-import type { OwnerActions } from './use-owner.js';
+import { OwnerReport } from './owner-report.js';
+import { RevealChoice } from './reveal-choice.js';
+import { type OwnerActions, whyNotNow } from './use-owner.js';
 
-/** Picks or takes a dropped model; reads it anew when the range of its inputs changes. */
+/** Picks or takes a dropped model; reads it anew when the range of its inputs or what it reveals changes. */
 export function ModelPicker({ owner }: { readonly owner: OwnerActions | null }) {
-  const { modelFiles, ownerBusy } = useAppStore();
-  const [range, setRange] = useState({ min: '0', max: '1' });
-  const [dropping, setDropping] = useState(false);
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
-  const inputRange = { min: Number(range.min), max: Number(range.max) };
+  const { modelFiles, inspection, ownerBusy, modelOptions, changeOwner } = useAppStore();
+  const titleId = useId();
+  const { smallest, largest, reveal } = modelOptions;
   const rangeIsGood =
-    range.min !== '' &&
-    range.max !== '' &&
-    Number.isFinite(inputRange.min) &&
-    inputRange.min < inputRange.max;
-  const disabled = owner === null || ownerBusy !== null || !rangeIsGood;
+    smallest !== '' &&
+    largest !== '' &&
+    Number.isFinite(Number(largest)) &&
+    Number(smallest) < Number(largest);
+  const notNow =
+    whyNotNow(owner, ownerBusy) ??
+    (rangeIsGood ? null : 'Say first between which numbers the inputs of the model lie.');
 
-  // React knows no such attribute.
-  useEffect(() => folder.current?.setAttribute('webkitdirectory', ''), []);
+  const open = useCallback(
+    (files: readonly ModelFile[]) =>
+      owner?.inspect(files, { min: Number(smallest), max: Number(largest) }, reveal),
+    [owner, smallest, largest, reveal],
+  );
 
-  const open = (chosen: readonly ModelFile[]) => {
-    if (chosen.length > 0 && !disabled) owner?.inspect(chosen, inputRange);
-  };
-  const choose = (event: ChangeEvent<HTMLInputElement>) => {
-    open(filesOf(event.target.files));
-    event.target.value = '';
-  };
-  const drop = async (event: DragEvent) => {
-    event.preventDefault();
-    setDropping(false);
-    open(await droppedFiles(event.dataTransfer));
-  };
+  useEffect(() => {
+    const outdated = inspection !== null && inspection.reveal !== reveal;
+    if (outdated && modelFiles !== null && notNow === null) open(modelFiles);
+  }, [inspection, modelFiles, reveal, notNow, open]);
 
   return (
-    <section
-      className={styles.picker}
-      aria-labelledby="picker-title"
-      data-dropping={dropping}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setDropping(true);
-      }}
-      onDragLeave={() => setDropping(false)}
-      onDrop={(event) => void drop(event)}
+    <FilePicker
+      titleId={titleId}
+      files={{ button: 'Open files', label: 'Model files', strong: true }}
+      folder={{ button: 'Open a folder', label: 'Model folder' }}
+      pasted
+      notNow={notNow}
+      onFiles={open}
+      tools={
+        <>
+          <label className={styles.number}>
+            Inputs from
+            <input
+              type="number"
+              step="any"
+              value={smallest}
+              onChange={({ target }) =>
+                changeOwner({ modelOptions: { ...modelOptions, smallest: target.value } })
+              }
+            />
+          </label>
+          <label className={styles.number}>
+            to
+            <input
+              type="number"
+              step="any"
+              value={largest}
+              onChange={({ target }) =>
+                changeOwner({ modelOptions: { ...modelOptions, largest: target.value } })
+              }
+            />
+          </label>
+          {modelFiles !== null && (
+            <Button disabled={notNow !== null} onClick={() => open(modelFiles)}>
+              Read again
+            </Button>
+          )}
+          {!rangeIsGood && (
+            <p role="alert" className={styles.problem}>
+              The inputs need a smallest and a larger largest number.
+            </p>
+          )}
+        </>
+      }
+      report={<OwnerReport place="read" />}
     >
-      <h2 id="picker-title" className={styles.title}>
+      <h2 id={titleId} className={styles.title}>
         1. Choose a model
       </h2>
       <p className={styles.words}>
@@ -57,60 +87,11 @@ export function ModelPicker({ owner }: { readonly owner: OwnerActions | null }) 
         <code>model.json</code> of TensorFlow.js together with its weights. Drop it here, or open it. It does
         not leave this browser.
       </p>
-      <div className={styles.tools}>
-        <Button look="strong" disabled={disabled} onClick={() => files.current?.click()}>
-          Open files
-        </Button>
-        <Button disabled={disabled} onClick={() => folder.current?.click()}>
-          Open a folder
-        </Button>
-        <label className={styles.number}>
-          Inputs from
-          <input
-            type="number"
-            step="any"
-            value={range.min}
-            onChange={(event) => setRange({ ...range, min: event.target.value })}
-          />
-        </label>
-        <label className={styles.number}>
-          to
-          <input
-            type="number"
-            step="any"
-            value={range.max}
-            onChange={(event) => setRange({ ...range, max: event.target.value })}
-          />
-        </label>
-        {modelFiles !== null && (
-          <Button disabled={disabled} onClick={() => open(modelFiles)}>
-            Read again
-          </Button>
-        )}
-      </div>
-      {!rangeIsGood && (
-        <p role="alert" className={styles.problem}>
-          The inputs need a smallest and a larger largest number.
-        </p>
-      )}
-      <input
-        ref={files}
-        type="file"
-        multiple
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-label="Model files"
-        onChange={choose}
+      <RevealChoice
+        value={reveal}
+        classes={inspection?.classes ?? null}
+        onChange={(chosen) => changeOwner({ modelOptions: { ...modelOptions, reveal: chosen } })}
       />
-      <input
-        ref={folder}
-        type="file"
-        multiple
-        className="visually-hidden"
-        tabIndex={-1}
-        aria-label="Model folder"
-        onChange={choose}
-      />
-    </section>
+    </FilePicker>
   );
 }

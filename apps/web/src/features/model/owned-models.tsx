@@ -1,8 +1,10 @@
 import { Fragment, useState } from 'react';
 import { Button } from '../../components/button.js';
+import { revealWords } from '../../components/reveal-words.js';
 import type { OwnedModel } from '../../compute/model/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
 import styles from './owned-models.module.css';
+import { OwnerReport } from './owner-report.js';
 import { ServeForm } from './serve-form.js';
 import type { OwnerActions } from './use-owner.js';
 
@@ -20,6 +22,7 @@ export function OwnedModels({ owner, owned }: OwnedModelsProps) {
         3. Serve it
       </h2>
       {names.length === 0 && <p className={styles.words}>The workers hold none of your models yet.</p>}
+      <OwnerReport place="serve" />
       {names.map((name) => (
         <Model
           key={name}
@@ -85,6 +88,7 @@ function Model({
               <span>
                 {STATES[one.state]}
                 {one.labels.length > 0 && `, called ${one.labels.join(', ')}`}
+                {`, tells ${revealWords(one.reveal)}`}
               </span>
               <time className={styles.date} dateTime={one.createdAt}>
                 shared{' '}

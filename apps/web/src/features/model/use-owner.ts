@@ -1,13 +1,19 @@
 /** What a model owner does on this page, through the compute worker. One thing at a time. */
+import type { Reveal } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 import { useMemo } from 'react';
 import { useEngine } from '../../app/engine-context.js';
 import type { Engine } from '../../compute/engine.js';
 import type { ModelFile, OwnerCommand, ShareWish } from '../../compute/model/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
+import type { OwnerPlace } from '../../stores/owner-slice.js';
 
 export interface OwnerActions {
-  inspect(files: readonly ModelFile[], inputRange: { readonly min: number; readonly max: number }): void;
+  inspect(
+    files: readonly ModelFile[],
+    inputRange: { readonly min: number; readonly max: number },
+    reveal: Reveal,
+  ): void;
   signIn(keyFile: File): void;
   signOut(): void;
   share(wish: ShareWish): void;
@@ -28,9 +34,9 @@ const WORDS: Record<OwnerCommand['do'], string> = {
 
 let uploading = new AbortController();
 
-async function busy(words: string, work: () => Promise<void>): Promise<void> {
+async function busy(ownerPlace: OwnerPlace, words: string, work: () => Promise<void>): Promise<void> {
   const { changeOwner } = useAppStore.getState();
-  changeOwner({ ownerBusy: words, ownerFailure: null });
+  changeOwner({ ownerPlace, ownerBusy: words, ownerFailure: null });
   try {
     await work();
   } catch (error) {
@@ -45,13 +51,19 @@ async function busy(words: string, work: () => Promise<void>): Promise<void> {
 function actionsOf(engine: Engine): OwnerActions {
   const { changeOwner } = useAppStore.getState();
   return {
-    inspect: (files, inputRange) =>
-      void busy('Reading the model', async () => {
-        changeOwner({ modelFiles: files, inspection: null });
-        changeOwner({ inspection: await engine.inspectModel({ files, inputRange }) });
+    inspect: (files, inputRange, reveal) =>
+      void busy('read', 'Reading the model', async () => {
+        // The same files are read again: until they are, the page stays as it is.
+        if (useAppStore.getState().modelFiles !== files) changeOwner({ modelFiles: files, inspection: null });
+        try {
+          changeOwner({ inspection: await engine.inspectModel({ files, inputRange, reveal }) });
+        } catch (error) {
+          changeOwner({ inspection: null });
+          throw error;
+        }
       }),
     signIn: (keyFile) =>
-      void busy('Asking the workers', async () => {
+      void busy('share', 'Asking the workers', async () => {
         if (keyFile.size > LARGEST_KEY_BYTES) {
           throw new TrivetError('INVALID_ARGUMENT', 'This is no owner key: such a file has 64 characters.');
         }
@@ -62,7 +74,7 @@ function actionsOf(engine: Engine): OwnerActions {
       void engine.closeOwner().catch(() => undefined);
     },
     share: (wish) =>
-      void busy('Sharing', async () => {
+      void busy('share', 'Sharing', async () => {
         uploading = new AbortController();
         const onProgress = ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) =>
           changeOwner({ uploaded: doneBytes / totalBytes });
@@ -74,7 +86,7 @@ function actionsOf(engine: Engine): OwnerActions {
       }),
     cancel: () => uploading.abort(),
     command: (command) =>
-      void busy(WORDS[command.do], async () => {
+      void busy('serve', WORDS[command.do], async () => {
         changeOwner({ owned: await engine.commandOwner(command) });
       }),
   };
@@ -84,4 +96,10 @@ function actionsOf(engine: Engine): OwnerActions {
 export function useOwner(): OwnerActions | null {
   const engine = useEngine();
   return useMemo(() => (engine === null ? null : actionsOf(engine)), [engine]);
+}
+
+/** Why nothing can be begun just now, in a sentence; null when something can. */
+export function whyNotNow(owner: OwnerActions | null, busyWith: string | null): string | null {
+  if (owner === null) return 'This page is still starting.';
+  return busyWith === null ? null : `${busyWith}: wait until that is done.`;
 }

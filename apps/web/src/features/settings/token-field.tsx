@@ -1,6 +1,7 @@
 import { type FormEvent, useId, useState } from 'react';
 import { useEngine } from '../../app/engine-context.js';
 import { Button } from '../../components/button.js';
+import { useAppStore } from '../../stores/app-store.js';
 import styles from './token-field.module.css';
 
 /**
@@ -21,6 +22,9 @@ export function TokenField() {
       await engine?.setToken(token === '' ? null : token);
       form.reset();
       setOutcome(token === '' ? 'No token is shown from now on.' : 'All three workers accept it.');
+      // What was refused without it is asked again.
+      const { phase, askAgain } = useAppStore.getState();
+      if (phase === 'failed') askAgain();
     } catch (error) {
       setOutcome(error instanceof Error ? error.message : 'It was not accepted.');
     }

@@ -13,13 +13,16 @@ export function LogitsScene({ answer, progress }: SceneProps) {
   );
   if (probabilities === null) {
     return (
-      <ol className={styles.logits} aria-label="Digits, the best first" style={{ opacity: progress }}>
-        {logits.map((digit) => (
-          <li key={digit} data-winner={digit === classes[0]}>
-            <b>{digit}</b>
-          </li>
-        ))}
-      </ol>
+      <div className={styles.classes} style={{ opacity: progress }}>
+        <ol aria-label="Digits, the best first">
+          {logits.map((digit) => (
+            <li key={digit} data-winner={digit === classes[0]}>
+              {digit}
+            </li>
+          ))}
+        </ol>
+        <p className={styles.under}>No score was among the numbers that came back.</p>
+      </div>
     );
   }
   const low = Math.min(...logits);

@@ -13,6 +13,8 @@ export interface Scene {
   readonly title: string;
   /** A sentence or two for somebody who has never heard of secret sharing. */
   readonly words: string;
+  /** In their place for a model that reveals classes only, where those would not be true. */
+  readonly wordsOfClasses?: string;
   readonly milliseconds: number;
   readonly Picture: (props: SceneProps) => ReactNode;
 }
@@ -60,7 +62,9 @@ export const SCENES: readonly Scene[] = [
     id: 'answer',
     title: 'Your answer',
     words:
-      'Only here the three replies meet. Added up, they are the ten scores of the digits, and the largest wins; or the digit alone, where the model’s owner tells no more.',
+      'Only here the three replies meet. Added up, they are the ten scores of the digits, and the largest wins.',
+    wordsOfClasses:
+      'Only here the three replies meet. Added up, they are the digit itself: the workers have found the largest score on shares, and this model’s owner tells no more.',
     milliseconds: 3000,
     Picture: LogitsScene,
   },

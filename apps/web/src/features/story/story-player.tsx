@@ -13,7 +13,8 @@ const DURATIONS = SCENES.map((scene) => scene.milliseconds);
 export function StoryPlayer({ answer }: { readonly answer: Answer }) {
   const { scene, progress, playing, show, toggle } = usePlayer(DURATIONS);
   const still = useReducedMotion();
-  const { title, words, Picture } = SCENES[scene]!;
+  const { title, words, wordsOfClasses, Picture } = SCENES[scene]!;
+  const isScored = answer.prediction.reveal === 'logits';
   const steps = useMemo(() => SCENES.map(({ id, title: name }) => ({ id, name })), []);
   return (
     <section className={styles.player} aria-label="The way of the digit, step by step">
@@ -40,7 +41,7 @@ export function StoryPlayer({ answer }: { readonly answer: Answer }) {
       <div className={styles.scene} data-testid="scene">
         <div className={styles.words} aria-live={playing ? 'off' : 'polite'}>
           <h2 className={styles.title}>{title}</h2>
-          <p className={styles.text}>{words}</p>
+          <p className={styles.text}>{isScored ? words : (wordsOfClasses ?? words)}</p>
         </div>
         <div className={styles.picture}>
           <Picture answer={answer} progress={progress} />

@@ -29,6 +29,7 @@ describe('describeModel', () => {
     name: 'mnist',
     version: 2,
     takesDigits: true,
+    reveal: 'logits',
     served: 1234,
     protocol: 'replicated',
     protocols: ['replicated'],

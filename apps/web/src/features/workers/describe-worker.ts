@@ -1,5 +1,6 @@
 /** A worker's and a model's state in a few words. */
 import type { WorkerView } from '@trivet/client';
+import { revealWords } from '../../components/reveal-words.js';
 import type { ModelSummary } from '../../compute/worker/messages.js';
 
 export interface WorkerCondition {
@@ -24,10 +25,12 @@ const WHO_MAY_ASK: Record<ModelSummary['access'], string> = {
 };
 
 /** A model in a few words, for example "mnist v2, 17 of 100 served, open to this computer only". */
-export function describeModel({ name, version, state, served, requestLimit, access }: ModelSummary): string {
+export function describeModel(model: ModelSummary): string {
+  const { name, version, state, served, requestLimit, access, reveal } = model;
   const title = `${name} v${version}`;
   if (state === 'LOADING') return `${title}, loading`;
   if (state !== 'AVAILABLE') return `${title}, not served`;
   const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
-  return `${title}, ${served.toLocaleString('en')}${limit} served${WHO_MAY_ASK[access]}`;
+  const tells = reveal === 'logits' ? '' : `, tells ${revealWords(reveal)}`;
+  return `${title}, ${served.toLocaleString('en')}${limit} served${tells}${WHO_MAY_ASK[access]}`;
 }

@@ -8,6 +8,7 @@ const MODEL: ModelSummary = {
   version: 1,
   state: 'AVAILABLE',
   takesDigits: true,
+  reveal: 'logits',
   protocol: 'replicated',
   protocols: ['replicated'],
   access: 'tokens',
