@@ -2,6 +2,7 @@
 import { create } from 'zustand';
 import { type AnswerSlice, createAnswerSlice } from './answer-slice.js';
 import { type BatchSlice, createBatchSlice } from './batch-slice.js';
+import { type CompareSlice, createCompareSlice } from './compare-slice.js';
 import { createDigitSlice, type DigitSlice } from './digit-slice.js';
 import { createHistorySlice, type HistorySlice } from './history-slice.js';
 import { createOwnerSlice, type OwnerSlice } from './owner-slice.js';
@@ -13,6 +14,7 @@ export type AppState = DigitSlice &
   WorkersSlice &
   HistorySlice &
   BatchSlice &
+  CompareSlice &
   OwnerSlice &
   SettingsSlice;
 
@@ -22,6 +24,7 @@ export const useAppStore = create<AppState>()((set) => ({
   ...createWorkersSlice(set),
   ...createHistorySlice(set),
   ...createBatchSlice(set),
+  ...createCompareSlice(set),
   ...createOwnerSlice(set),
   ...createSettingsSlice(set),
 }));

@@ -1,6 +1,8 @@
 import { Button } from '../../components/button.js';
 import { PageTitle } from '../../components/page-title.js';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
+import { revealWords } from '../../components/reveal-words.js';
+import type { ModelSummary } from '../../compute/worker/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { selectAllReady, selectModel } from '../../stores/workers-slice.js';
 import { SampleStrip } from '../draw/sample-strip.js';
@@ -11,7 +13,8 @@ import { WhatIf } from './what-if.js';
 
 /** The same digit in the clear and under each protocol. */
 export default function ComparePage() {
-  const { comparison, running, run } = useComparison();
+  const { running, run, cancel } = useComparison();
+  const comparison = useAppStore((state) => state.comparison);
   const digit = useAppStore((state) => state.digit);
   const model = useAppStore(selectModel);
   const ready = useAppStore(selectAllReady);
@@ -39,15 +42,18 @@ export default function ComparePage() {
                   ? `Measuring ${running} …`
                   : model === null || !ready
                     ? 'Waiting for three workers that serve a model which reads digits.'
-                    : `Asks ${model.name} v${model.version} seven times under each protocol.`}
+                    : `Asks ${model.name} v${model.version} seven times under each protocol.${tells(model)}`}
             </p>
-            <Button
-              look="strong"
-              disabled={digit === null || model === null || !ready || running !== null}
-              onClick={() => digit !== null && model !== null && run(model, digit.pixels)}
-            >
-              {comparison === null ? 'Compare' : 'Compare again'}
-            </Button>
+            <div className={styles.buttons}>
+              <Button
+                look="strong"
+                disabled={digit === null || model === null || !ready || running !== null}
+                onClick={() => digit !== null && model !== null && run(model, digit.pixels)}
+              >
+                {comparison === null ? 'Compare' : 'Compare again'}
+              </Button>
+              {running !== null && <Button onClick={cancel}>Cancel</Button>}
+            </div>
           </div>
         </section>
         <SampleStrip />
@@ -58,4 +64,11 @@ export default function ComparePage() {
       </div>
     </>
   );
+}
+
+/** Of a model that reveals classes only: why no logit can be compared. */
+function tells({ reveal }: ModelSummary): string {
+  return reveal === 'logits'
+    ? ''
+    : ` It tells ${revealWords(reveal)}: the answers are compared, not the scores.`;
 }

@@ -1,7 +1,7 @@
 import { formatBytes, formatMilliseconds } from '../../components/format.js';
 import { Sentence } from '../../components/sentence.js';
+import type { Comparison, ProtocolResult } from '../../stores/compare-slice.js';
 import styles from './comparison-table.module.css';
-import type { Comparison, ProtocolResult } from './use-comparison.js';
 
 /** A row for the clear, and one a protocol. */
 export function ComparisonTable({ comparison }: { readonly comparison: Comparison }) {
@@ -75,13 +75,25 @@ function Figures({
   return (
     <>
       <td className={styles.answer}>{answer}</td>
-      <td>{difference === null ? '–' : difference.toFixed(5)}</td>
-      <td>{formatMilliseconds(totalMs)}</td>
+      <td>{difference === null ? withoutLogits(answer, logits, clear) : difference.toFixed(5)}</td>
+      <td>
+        <data value={totalMs}>{formatMilliseconds(totalMs)}</data>
+      </td>
       <td>{rounds}</td>
       <td>{formatBytes(workerBytes)}</td>
       <td>{formatBytes(clientBytes)}</td>
     </>
   );
+}
+
+/** In place of a difference: what can be said without the logits of both. */
+function withoutLogits(
+  answer: number,
+  logits: readonly number[] | null,
+  clear: readonly number[] | null,
+): string {
+  if (logits !== null || clear === null) return '–';
+  return answer === largestOf(clear) ? 'not told: same answer' : 'not told: another answer';
 }
 
 function largestOf(logits: readonly number[]): number {

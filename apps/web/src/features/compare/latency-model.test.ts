@@ -1,20 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { medianOf, predictMs, workOf } from './latency-model.js';
+import { deviationOf, medianOf, predictMs } from './latency-model.js';
 
-describe('what a slower line makes of a prediction', () => {
-  const measured = { clientMs: 2, networkMs: 40, rounds: 10 };
+describe('what another line makes of a prediction', () => {
+  const measured = { totalMs: 42, rounds: 10, roundTripMs: 5 };
 
   it('is what was measured where it was measured', () => {
-    expect(predictMs(measured, workOf(measured, 5), 5)).toBe(42);
+    expect(predictMs(measured, 5)).toBe(42);
   });
 
   it('adds a round trip and a half for question, proposal and answer, and half of one a round', () => {
-    const work = workOf(measured, 0);
-    expect(predictMs(measured, work, 20) - predictMs(measured, work, 0)).toBe(20 * 6.5);
+    expect(predictMs(measured, 25) - predictMs(measured, 5)).toBe(20 * 6.5);
+    expect(predictMs({ ...measured, rounds: 2 }, 25) - predictMs({ ...measured, rounds: 2 }, 5)).toBe(
+      20 * 2.5,
+    );
   });
 
   it('never takes more than there was', () => {
-    expect(workOf(measured, 1000)).toBe(0);
+    expect(predictMs({ ...measured, roundTripMs: 1000 }, 0)).toBe(0);
+    expect(predictMs({ ...measured, roundTripMs: 1000 }, 2)).toBe(2 * 6.5);
+  });
+
+  it('says how far it was from what came', () => {
+    expect(deviationOf(40, 50)).toBe(0.25);
+    expect(deviationOf(40, 30)).toBe(-0.25);
+    expect(deviationOf(0, 30)).toBe(0);
   });
 });
 

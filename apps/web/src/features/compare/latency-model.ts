@@ -1,25 +1,27 @@
 /**
- * What a protocol's time becomes on a slower line: what is waited for on the way is what mpc-core's cost model counts,
+ * What a protocol's time becomes on another line: what is waited for on the way is what mpc-core's cost model counts,
  * everything else, computing and handing over, stays as it was measured.
  */
 import { roundTripsOf } from '@trivet/mpc-core';
 
 export interface Measured {
-  /** Of the page: sharing and adding up. */
-  readonly clientMs: number;
-  /** From the first byte sent to the last reply. */
-  readonly networkMs: number;
+  /** From the question to the answer. */
+  readonly totalMs: number;
   readonly rounds: number;
+  /** Between any two machines while it was measured. */
+  readonly roundTripMs: number;
 }
 
-/** @param roundTripMs between any two machines when it was measured */
-export function workOf({ networkMs, rounds }: Measured, roundTripMs: number): number {
-  return Math.max(0, networkMs - roundTripsOf(rounds) * roundTripMs);
+/** Milliseconds that the same prediction takes on a line with round trips of `roundTripMs`. */
+export function predictMs({ totalMs, rounds, roundTripMs: then }: Measured, roundTripMs: number): number {
+  const onTheWay = roundTripsOf(rounds);
+  // A line can be quicker than the round trip that was reported of it: what is left for computing is never less than nothing.
+  return Math.max(0, totalMs - onTheWay * then) + onTheWay * roundTripMs;
 }
 
-/** Milliseconds of one prediction with round trips of `roundTripMs`. */
-export function predictMs(measured: Measured, workMs: number, roundTripMs: number): number {
-  return measured.clientMs + workMs + roundTripsOf(measured.rounds) * roundTripMs;
+/** How much longer than predicted it took: 0.1 for a tenth, negative for less. */
+export function deviationOf(predictedMs: number, measuredMs: number): number {
+  return predictedMs === 0 ? 0 : measuredMs / predictedMs - 1;
 }
 
 export function medianOf(values: readonly number[]): number {

@@ -3,138 +3,156 @@ import { type ErrorBody, type ProtocolName, TrivetError } from '@trivet/shared-t
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useEngine } from '../../app/engine-context.js';
 import type { Engine } from '../../compute/engine.js';
-import type { ModelSummary, PlaintextView, PredictionView } from '../../compute/worker/messages.js';
+import type { ModelSummary, PredictionView } from '../../compute/worker/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
-import { type Measured, medianOf, predictMs, workOf } from './latency-model.js';
+import type { Check, Comparison, ProtocolResult } from '../../stores/compare-slice.js';
+import { medianOf, predictMs } from './latency-model.js';
 
-/** Half of them make the prediction, the other half check it. */
-const RUNS = 6;
+/** Counted runs of each protocol; one more before them warms up. */
+export const RUNS = 6;
 const TIMEOUT_MS = 30_000;
 /** About half a minute of reports. */
 const RECENT_MOMENTS = 30;
 
-export interface ProtocolResult extends Measured {
-  readonly protocol: ProtocolName;
-  readonly answer: number;
-  /** Null where the model reveals classes only. */
-  readonly logits: readonly number[] | null;
-  readonly totalMs: number;
-  readonly workerBytes: number;
-  readonly clientBytes: number;
-  readonly workMs: number;
-  /** For the second half of the runs, from the first half. */
-  readonly predictedMs: number;
-  readonly checkedMs: number;
-}
-
-export interface Comparison {
-  readonly plaintext: PlaintextView | ErrorBody | null;
-  readonly results: readonly (
-    | ProtocolResult
-    | { readonly protocol: ProtocolName; readonly failure: ErrorBody }
-  )[];
-  /** Round trip between two workers while it was measured. */
-  readonly roundTripMs: number;
-}
-
-export interface ComparisonState {
-  readonly comparison: Comparison | null;
+export interface ComparisonActions {
   /** What is being measured; null when nothing is. */
   readonly running: string | null;
   run(model: ModelSummary, pixels: Uint8Array): void;
+  /** What was measured until then stays. */
+  cancel(): void;
 }
 
-export function useComparison(): ComparisonState {
+export function useComparison(): ComparisonActions {
   const engine = useEngine();
-  const [comparison, setComparison] = useState<Comparison | null>(null);
   const [running, setRunning] = useState<string | null>(null);
   const current = useRef(new AbortController());
+  const cancel = useCallback(() => {
+    current.current.abort();
+    setRunning(null);
+  }, []);
   useEffect(() => () => current.current.abort(), []);
 
   const run = useCallback(
     (model: ModelSummary, pixels: Uint8Array) => {
       if (engine === null) return;
       current.current.abort();
-      const controller = new AbortController();
-      current.current = controller;
-      const { signal } = controller;
-      const show = (words: string | null) => !signal.aborted && setRunning(words);
-      const measure = async () => {
-        let sofar: Comparison = { plaintext: null, results: [], roundTripMs: roundTripNow() };
-        setComparison(sofar);
-        show('in the clear');
-        const plaintext = await engine.plaintext({ model: model.name, pixels }).catch(bodyOf);
-        sofar = { ...sofar, plaintext };
-        if (!signal.aborted) setComparison(sofar);
-        for (const protocol of model.protocols) {
-          if (signal.aborted) return;
-          show(protocol);
-          const result = await measureProtocol(engine, model, pixels, protocol, signal).catch(
-            (error: unknown) => ({
-              protocol,
-              failure: bodyOf(error),
-            }),
-          );
-          sofar = { ...sofar, results: [...sofar.results, result] };
-          if (!signal.aborted) setComparison(sofar);
-        }
-      };
-      void measure().finally(() => show(null));
+      current.current = new AbortController();
+      const { signal } = current.current;
+      void compare(engine, model, pixels, signal, setRunning).finally(() => {
+        if (!signal.aborted) setRunning(null);
+      });
     },
     [engine],
   );
-  return { comparison, running, run };
+  return { running, run, cancel };
 }
 
-async function measureProtocol(
+async function compare(
   engine: Engine,
   model: ModelSummary,
   pixels: Uint8Array,
-  protocol: ProtocolName,
   signal: AbortSignal,
+  onBegin: (words: string) => void,
+): Promise<void> {
+  const { comparison: last, setComparison } = useAppStore.getState();
+  const before = last?.model === model.name && last.version === model.version ? last : null;
+  const { name, version } = model;
+  let sofar: Comparison = {
+    model: name,
+    version,
+    plaintext: null,
+    results: [],
+    roundTripMs: roundTripNow(),
+  };
+  const add = (more: Partial<Comparison>) => {
+    if (signal.aborted) return;
+    sofar = { ...sofar, ...more };
+    setComparison(sofar);
+  };
+  add({});
+  onBegin('in the clear');
+  add({ plaintext: await engine.plaintext({ model: name, pixels }).catch(bodyOf) });
+  for (const protocol of model.protocols) {
+    if (signal.aborted) return;
+    onBegin(protocol);
+    const ask = () => engine.predict({ model: name, pixels, protocol, timeoutMs: TIMEOUT_MS }, signal);
+    const result = await measure(ask, protocol, sofar.roundTripMs, before).catch((error: unknown) => ({
+      protocol,
+      failure: bodyOf(error),
+    }));
+    add({ results: [...sofar.results, result] });
+  }
+}
+
+async function measure(
+  ask: () => Promise<PredictionView>,
+  protocol: ProtocolName,
+  roundTripMs: number,
+  before: Comparison | null,
 ): Promise<ProtocolResult> {
-  const ask = () => engine.predict({ model: model.name, pixels, protocol, timeoutMs: TIMEOUT_MS }, signal);
   // Warms up: what a protocol deals ahead, and what is compiled on first use.
   await ask();
   const runs: PredictionView[] = [];
   for (let count = 0; count < RUNS; count++) runs.push(await ask());
-  const [first, second] = [runs.slice(0, RUNS / 2), runs.slice(RUNS / 2)];
-  const fitted = measuredOf(first);
-  const roundTripMs = roundTripNow();
-  const all = measuredOf(runs);
   const last = runs.at(-1)!;
+  const times = runs.map((run) => run.timings.totalMs);
+  const rounds = Math.max(...last.workers.map((worker) => worker.rounds));
   return {
-    ...all,
     protocol,
     answer: last.classes[0]!,
     logits: last.logits === null ? null : [...last.logits],
-    totalMs: medianOf(runs.map((run) => run.timings.totalMs)),
+    totalMs: medianOf(times),
+    rounds,
     workerBytes: sum(last.workers.map((worker) => worker.bytesSent)),
     clientBytes: sum(last.sentBytes) + sum(last.receivedBytes),
-    workMs: workOf(all, roundTripMs),
-    predictedMs: predictMs(fitted, workOf(fitted, roundTripMs), roundTripMs),
-    checkedMs: medianOf(second.map((run) => run.timings.totalMs)),
-  };
-}
-
-function measuredOf(runs: readonly PredictionView[]): Measured {
-  return {
-    clientMs: medianOf(runs.map(({ timings }) => timings.shareMs + timings.reconstructMs)),
-    networkMs: medianOf(runs.map(({ timings }) => timings.networkMs)),
-    rounds: Math.max(...runs[0]!.workers.map((worker) => worker.rounds)),
+    check: checkOf(times, { protocol, rounds, roundTripMs }, before),
   };
 }
 
 /**
- * The quickest round trip between workers that they have reported lately: what is above it is waiting for a busy
- * machine, not for the line.
+ * The prediction for these runs, and what they took. Where the protocol was compared before, perhaps when the line was
+ * another one, that says what to expect of all of them; else the first half says it of the second.
+ */
+function checkOf(
+  times: readonly number[],
+  now: { readonly protocol: ProtocolName; readonly rounds: number; readonly roundTripMs: number },
+  before: Comparison | null,
+): Check {
+  const { protocol, rounds, roundTripMs } = now;
+  const then = before?.results.find((result) => result.protocol === protocol);
+  if (before !== null && then !== undefined && 'totalMs' in then) {
+    const { totalMs } = then;
+    const measured = { totalMs, rounds: then.rounds, roundTripMs: before.roundTripMs };
+    return {
+      predictedMs: predictMs(measured, roundTripMs),
+      measuredMs: medianOf(times),
+      fromRoundTripMs: before.roundTripMs,
+    };
+  }
+  const half = times.length / 2;
+  const measured = { totalMs: medianOf(times.slice(0, half)), rounds, roundTripMs };
+  return {
+    predictedMs: predictMs(measured, roundTripMs),
+    measuredMs: medianOf(times.slice(half)),
+    fromRoundTripMs: null,
+  };
+}
+
+/**
+ * The round trip of the slowest line between two workers: rounds wait for it. Of each line the quickest that was
+ * reported lately counts: what is above it is waiting for a busy machine, not for the line.
  */
 function roundTripNow(): number {
-  const recent = useAppStore.getState().history.slice(-RECENT_MOMENTS);
-  const known = recent.flatMap(({ workers }) =>
-    workers.flatMap(({ roundTrips }) => Object.values(roundTrips)),
-  );
-  return known.length === 0 ? 0 : Math.min(...known);
+  const quickest = new Map<string, number>();
+  for (const { workers } of useAppStore.getState().history.slice(-RECENT_MOMENTS)) {
+    for (const [index, { roundTrips }] of workers.entries()) {
+      for (const [peer, milliseconds] of Object.entries(roundTrips)) {
+        const line = `${index} ${peer}`;
+        quickest.set(line, Math.min(milliseconds, quickest.get(line) ?? milliseconds));
+      }
+    }
+  }
+  return Math.max(0, ...quickest.values());
 }
 
 function bodyOf(error: unknown): ErrorBody {

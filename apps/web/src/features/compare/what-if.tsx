@@ -2,8 +2,9 @@ import { useMemo, useState } from 'react';
 import { formatMilliseconds } from '../../components/format.js';
 import { LineChart } from '../../components/line-chart.js';
 import { Slider } from '../../components/slider.js';
+import type { ProtocolResult } from '../../stores/compare-slice.js';
 import { predictMs } from './latency-model.js';
-import type { ProtocolResult } from './use-comparison.js';
+import { PredictionCheck } from './prediction-check.js';
 import styles from './what-if.module.css';
 
 const LARGEST_MS = 200;
@@ -20,6 +21,10 @@ interface WhatIfProps {
 /** What each protocol's time would be if the machines stood farther apart. */
 export function WhatIf({ results, roundTripMs }: WhatIfProps) {
   const [latency, setLatency] = useState(40);
+  const measured = useMemo(
+    () => results.map(({ totalMs, rounds }) => ({ totalMs, rounds, roundTripMs })),
+    [results, roundTripMs],
+  );
   const series = useMemo(
     () =>
       results.map((result, index) => {
@@ -27,21 +32,23 @@ export function WhatIf({ results, roundTripMs }: WhatIfProps) {
         return {
           name: result.protocol,
           colour: INKS[index % INKS.length]!,
-          values: LATENCIES.map((at) => predictMs(result, result.workMs, at)),
+          values: LATENCIES.map((at) => predictMs(measured[index]!, at)),
           ...(dash === undefined ? {} : { dash }),
         };
       }),
-    [results],
+    [results, measured],
   );
-  const fastest = Math.min(...results.map((result) => predictMs(result, result.workMs, latency)));
+  const predicted = measured.map((one) => predictMs(one, latency));
+  const fastest = Math.min(...predicted);
   return (
     <section className={styles.whatIf} aria-labelledby="what-if-title">
       <h2 id="what-if-title" className={styles.title}>
         And if the workers stood farther apart?
       </h2>
-      <p className={styles.words}>
-        Every round waits for a message. Here a message and its answer take {formatMilliseconds(roundTripMs)}.
-        Between two cities it is 20 ms, between continents more than 100.
+      <p className={styles.words} data-testid="round-trip-row">
+        Every round waits for a message. Here a message and its answer take{' '}
+        <data value={roundTripMs}>{formatMilliseconds(roundTripMs)}</data>. Between two cities it is 20 ms,
+        between continents more than 100.
       </p>
       <Slider
         label="A message and its answer take"
@@ -53,23 +60,14 @@ export function WhatIf({ results, roundTripMs }: WhatIfProps) {
         words={(value) => `${value} ms`}
       />
       <ul className={styles.predictions}>
-        {results.map((result) => {
-          const milliseconds = predictMs(result, result.workMs, latency);
-          return (
-            <li
-              key={result.protocol}
-              data-testid={`what-if-${result.protocol}`}
-              data-fastest={milliseconds === fastest}
-            >
-              <span className={styles.protocol}>{result.protocol}</span>
-              <b className={styles.time}>{formatMilliseconds(milliseconds)}</b>
-              <span className={styles.check} data-testid="check">
-                checked here: predicted {formatMilliseconds(result.predictedMs)}, measured{' '}
-                {formatMilliseconds(result.checkedMs)}
-              </span>
-            </li>
-          );
-        })}
+        {results.map(({ protocol }, index) => (
+          <li key={protocol} data-testid={`what-if-${protocol}`} data-fastest={predicted[index] === fastest}>
+            <span className={styles.protocol}>{protocol}</span>
+            <data value={predicted[index]} className={styles.time}>
+              {formatMilliseconds(predicted[index]!)}
+            </data>
+          </li>
+        ))}
       </ul>
       <LineChart
         title="Predicted time of one digit, over the round trip"
@@ -82,9 +80,9 @@ export function WhatIf({ results, roundTripMs }: WhatIfProps) {
       />
       <p className={styles.words}>
         The prediction is what was measured, plus half a round trip a round, and one and a half for the
-        question, the proposal to run it, and the answer. It is made from half of the runs and checked on the
-        other half, on the line that there is.
+        question, the proposal to run it, and the answer.
       </p>
+      <PredictionCheck results={results} roundTripMs={roundTripMs} />
     </section>
   );
 }
