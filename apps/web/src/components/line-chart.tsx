@@ -26,6 +26,8 @@ interface LineChartProps {
   readonly marker?: number;
 }
 
+const LEAST_SECONDS = 60;
+
 /** Lines over time or over a number. The caption carries the latest values in words: the picture repeats them. */
 export function LineChart(props: LineChartProps) {
   const { title, xs, series, format, x, height = 120, marker } = props;
@@ -59,7 +61,7 @@ export function LineChart(props: LineChartProps) {
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { time: latest.current.x.kind === 'time' },
+          x: latest.current.x.kind === 'time' ? { time: true, range: fromAMinute } : { time: false },
           y: { range: (_, low, high) => [Math.min(0, low ?? 0), high ? high * 1.1 : 1] },
         },
         axes: [
@@ -79,7 +81,11 @@ export function LineChart(props: LineChartProps) {
             size: 62,
             space: 34,
             grid: { show: true, stroke: resolved(element, '--line'), width: 1 },
-            values: (_, splits) => splits.map((split) => (split === 0 ? '0' : latest.current.format(split))),
+            values: (_, splits) => {
+              const words = splits.map((split) => (split === 0 ? '0' : latest.current.format(split)));
+              // Steps that are finer than the format would all be called the same.
+              return words.map((word, index) => (word === words[index - 1] ? '' : word));
+            },
           },
         ],
         series: [
@@ -89,7 +95,13 @@ export function LineChart(props: LineChartProps) {
             stroke: resolve(colour),
             width: 2,
             ...(dash === undefined ? {} : { dash: [...dash] }),
-            points: { show: false },
+            // A first value, or one between gaps, has no line to be seen by.
+            points: {
+              show: false,
+              filter: (chart: uPlot, index: number) => lonely(chart.data[index]!),
+              size: 6,
+              fill: resolve(colour),
+            },
           })),
         ],
         hooks: { draw: [(chart) => drawMarker(chart, latest.current.marker, style.color)] },
@@ -141,6 +153,22 @@ export function LineChart(props: LineChartProps) {
       <div ref={box} className={styles.plot} style={{ height }} aria-hidden="true" />
     </figure>
   );
+}
+
+/** A minute at least, the latest at the right: the first values begin a line and do not fill the chart. */
+function fromAMinute(_: uPlot, first: number | null, last: number | null): uPlot.Range.MinMax {
+  if (first === null || last === null) return [null, null];
+  return [Math.min(first, last - LEAST_SECONDS), last];
+}
+
+/** Indices of the values without a neighbour; null when each has one. */
+function lonely(values: ArrayLike<number | null | undefined>): number[] | null {
+  const found: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    const alone = values[index - 1] == null && values[index + 1] == null;
+    if (values[index] != null && alone) found.push(index);
+  }
+  return found.length === 0 ? null : found;
 }
 
 function wordsOf(values: readonly (number | null)[], format: (value: number) => string): string {

@@ -34,10 +34,25 @@ export const createHistorySlice = (set: SetSlice<HistorySlice>): HistorySlice =>
   record: (at, workers) =>
     set(({ history }) => {
       const last = history.at(-1);
-      if (last !== undefined && at - last.at < LEAST_SECONDS) return {};
+      if (last !== undefined && at - last.at < LEAST_SECONDS) {
+        const filled = withFirstWords(last, workers);
+        return filled === last ? {} : { history: [...history.slice(0, -1), filled] };
+      }
       return { history: [...history, { at, workers: workers.map(sampleOf) }].slice(-MOST_MOMENTS) };
     }),
 });
+
+/** The moment, with what workers say that had said nothing in it; itself when there is nothing to add. */
+function withFirstWords(moment: Moment, workers: readonly WorkerView[]): Moment {
+  const samples = workers.map((worker, index) => {
+    const before = moment.workers[index];
+    return before === undefined || before.memory === null ? sampleOf(worker) : before;
+  });
+  const isNew = samples.some((sample, index) => {
+    return sample.memory !== null && sample !== moment.workers[index];
+  });
+  return isNew ? { ...moment, workers: samples } : moment;
+}
 
 function sampleOf({ reachable, status }: WorkerView): WorkerSample {
   if (!reachable || status === null) {

@@ -35,6 +35,15 @@ describe('the history', () => {
     expect(state().history[0]!.workers[0]!.roundTrips).toEqual({ bob: 3 });
   });
 
+  it('adds the first words of a worker to the moment in which it was silent', () => {
+    state().record(100, [worker(0, false), worker(3)]);
+    state().record(100.2, [worker(7), worker(4)]);
+    state().record(100.4, [worker(8, false), worker(5)]);
+    expect(state().history.map(({ at, workers }) => [at, ...workers.map(({ served }) => served)])).toEqual([
+      [100, 7, 3],
+    ]);
+  });
+
   it('forgets what is older than ten minutes', () => {
     for (let at = 0; at < 700; at++) state().record(at, [worker(at)]);
     expect(state().history).toHaveLength(600);

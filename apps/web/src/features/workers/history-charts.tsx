@@ -26,8 +26,8 @@ export function HistoryCharts() {
       <h2 id="history-title" className={styles.title}>
         The last minutes
       </h2>
-      {history.length < 2 ? (
-        <p className={styles.empty}>The charts begin with the second report of the workers.</p>
+      {history.length === 0 ? (
+        <p className={styles.empty}>The charts begin with the first report of the workers.</p>
       ) : (
         <div className={styles.charts}>
           {charts.map(({ title, format, series }) => (
