@@ -7,6 +7,23 @@ const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-prac
 
 const SOURCE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+const LOOKS = [
+  { name: 'screen, light', colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  { name: 'phone, dark', colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+] as const;
+
+/**
+ * As `expectAccessible`, on a screen by day and on a phone by night. For tests with reduced motion: colours that fade from
+ * one to the other are neither.
+ */
+export async function expectAccessibleEverywhere(page: Page, state: string): Promise<void> {
+  for (const { name, colorScheme, viewport } of LOOKS) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(viewport);
+    await expectAccessible(page, `${state}: ${name}`);
+  }
+}
+
 /** axe finds nothing, and nothing is wider than the screen. @param state named where something is found */
 export async function expectAccessible(page: Page, state: string): Promise<void> {
   // Once a document: it is half a megabyte. Evaluated, so that the page's policy has no say.

@@ -1,52 +1,234 @@
-/** The states that no walk goes through: empty, loading, wrong, away, offline. */
-import { expectAccessible } from '../support/axe.js';
-import { expect, test } from '../support/demo.js';
-import { draw, workersReady } from '../support/pad.js';
+/** The states that no walk goes through: empty, loading, wrong, refused, away, offline. Each by day and by night, wide and narrow. */
 
-for (const colorScheme of ['light', 'dark'] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
+import { fileURLToPath } from 'node:url';
+import type { Page } from '@playwright/test';
+import { ModelOwner } from '@trivet/client';
+import { compileModelFile, MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING } from '@trivet/node';
+import { expectAccessibleEverywhere } from '../support/axe.js';
+import { type Demo, expect, test } from '../support/demo.js';
+import { held } from '../support/held.js';
+import { draw, expectAnswer, workersReady } from '../support/pad.js';
 
-    test('pages with nothing on them yet, and no page at all', async ({ page, demo }) => {
-      for (const path of ['see', 'compare', 'model', 'nowhere']) {
-        await page.goto(`${demo.url}/${path}`);
-        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-        await expectAccessible(page, path);
-      }
-    });
+const MODEL_FILE = fileURLToPath(new URL('../../models/mnist/model.json', import.meta.url));
+/** The tutorial's, in Keras' own format. */
+const KERAS_FILE = fileURLToPath(new URL('../../../shared/models/short-conv-mnist.h5', import.meta.url));
+const SILENT = 'silent';
 
-    test('a cluster file that takes its time, and one that is broken', async ({ page, demo }) => {
-      let answer = () => {};
-      const asked = new Promise<void>((resolve) => {
-        answer = resolve;
-      });
-      await page.route('**/cluster.json', async (route) => {
-        await asked;
-        await route.fulfill({ contentType: 'application/json', body: '{"format":1' });
-      });
-      await page.goto(`${demo.url}/workers`);
-      await expect(page.getByTestId(/^card-\d$/)).toHaveCount(3);
-      await expectAccessible(page, 'connecting');
-      await page.getByRole('link', { name: 'Draw', exact: true }).click();
-      answer();
-      await expect(page.getByRole('alert')).toContainText('cluster.json beside this page is not');
-      await expectAccessible(page, 'a broken cluster file');
-    });
-  });
+test.use({ reducedMotion: 'reduce' });
+
+const turnTo = (page: Page, name: string) => page.getByRole('link', { name, exact: true }).click();
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const text = (name: string, body: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(body) });
+
+async function takeSeven(page: Page): Promise<void> {
+  await page
+    .getByRole('button', { name: /^A handwritten 7/ })
+    .first()
+    .click();
 }
 
-test('while a worker is away, and while this device is offline', async ({ page, demo, context }) => {
+test('pages with nothing on them yet, no page at all, and one that does not load', async ({ page, demo }) => {
+  for (const path of ['see', 'compare', 'model', 'nowhere']) {
+    await page.goto(`${demo.url}/${path}`);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await expectAccessibleEverywhere(page, path);
+  }
+  await page.route('**/assets/workers-page-*.js', (route) => route.abort());
+  await turnTo(page, 'Workers');
+  await expect(page.getByRole('alert')).toContainText('Part of it did not load');
+  await expectAccessibleEverywhere(page, 'a page that does not load');
+});
+
+test('a cluster file that takes its time, and one that is broken', async ({ page, demo }) => {
+  const file = await held(page, '**/cluster.json', { contentType: 'application/json', body: '{"format":1' });
+  await page.goto(`${demo.url}/workers`);
+  await expect(page.getByTestId(/^card-\d$/)).toHaveCount(3);
+  await expectAccessibleEverywhere(page, 'connecting');
+  await turnTo(page, 'Draw');
+  file.release();
+  await expect(page.getByRole('alert')).toContainText('cluster.json beside this page is not');
+  await expectAccessibleEverywhere(page, 'a broken cluster file');
+});
+
+test('files that are dropped, pasted, read and refused', async ({ page, demo }) => {
+  await page.goto(`${demo.url}/model`);
+  await workersReady(page);
+  const sheet = page.getByRole('region', { name: '1. Choose a model' });
+  const alert = page.getByRole('alert');
+  const transfer = (kind: 'text' | 'model' | 'picture') =>
+    page.evaluateHandle(async (what) => {
+      const given = new DataTransfer();
+      const add = async (path: string, name: string, type: string) =>
+        given.items.add(new File([await (await fetch(path)).blob()], name, { type }));
+      if (what === 'text') given.setData('text/plain', '7');
+      else if (what === 'picture') await add('/favicon.svg', '7.svg', 'image/svg+xml');
+      else {
+        await add('/models/mnist/model.json', 'model.json', 'application/json');
+        await add('/models/mnist/group1-shard1of1.bin', 'group1-shard1of1.bin', '');
+      }
+      return given;
+    }, kind);
+
+  await sheet.dispatchEvent('drop', { dataTransfer: await transfer('text') });
+  await expect(alert).toContainText('What was dropped here is not a file.');
+  await page.getByLabel('to', { exact: true }).fill('-1');
+  await expect(alert.first()).toContainText('a larger largest number');
+  await expectAccessibleEverywhere(page, 'no file, and no range');
+  await page.getByLabel('to', { exact: true }).fill('1');
+  await page.getByLabel('Model files').setInputFiles([text('notes.txt', 'hello')]);
+  await expect(alert).toContainText('no model that can be read');
+  await expectAccessibleEverywhere(page, 'no model');
+
+  const model = await transfer('model');
+  await sheet.dispatchEvent('dragover', { dataTransfer: model });
+  await expect(sheet).toHaveAttribute('data-dropping', 'true');
+  await sheet.dispatchEvent('drop', { dataTransfer: model });
+  await expect(page.getByTestId('inspection')).toContainText('Conv2D');
+  await page.getByLabel('Model files').setInputFiles(KERAS_FILE);
+  await expect(page.getByTestId('inspection')).toContainText('short-conv-mnist.h5');
+  await page.getByRole('radio', { name: 'The best few' }).check({ force: true });
+  await expect(page.getByTestId('inspection')).toContainText('the best 3 classes, in order');
+  const key = page.getByLabel('Owner key file');
+  await key.setInputFiles([text('owner.key', '1'.repeat(64))]);
+  await expect(alert).toContainText('refused');
+  await expectAccessibleEverywhere(page, 'a model that tells its best three, and a key that is refused');
+  await key.setInputFiles([text('owner.key', demo.cluster.ownerSecretKey)]);
+  await expect(page.getByTestId('will-reveal')).toContainText('the best 3 classes');
+  await button(page, 'Stop').click();
+  await button(page, 'Serve').click();
+  await expectAccessibleEverywhere(page, 'signed in, with a model to share and one to serve');
+  await button(page, 'Start serving').click();
+  await expect(page.getByTestId('model-mnist')).toContainText('version 1 answers');
+
+  await turnTo(page, 'Batch');
+  const digits = await held(page, '**/mnist/t10k-labels*');
+  await button(page, 'Load test digits').click();
+  await expect(page.getByRole('progressbar', { name: 'Reading pictures' })).toBeVisible();
+  await expectAccessibleEverywhere(page, 'pictures are read');
+  await button(page, 'Cancel').click();
+  digits.release();
+  await page.getByLabel('Picture or IDX files').setInputFiles([text('notes.txt', 'hello')]);
+  await expect(alert).toContainText('notes.txt: neither a picture nor an IDX file.');
+  await expectAccessibleEverywhere(page, 'no picture');
+  await page.evaluate(
+    (clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData })),
+    await transfer('picture'),
+  );
+  await expect(page.getByRole('heading', { name: /picture/ }).last()).toBeVisible();
+});
+
+test('a model that tells its class alone, and wants a token', async ({ page, demo }) => {
+  test.setTimeout(180_000);
+  const token = await shareSilent(demo);
+  await workersReady(page);
+  const settings = button(page, 'Settings');
+  const alert = page.getByRole('alert');
+  const showToken = async (shown: string, outcome: string) => {
+    await settings.click();
+    await page.getByLabel('Token, for a model that needs one').fill(shown);
+    await button(page, 'Use').click();
+    await expect(page.getByRole('dialog')).toContainText(outcome);
+    await expectAccessibleEverywhere(page, outcome);
+    await button(page, 'Close the settings').click();
+  };
+
+  await settings.click();
+  await page.getByRole('combobox', { name: 'Model' }).selectOption(SILENT);
+  await button(page, 'Close the settings').click();
+  await takeSeven(page);
+  await expect(alert).toContainText('Put the token');
+  await expectAccessibleEverywhere(page, 'an answer that is refused');
+  await turnTo(page, 'Compare');
+  await button(page, 'Compare').click();
+  await expect(button(page, 'Compare again')).toBeEnabled();
+  await expect(page.getByTestId('protocol-fss')).toContainText('is not open to everybody');
+  await expectAccessibleEverywhere(page, 'protocols that are refused');
+  await turnTo(page, 'Batch');
+  await page.getByRole('radio', { name: '100', exact: true }).check({ force: true });
+  await button(page, 'Load test digits').click();
+  await button(page, 'Classify privately').click();
+  await expect(alert).toContainText('is not open to everybody');
+  await expectAccessibleEverywhere(page, 'a batch that is refused');
+
+  await showToken(`trivet_${'0'.repeat(64)}`, 'does not know');
+  await showToken(token, 'All three workers accept it.');
+  const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+  expect(kept).not.toContain(token);
+
+  await alert.getByRole('button', { name: 'Run again' }).click();
+  await expect(page.getByText('Done.')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByTestId('classes-only')).toContainText('its digits and nothing else');
+  await expectAccessibleEverywhere(page, 'a batch of classes');
+  await turnTo(page, 'Draw');
+  await expectAnswer(page, 7);
+  await expect(page.getByTestId('classes-only')).toContainText('its digit and nothing else');
+  await expectAccessibleEverywhere(page, 'an answer that is a class');
+  await turnTo(page, 'See it');
+  await page.getByRole('button', { name: /Your answer/ }).click();
+  await expect(page.getByRole('list', { name: 'Digits, the best first' })).toHaveText('7');
+  await expectAccessibleEverywhere(page, 'the story of a class');
+  await turnTo(page, 'Compare');
+  await button(page, 'Compare again').click();
+  await expect(page.getByTestId('protocol-securenn')).toContainText('not told: same answer', {
+    timeout: 60_000,
+  });
+  await expect(page.getByTestId('plaintext').getByRole('cell').first()).toHaveText('7');
+  await expectAccessibleEverywhere(page, 'classes compared');
+});
+
+/** Beside the open model one that is closed. @returns a token for it */
+async function shareSilent({ cluster }: Demo): Promise<string> {
+  const { compiled } = await compileModelFile(MODEL_FILE, MNIST_INPUT_RANGE, 'label');
+  const { workers, clusterId } = cluster.cluster;
+  const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey: cluster.ownerSecretKey });
+  try {
+    await owner.share({
+      name: SILENT,
+      compiled,
+      preprocessing: MNIST_PREPROCESSING,
+      inputRange: MNIST_INPUT_RANGE,
+      labels: [...MNIST_CLASSES],
+    });
+    await owner.startServing(SILENT, { access: 'tokens' });
+    return (await owner.access.createToken({ name: 'reader', models: [SILENT] })).token;
+  } finally {
+    owner.close();
+  }
+}
+
+test('while a worker is asked, is away, and while this device is offline', async ({
+  page,
+  demo,
+  context,
+}) => {
+  test.setTimeout(120_000);
   await workersReady(page);
   const carol = demo.cluster.workers[2];
+  // It takes the question and does not answer.
+  process.kill(carol.pid!, 'SIGSTOP');
+  await draw(page, 1);
+  await expect(page.locator('section[aria-busy="true"]')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'asking');
   await carol.stop('SIGKILL');
   await expect(page.getByTestId('worker-carol')).toHaveAttribute('data-level', 'away');
-  await draw(page, 1);
   await expect(page.getByRole('alert')).toBeVisible();
-  await expectAccessible(page, 'no answer');
+  await expectAccessibleEverywhere(page, 'no answer');
+  await turnTo(page, 'See it');
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'nothing to see');
+  await turnTo(page, 'Workers');
+  await expect(page.getByTestId('fault').first()).toContainText('carol is away');
+  await expectAccessibleEverywhere(page, 'a fault');
+  await turnTo(page, 'Batch');
   await context.setOffline(true);
   await expect(page.getByText('This device is offline.')).toBeVisible();
-  await expectAccessible(page, 'offline');
+  await button(page, 'Load test digits').click();
+  await expect(page.getByRole('alert')).toContainText('Is this device offline?');
+  await expectAccessibleEverywhere(page, 'offline');
   await context.setOffline(false);
+  await button(page, 'Load test digits').click();
+  await expect(button(page, 'Classify privately')).toBeDisabled();
+  await expectAccessibleEverywhere(page, 'pictures, and nobody to ask');
   carol.start();
   await demo.cluster.ready();
 });
@@ -54,5 +236,5 @@ test('while a worker is away, and while this device is offline', async ({ page, 
 test('the self-test page', async ({ page, demo }) => {
   await page.goto(`${demo.url}/selftest.html`);
   await expect(page.getByTestId('verdict')).toContainText('bit for bit', { timeout: 50_000 });
-  await expectAccessible(page, 'self-test');
+  await expectAccessibleEverywhere(page, 'self-test');
 });

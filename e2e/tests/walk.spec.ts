@@ -2,6 +2,7 @@
  * Walks every page as a person would: with a mouse, with fingers and with the keys alone, on a screen and on a phone, by
  * day and by night. In every state on the way axe looks for obstacles, and each page is compared with its picture.
  */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from '@playwright/test';
@@ -82,6 +83,40 @@ async function story(walk: Walk): Promise<void> {
   await expect(page.getByRole('button', { name: 'Step on' })).toBeDisabled();
   await expectAccessible(page, 'the last scene');
   await expectLook(page, walk.name, 'see');
+  await page.getByRole('slider', { name: 'Shares added up' }).focus();
+  await page.keyboard.press('End');
+  await expect(page.getByRole('img', { name: 'The sum of three shares: your digit' })).toBeVisible();
+  const download = page.waitForEvent('download');
+  await hands.press(page.getByRole('button', { name: 'Save the transcript' }));
+  expectSums(JSON.parse(await readFile(await (await download).path(), 'utf8')));
+}
+
+interface SavedTranscript {
+  readonly fixedPoint: {
+    readonly fractionalBits: number;
+    readonly outputFractionalBits: number;
+    readonly outputBits: number;
+  };
+  readonly pixels: readonly number[];
+  readonly shares: readonly string[];
+  readonly workers: readonly { readonly summands: readonly string[] }[];
+  readonly logits: readonly number[];
+}
+
+/** With the file in hand the sums can be done again: of the shares the digit, of the replies the logits. */
+function expectSums({ fixedPoint, pixels, shares, workers, logits }: SavedTranscript): void {
+  const { fractionalBits, outputFractionalBits, outputBits } = fixedPoint;
+  const words = shares.map((hex) => Buffer.from(hex, 'hex'));
+  for (const [index, pixel] of pixels.entries()) {
+    const sum = words.reduce((total, bytes) => total + bytes.readBigUInt64LE(8 * index), 0n);
+    const number = Number(BigInt.asIntN(64, sum)) / 2 ** fractionalBits;
+    expect(Math.abs(number - pixel / 255)).toBeLessThanOrEqual(2 ** -fractionalBits);
+  }
+  const outputs = logits.map((_, output) => {
+    const sum = workers.reduce((total, { summands }) => total + BigInt(summands[output]!), 0n);
+    return Number(BigInt.asIntN(outputBits, sum)) / 2 ** outputFractionalBits;
+  });
+  expect(outputs).toEqual(logits);
 }
 
 async function batch(walk: Walk): Promise<void> {
@@ -123,9 +158,25 @@ async function workers(walk: Walk): Promise<void> {
   const { page } = walk;
   await turnTo(walk, 'Workers');
   await expect(page.getByTestId('card-carol')).toHaveAttribute('data-level', 'ready');
-  await expect(page.getByRole('figure')).toHaveCount(5);
+  const charts = page.getByRole('figure').locator('canvas');
+  await expect(charts).toHaveCount(5);
+  // Of what was heard while the other pages were looked at there are lines at once.
+  await expect.poll(() => charts.evaluateAll(areInked)).toEqual(Array(5).fill(true));
   await expectAccessible(page, 'the workers');
   await expectLook(page, walk.name, 'workers');
+}
+
+/** Whether each chart has more than its grey axes. Runs in the page. */
+function areInked(charts: readonly Element[]): boolean[] {
+  return charts.map((chart) => {
+    const { width, height } = chart as HTMLCanvasElement;
+    const { data } = (chart as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+    for (let at = 0; at < data.length; at += 4) {
+      const colours = [data[at]!, data[at + 1]!, data[at + 2]!];
+      if (data[at + 3]! > 128 && Math.max(...colours) - Math.min(...colours) > 64) return true;
+    }
+    return false;
+  });
 }
 
 for (const { name, hands, use } of WALKS) {

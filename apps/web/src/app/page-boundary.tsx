@@ -1,5 +1,6 @@
 import { Component, type ReactNode } from 'react';
 import { Notice } from '../components/notice.js';
+import { PageTitle } from '../components/page-title.js';
 
 interface Props {
   readonly children: ReactNode;
@@ -16,13 +17,16 @@ export class PageBoundary extends Component<Props, { readonly failed: boolean }>
   override render() {
     if (!this.state.failed) return this.props.children;
     return (
-      <Notice
-        tone="alarm"
-        title="This page could not be shown"
-        action={{ label: 'Reload', onClick: () => location.reload() }}
-      >
-        Part of it did not load, or something in it went wrong. If this device is offline, go online first.
-      </Notice>
+      <>
+        <PageTitle title="This page could not be shown" documentTitle="Not shown" />
+        <Notice
+          tone="alarm"
+          title="Part of it did not load, or something in it went wrong"
+          action={{ label: 'Reload', onClick: () => location.reload() }}
+        >
+          If this device is offline, go online first. The other pages are as they were.
+        </Notice>
+      </>
     );
   }
 }
