@@ -30,9 +30,9 @@ const WIDE_FILTERS = 8;
 const CONTENTION = [1, 3] as const;
 const OUTPUTS = 10;
 /** Blocks of requests, the models in turn, so that all are measured on the same machine at the same time. */
-const WARM_UP_BLOCKS = 2;
-const BLOCKS = 4;
-const BLOCK = 8;
+const WARM_UP_BLOCKS = 6;
+const BLOCKS = 12;
+const BLOCK = 12;
 /** Where the network is slow, a block is shorter. */
 const BLOCK_MS = 250;
 /** Processor time of a byte through TLS on loopback at both ends, and its copies into and out of frames: docs/benchmarks.md. */
