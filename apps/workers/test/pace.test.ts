@@ -20,11 +20,12 @@ describe('Pace', () => {
     expect(waitMs(pace, 10)).toBe(50);
   });
 
-  it('says nothing of far more images than it has seen in a batch', () => {
+  it('says of far more images than it has seen in a batch no more than of as many as it can judge', () => {
     const pace = new Pace();
     run(pace, 9, 1, 5);
     expect(waitMs(pace, 4)).toBe(20);
-    expect(waitMs(pace, 5)).toBe(0);
+    expect(waitMs(pace, 5)).toBe(20);
+    expect(waitMs(pace, 5000)).toBe(20);
   });
 
   it('counts the time of batches that run at once once, and none in which nothing runs', () => {

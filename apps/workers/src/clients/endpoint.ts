@@ -15,6 +15,8 @@ import { type ConnectionTraffic, type EngineConnection, Traffic, UNREAD_BYTES } 
 import { watchUnsealed } from './unsealed.js';
 
 const STATUS_EVERY_MS = 1000;
+/** That many watchers are told so often; of more, each in turn. What has changed is told to all, at once. */
+const PERIODIC_PUSHES = 50;
 /** A connection that has not joined by then is closed. */
 const CONNECT_TIMEOUT_MS = 5000;
 /** So long may it take to take leave, once a connection is over. */
@@ -53,6 +55,8 @@ export class ClientEndpoint {
   readonly #io: Server;
   #periodic: NodeJS.Timeout | undefined;
   #pushing: NodeJS.Timeout | undefined;
+  /** How many watchers have had their turn. */
+  #turn = 0;
 
   constructor(private readonly options: EndpointOptions) {
     const { config, http, tls } = options;
@@ -113,14 +117,14 @@ export class ClientEndpoint {
     const { host, port } = this.options.config.client;
     this.#http.listen(port, host);
     await once(this.#http, 'listening');
-    this.#periodic = setInterval(() => this.#push(), STATUS_EVERY_MS);
+    this.#periodic = setInterval(() => this.#push(this.#nextWatchers()), STATUS_EVERY_MS);
   }
 
   /** Watchers are told within a moment. */
   changed(): void {
     this.#pushing ??= setTimeout(() => {
       this.#pushing = undefined;
-      this.#push();
+      this.#push(this.#watchers());
     }, COALESCE_MS);
   }
 
@@ -184,8 +188,19 @@ export class ClientEndpoint {
     });
   }
 
-  #push(): void {
-    const watchers = [...this.#connections].filter((connection) => connection.watching);
+  #watchers(): ClientConnection[] {
+    return [...this.#connections].filter((connection) => connection.watching);
+  }
+
+  /** Those whose turn it is. */
+  #nextWatchers(): ClientConnection[] {
+    const watchers = this.#watchers();
+    const first = this.#turn < watchers.length ? this.#turn : 0;
+    this.#turn = first + PERIODIC_PUSHES;
+    return watchers.slice(first, this.#turn);
+  }
+
+  #push(watchers: readonly ClientConnection[]): void {
     if (watchers.length === 0) return;
     const status = this.options.status();
     for (const watcher of watchers) watcher.pushStatus(status);

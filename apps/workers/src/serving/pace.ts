@@ -8,7 +8,7 @@
 const REMEMBERED = 9;
 /** The median: one that stood still, for a peer was lost or frozen, says nothing of the next. */
 const TYPICAL = 4;
-/** How many times the largest of them can still be judged by them. */
+/** More images than so many times the largest of them are done faster, nobody knows by how much. */
 const FAR = 4;
 
 /** What has to be done before a request is answered, in images. */
@@ -38,15 +38,19 @@ export class Pace {
     this.#lastEndedAt = now;
   }
 
-  /** Milliseconds until all of it is done; 0 when what has run does not tell. Times by the same clock as `ended`. */
+  /**
+   * Milliseconds until all of it is done; 0 when what has run does not tell. Of far more images than have run together it
+   * says as much as it knows: no less than a part of them takes, so that a queue never grows out of what can be judged.
+   * Times by the same clock as `ended`.
+   */
   waitMs({ running, runningSince, waiting }: Ahead, now: number): number {
     if (this.#ended.length < REMEMBERED) return 0;
-    if (running + waiting > FAR * Math.max(...this.#ended.map((batch) => batch.images))) return 0;
+    const judged = FAR * Math.max(...this.#ended.map((batch) => batch.images));
     const sorted = this.#ended.map(({ msPerImage }) => msPerImage).sort((left, right) => left - right);
     const ms = sorted[TYPICAL]!;
     const elapsed = now - Math.max(runningSince, this.#lastEndedAt);
     // One that should have ended long ago has something in its way.
     const left = Math.max(running * ms - elapsed, (running * ms) / 2);
-    return left + waiting * ms;
+    return Math.min(left + waiting * ms, judged * ms);
   }
 }
