@@ -226,6 +226,15 @@ describe('predict', () => {
     await expect.poll(() => workers[2].cancelled).toEqual([workers[2].requests[0]!.request.requestId]);
   });
 
+  it('cancels at a worker that does not answer when another has no room, though that one tells it', async () => {
+    workers[0].onPredict = (_, acknowledge) =>
+      acknowledge(refuse('RESOURCE_EXHAUSTED', 'The queue is full.', 'alice'));
+    workers[2].onPredict = () => {};
+    const error = await failure((await connect()).predict('tiny', ONE));
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await expect.poll(() => workers[2].cancelled).toEqual([workers[2].requests[0]!.request.requestId]);
+  });
+
   it('names the worker whose connection drops', async () => {
     workers[1].onPredict = () => void workers[1].stop();
     workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('ABORTED', 'The batch failed.', 'alice'));
