@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CLASSES, IMAGE_SIZE, type Mnist } from '@trivet/mnist';
+import { vi } from 'vitest';
+import { createProgram, runProgram } from '../src/program.js';
 
 /** The built program: what is tested here are processes. */
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
@@ -72,6 +74,27 @@ export function start(
 
 export function trivet(...args: readonly string[]): Promise<Ran> {
   return start('main.js', args).ended;
+}
+
+/** Runs a command line in this process, which is quicker; what it writes past the console is not kept. */
+export async function trivetHere(
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+  const printed = { out: '', err: '' };
+  const keep = (stream: 'out' | 'err') => (text: string) => {
+    printed[stream] += `${text}\n`;
+  };
+  const log = vi.spyOn(console, 'log').mockImplementation(keep('out'));
+  const error = vi.spyOn(console, 'error').mockImplementation(keep('err'));
+  const exitCode = process.exitCode;
+  process.exitCode = undefined;
+  try {
+    return { code: await runProgram(createProgram('0'), args), ...printed };
+  } finally {
+    log.mockRestore();
+    error.mockRestore();
+    process.exitCode = exitCode;
+  }
 }
 
 export async function temporaryDirectory(): Promise<{ path: string; remove(): Promise<void> }> {

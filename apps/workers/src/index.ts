@@ -6,7 +6,8 @@ export {
   createCluster,
   DEFAULT_WORKERS,
 } from './cluster/create.js';
-export { upgradeCluster } from './cluster/upgrade.js';
+export { keepOrMakeSealingKey, type SealingKeyFile } from './cluster/sealing-key.js';
+export { type UpgradedCluster, upgradeCluster } from './cluster/upgrade.js';
 export { loadWorkerConfig } from './config/load.js';
 export { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from './config/schema.js';
 export { createLogger, type Logger } from './observe/logger.js';

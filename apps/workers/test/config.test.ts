@@ -1,10 +1,11 @@
 import { X509Certificate } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clusterSchema, generateOwnerKeys, ownerPublicKey, readClusterText } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CreatedCluster, createCluster } from '../src/cluster/create.js';
+import { keepOrMakeSealingKey } from '../src/cluster/sealing-key.js';
 import { upgradeCluster } from '../src/cluster/upgrade.js';
 import { checkCertificate } from '../src/config/certificate.js';
 import { loadWorkerConfig, readSealingKeys, readStoreKeys } from '../src/config/load.js';
@@ -101,7 +102,8 @@ describe('upgradeCluster', () => {
     expect(() => readClusterText(JSON.stringify(before), 'It')).toThrow('trivet init --upgrade');
     const config = await loadWorkerConfig(join(old, 'bob', 'bob.json'));
     await expect(readSealingKeys(config)).rejects.toThrow('trivet init --upgrade');
-    const upgraded = await upgradeCluster(old);
+    const { cluster: upgraded, ...first } = await upgradeCluster(old);
+    expect(first).toEqual({ isChanged: true, made: ['alice', 'bob', 'carol'] });
     expect(readClusterText(await file(old), 'It')).toEqual(upgraded);
     expect(upgraded).toMatchObject(before);
     for (const { index, name, sealingKey } of upgraded.workers) {
@@ -112,9 +114,10 @@ describe('upgradeCluster', () => {
     }
     expect((await stat(join(old, 'cluster.json'))).mode & 0o777).toBe(0o644);
     // Once more: what is there stays; what was taken away is made anew.
-    expect(await upgradeCluster(old)).toEqual(upgraded);
+    expect(await upgradeCluster(old)).toEqual({ cluster: upgraded, isChanged: false, made: [] });
     await rm(join(old, 'carol', 'seal.key'));
-    const changed = await upgradeCluster(old);
+    const { cluster: changed, ...second } = await upgradeCluster(old);
+    expect(second).toEqual({ isChanged: true, made: ['carol'] });
     expect(changed.workers[0]).toEqual(upgraded.workers[0]);
     expect(changed.workers[2].sealingKey).not.toBe(upgraded.workers[2].sealingKey);
     // As any key: nobody else may read it.
@@ -122,7 +125,7 @@ describe('upgradeCluster', () => {
     await expect(readSealingKeys(config)).rejects.toThrow('chmod 600');
   });
 
-  it("is done where all folders and the owner's own key are", async () => {
+  it("is done where the owner's own key is, and never without a worker's key", async () => {
     const old = await earlier('apart');
     const { secretKey } = generateOwnerKeys();
     const key = await readFile(join(old, 'owner.key'), 'utf8');
@@ -130,7 +133,55 @@ describe('upgradeCluster', () => {
     await expect(upgradeCluster(old)).rejects.toThrow("not the key of this cluster's owner");
     await writeFile(join(old, 'owner.key'), key);
     await rm(join(old, 'bob'), { recursive: true });
-    await expect(upgradeCluster(old)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await expect(upgradeCluster(old)).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/no folder of bob\..*trivet keys sealing.*--sealing-key bob=KEY/),
+    });
+    // Nothing was begun.
+    await expect(stat(join(old, 'alice', 'seal.key'))).rejects.toThrow();
+  });
+
+  it('brings public keys together where each worker is on a machine of its own', async () => {
+    const owners = await earlier('owners');
+    const names = ['alice', 'bob', 'carol'];
+    const publicKeys = new Map<string, string>();
+    for (const name of names) {
+      const machine = join(root, `machine of ${name}`);
+      await rename(join(owners, name), machine);
+      const { client } = await loadWorkerConfig(join(machine, `${name}.json`));
+      const { publicKey, isNew } = await keepOrMakeSealingKey(client.sealingKey);
+      expect(isNew).toBe(true);
+      expect((await stat(client.sealingKey)).mode & 0o777).toBe(0o600);
+      expect(await keepOrMakeSealingKey(client.sealingKey)).toEqual({ publicKey, isNew: false });
+      publicKeys.set(name, publicKey);
+    }
+    const strangers = new Map([...publicKeys, ['dave', publicKeys.get('bob')!]]);
+    await expect(upgradeCluster(owners, strangers)).rejects.toThrow('no worker "dave"');
+    const { cluster, isChanged, made } = await upgradeCluster(owners, publicKeys);
+    expect({ isChanged, made }).toEqual({ isChanged: true, made: [] });
+    expect(cluster.workers.map(({ sealingKey }) => sealingKey)).toEqual([...publicKeys.values()]);
+    expect(readClusterText(await file(owners), 'It')).toEqual(cluster);
+    for (const name of names) {
+      const config = await loadWorkerConfig(join(root, `machine of ${name}`, `${name}.json`));
+      expect((await readSealingKeys(config)).publicKey).toBe(publicKeys.get(name));
+    }
+    // One changes its key; the other two need not be asked again.
+    const seal = join(root, 'machine of bob', 'seal.key');
+    await rm(seal);
+    const { publicKey } = await keepOrMakeSealingKey(seal);
+    const next = await upgradeCluster(owners, new Map([['bob', publicKey]]));
+    expect(next.cluster.workers.map(({ sealingKey }) => sealingKey)).toEqual([
+      publicKeys.get('alice'),
+      publicKey,
+      publicKeys.get('carol'),
+    ]);
+    expect(await upgradeCluster(owners)).toEqual({ ...next, isChanged: false });
+    // A file that somebody has changed is not signed again.
+    await writeFile(
+      join(owners, 'cluster.json'),
+      (await file(owners)).replace(publicKey, publicKeys.get('bob')!),
+    );
+    await expect(upgradeCluster(owners)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
   });
 });
 

@@ -1,4 +1,4 @@
-/** `trivet keys`: keys of encrypted models and of the workers' stores. */
+/** `trivet keys`: keys of encrypted models, of the workers' stores, and of their sealed messages. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -12,19 +12,21 @@ import {
   SealError,
   writeKeyRing,
 } from '@trivet/at-rest';
-import { modelFiles, resealModel } from '@trivet/node';
+import { modelFiles, type OnProgress, resealModel } from '@trivet/node';
 import { TrivetError } from '@trivet/shared-types';
 import { Command } from 'commander';
 import { interruptible } from '../interrupt.js';
+import { createProgress } from '../terminal/progress.js';
 import { formatTable } from '../terminal/table.js';
 import { addJsonOption, addTimeoutOption, examples, type JsonOption, type TimeoutOption } from './options.js';
 
 export function keysCommand(): Command {
   return new Command('keys')
-    .description("make, list and rotate the keys of encrypted models and of a worker's store")
+    .description("make, list and rotate the keys of encrypted models and of a worker's store and messages")
     .addCommand(generateCommand())
     .addCommand(listCommand())
     .addCommand(rotateCommand())
+    .addCommand(sealingCommand())
     .addHelpText(
       'after',
       examples('trivet keys generate model.key', 'trivet keys rotate --config alice/alice.json'),
@@ -134,13 +136,45 @@ async function rotateModels(file: string, models: readonly string[]): Promise<vo
     await writeKeyRing(file, keys);
     const ring = KeyRing.ofKeys(keys);
     let files = 0;
-    for (const model of models) files += (await resealModel(ring, model)).files.length;
+    for (const model of models) {
+      const progress = createProgress('Encrypting', 'bytes');
+      const onProgress: OnProgress = (done, total) => progress.update(done, total);
+      files += (await resealModel(ring, model, onProgress).finally(() => progress.end())).files.length;
+    }
+    const count = files === 1 ? '1 file is' : `${files} files are`;
     console.log(
-      `${files} files are encrypted with the new key ${ring.ids[0]}; the old one stays in ${file} for what was not named.`,
+      `${count} encrypted with the new key ${ring.ids[0]}; the old one stays in ${file} for what was not named.`,
     );
   } finally {
     await unlock();
   }
+}
+
+interface SealingCommandOptions extends JsonOption {
+  readonly config: string;
+}
+
+function sealingCommand(): Command {
+  const command = new Command('sealing')
+    .description(
+      "make a worker's key for sealed messages, unless it has one, and print the public part for the cluster's owner",
+    )
+    .requiredOption('--config <file>', "the worker's configuration; run this where the worker runs")
+    .addHelpText('after', examples('trivet keys sealing --config alice/alice.json'));
+  return addJsonOption(command).action(async (options: SealingCommandOptions) => {
+    const { loadWorkerConfig, keepOrMakeSealingKey } = await import('@trivet/workers');
+    const { name, client } = await loadWorkerConfig(options.config);
+    const { publicKey, isNew } = await keepOrMakeSealingKey(client.sealingKey);
+    if (options.json) {
+      console.log(JSON.stringify({ name, file: client.sealingKey, publicKey, isNew }));
+      return;
+    }
+    const found = isNew ? `Made ${client.sealingKey}.` : `${client.sealingKey} was there and stays.`;
+    console.error(
+      `${found} It never leaves this machine. Tell the cluster's owner its public part, over a channel where nobody can change it:`,
+    );
+    console.log(`${name}=${publicKey}`);
+  });
 }
 
 async function sealedFiles(models: readonly string[], ring: KeyRing): Promise<string[]> {

@@ -70,7 +70,7 @@ export async function readSealingKeys({
   client: { sealingKey: file },
 }: WorkerConfig): Promise<SealingWorker> {
   await access(file).catch(() => {
-    const sentence = `${name} has no key for sealed messages (${file}): its cluster was made by an earlier version. Whoever made it runs \`trivet init --upgrade\`.`;
+    const sentence = `${name} has no key for sealed messages (${file}): its cluster was made by an earlier version. Whoever made it runs \`trivet init --upgrade\`; or, where each worker is on a machine of its own, its operator begins with \`trivet keys sealing --config FILE\`.`;
     throw new TrivetError('FAILED_PRECONDITION', sentence);
   });
   const secret = parseStrict(

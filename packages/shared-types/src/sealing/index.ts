@@ -2,6 +2,7 @@
 export * from './client-channel.js';
 export {
   generateSealingKeys,
+  isSealingPublicKey,
   type SealingKeys,
   type SealingWorker,
   sealingKeySchema,
