@@ -1,6 +1,7 @@
 /** What the command line's exit code means; printed by `trivet --help`. */
 import { SealError, type SealReason } from '@trivet/at-rest';
 import { type ErrorCode, TrivetError } from '@trivet/shared-types';
+import { systemFailure } from './system-errors.js';
 
 export const EXIT_OK = 0;
 export const EXIT_USAGE = 2;
@@ -42,7 +43,7 @@ Exit codes:
     6  it took too long
     7  the workers do not accept the owner key or the token, or a signature is wrong
     8  it exists already
-    9  the workers are full, or a token's quota is used up or its rate exceeded: try again later
+    9  the workers or the disk are full, or a token's quota is used up or its rate exceeded: try again later
    10  the workers gave up: try again
    20  an encrypted file is of another key or passphrase
    21  an encrypted file is cut short, or longer than it was written
@@ -54,5 +55,6 @@ Exit codes:
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof SealError) return SEAL_EXIT_CODES[error.reason];
-  return error instanceof TrivetError ? EXIT_CODES[error.code] : EXIT_INTERNAL;
+  const code = error instanceof TrivetError ? error.code : systemFailure(error)?.code;
+  return code === undefined ? EXIT_INTERNAL : EXIT_CODES[code];
 }

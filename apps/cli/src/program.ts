@@ -18,6 +18,7 @@ import { tokensCommand } from './commands/tokens.js';
 import { versionsCommand } from './commands/versions.js';
 import { workerCommand } from './commands/worker.js';
 import { EXIT_CODES_HELP, EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.js';
+import { systemFailure } from './system-errors.js';
 
 const COMMANDS = [
   initCommand,
@@ -58,12 +59,16 @@ export function createProgram(version: string): Command {
       )}\n${EXIT_CODES_HELP}`,
     );
   for (const command of COMMANDS) {
-    program.addCommand(
-      command().addHelpText('after', EXIT_CODES_HELP).showHelpAfterError('(--help tells more)'),
-    );
+    program.addCommand(withHelp(command()));
   }
   throwInsteadOfExit(program);
   return program;
+}
+
+/** What every command's help ends with, those of its own commands too. */
+function withHelp(command: Command): Command {
+  for (const child of command.commands) withHelp(child);
+  return command.addHelpText('after', EXIT_CODES_HELP).showHelpAfterError('(--help tells more)');
 }
 
 /** Runs a command line. @returns the exit code */
@@ -82,6 +87,8 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 /** One error as a person should read it. */
 export function describe(error: unknown): string {
   if (error instanceof TrivetError) return `trivet: ${error.message}`;
+  const failure = systemFailure(error);
+  if (failure !== null) return `trivet: ${failure.message}`;
   return `trivet: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 

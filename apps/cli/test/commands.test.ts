@@ -1,10 +1,13 @@
 /** Every command as a person or a script runs it: child processes against three real worker processes. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { loadMnist } from '@trivet/mnist';
 import { type LocalCluster, startLocalCluster } from '@trivet/node';
+import { createCluster } from '@trivet/workers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createProgram, runProgram } from '../src/program.js';
-import { start, temporaryDirectory, trivet, writeNearestMeanModel } from './support.js';
+import { start, temporaryDirectory, trivet, trivetHere, writeNearestMeanModel } from './support.js';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let cluster: LocalCluster;
@@ -39,6 +42,10 @@ describe('help and usage', () => {
     'gateway',
     'access',
     'tokens',
+    'check',
+    'encrypt',
+    'decrypt',
+    'keys',
   ])('%s has examples', (name) => {
     const command = createProgram('0').commands.find((one) => one.name() === name)!;
     let help = '';
@@ -47,6 +54,18 @@ describe('help and usage', () => {
     expect(help).toContain(`Usage: trivet ${name}`);
     expect(help).toContain(`$ trivet ${name}`);
     expect(help).toContain('Exit codes:');
+  });
+
+  it('commands of commands have examples and exit codes too', () => {
+    const children = createProgram('0').commands.flatMap((command) => command.commands);
+    expect(children.map((child) => child.name())).toContain('rotate');
+    for (const child of children) {
+      let help = '';
+      child.configureOutput({ writeOut: (text) => (help += text) });
+      child.outputHelp();
+      expect(help, child.name()).toContain(`$ trivet ${child.parent?.name()} ${child.name()}`);
+      expect(help, child.name()).toContain('Exit codes:');
+    }
   });
 
   it('--help and --version are no failures', async () => {
@@ -83,6 +102,22 @@ describe('help and usage', () => {
       stdout: '',
       stderr: expect.stringContaining('name'),
     });
+  });
+
+  it('says who does not answer, and not that there is nothing', async () => {
+    const silent = Array.from({ length: 3 }, () => createServer().listen(0, '127.0.0.1'));
+    await Promise.all(silent.map((server) => once(server, 'listening')));
+    const path = join(directory.path, 'silent');
+    const worker = (index: number) => {
+      const { port } = silent[index]!.address() as AddressInfo;
+      return { name: ['alice', 'bob', 'carol'][index]!, host: 'localhost', clientPort: port, meshPort: port };
+    };
+    await createCluster(path, { workers: [worker(0), worker(1), worker(2)] });
+    const { code, out } = await trivetHere('status', '--timeout', '0.5', '--cluster', path);
+    for (const server of silent) server.close();
+    expect(code).toBe(5);
+    expect(out).toMatch(/Worker "bob" \(http:\/\/localhost:\d+\) has not answered within 0.5 s\./);
+    expect(out).not.toContain('No model');
   });
 
   it('says what to do where there is no cluster', async () => {

@@ -4,10 +4,11 @@ import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { positiveNumber, wholeNumber } from '../src/commands/options.js';
 import { exitCodeOf } from '../src/exit-codes.js';
+import { describe as describeError } from '../src/program.js';
 import { printable } from '../src/terminal/printable.js';
 import { createProgress, progressLine } from '../src/terminal/progress.js';
 import { formatBytes, formatDuration, formatTable } from '../src/terminal/table.js';
-import { trivet } from './support.js';
+import { trivet, trivetHere } from './support.js';
 
 describe('progress', () => {
   it('is silent where there is no terminal', () => {
@@ -70,6 +71,35 @@ it('every class of error has its exit code', () => {
   expect(exitCodeOf(new TrivetError('NOT_FOUND', 'x'))).toBe(3);
   expect(exitCodeOf(new TrivetError('UNAVAILABLE', 'x'))).toBe(5);
   expect(exitCodeOf(new Error('x'))).toBe(1);
+});
+
+describe('what the system says of a file', () => {
+  it('is a sentence with an exit code, and no fault of the program', () => {
+    const failed = (code: string, path = '/data/.model.key.0123456789ab.tmp') =>
+      Object.assign(new Error(`${code}: open '${path}'`), { code, path, syscall: 'open' });
+    expect([describeError(failed('EACCES')), exitCodeOf(failed('EACCES'))]).toEqual([
+      'trivet: /data/model.key: permission denied (EACCES).',
+      2,
+    ]);
+    expect([describeError(failed('ENOSPC', '/a/b')), exitCodeOf(failed('ENOSPC'))]).toEqual([
+      'trivet: /a/b: no space is left on the disk (ENOSPC).',
+      9,
+    ]);
+    // Nobody's to mend.
+    expect([describeError(failed('EBADF')), exitCodeOf(failed('EBADF'))]).toEqual([
+      expect.stringContaining('internal error'),
+      1,
+    ]);
+    expect(describeError(new Error('x'))).toContain('internal error');
+  });
+
+  it('is so for the whole program', async () => {
+    const ran = await trivetHere('keys', 'generate', '/nowhere/at/all.key');
+    expect(ran).toMatchObject({
+      code: 2,
+      err: 'trivet: /nowhere/at/all.key: no such file or folder (ENOENT).\n',
+    });
+  });
 });
 
 describe('what is printed', () => {

@@ -15,8 +15,9 @@ export function lookAtWorkers(
       clearTimeout(timer);
       signal.removeEventListener('abort', finish);
       watch.close();
-      if (signal.aborted) reject(new TrivetError('CANCELLED', 'Interrupted.'));
-      else resolve(latest);
+      if (signal.aborted) return reject(new TrivetError('CANCELLED', 'Interrupted.'));
+      const [first, second, third] = latest;
+      resolve([withProblem(first, timeoutMs), withProblem(second, timeoutMs), withProblem(third, timeoutMs)]);
     };
     const timer = setTimeout(finish, timeoutMs);
     signal.addEventListener('abort', finish, { once: true });
@@ -25,4 +26,11 @@ export function lookAtWorkers(
       if (views.every((view) => view.reachable || view.problem !== null)) setImmediate(finish);
     });
   });
+}
+
+/** A connection that neither opens nor fails has no problem of its own. */
+function withProblem(view: WorkerView, timeoutMs: number): WorkerView {
+  if (view.reachable || view.problem !== null) return view;
+  const { name, url } = view;
+  return { ...view, problem: `Worker "${name}" (${url}) has not answered within ${timeoutMs / 1000} s.` };
 }

@@ -157,9 +157,9 @@ async function writeToken(file: string, { token }: IssuedToken): Promise<void> {
 }
 
 function listCommand(): Command {
-  const command = new Command('list').description(
-    'list all tokens: what they are good for, and what is used up',
-  );
+  const command = new Command('list')
+    .description('list all tokens: what they are good for, and what is used up')
+    .addHelpText('after', examples('trivet tokens list', 'trivet tokens list --json'));
   addTimeoutOption(addJsonOption(addClusterOption(command)), TIMEOUT_SECONDS);
   return command.action((options: TokensOptions) =>
     interruptible((signal) => {
