@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCalibration } from '@trivet/node';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createProgram, runProgram } from '../src/program.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trivetHere } from './support.js';
 
 const MODEL = new URL('../../../models/mnist/model.json', import.meta.url).pathname;
 const HALF_PLUS_TWO = new URL('../../../../shared/models/half_plus_two', import.meta.url).pathname;
@@ -33,22 +33,9 @@ function npy(descr: string, shape: readonly number[], data: ArrayBufferView): Ui
   ]);
 }
 
-async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
-  const out = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-  const err = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-  try {
-    const code = await runProgram(createProgram('0.0.0'), argv);
-    const text = (spy: typeof out) => spy.mock.calls.map((call) => call.join(' ')).join('\n');
-    return { code, out: text(out), err: text(err) };
-  } finally {
-    out.mockRestore();
-    err.mockRestore();
-  }
-}
-
 describe('trivet check', () => {
   it('prints layers, what was folded, and what each protocol takes', async () => {
-    const { code, out } = await run('check', MODEL);
+    const { code, out } = await trivetHere('check', MODEL);
     expect(code).toBe(0);
     expect(out).toMatch(/LAYER +STEP +OUTPUT +PRODUCTS +LARGEST +BITS LEFT/);
     expect(out).toMatch(/pool1 into conv1/);
@@ -61,7 +48,7 @@ describe('trivet check', () => {
 
   it('says the same as JSON, with the largest values that were seen', async () => {
     const inputs = await file('inputs.npy', npy('|u1', [2, 28, 28], new Uint8Array(2 * 784).fill(200)));
-    const { code, out } = await run('check', MODEL, '--calibrate', inputs, '--json');
+    const { code, out } = await trivetHere('check', MODEL, '--calibrate', inputs, '--json');
     expect(code).toBe(0);
     const report = JSON.parse(out);
     expect(report).toMatchObject({ ok: true, format: 'tfjs-layers', inputShape: [28, 28, 1], samples: 2 });
@@ -90,7 +77,7 @@ describe('trivet check', () => {
   });
 
   it('opens a SavedModel by the folder of its versions', async () => {
-    const { out } = await run('check', HALF_PLUS_TWO, '--json');
+    const { out } = await trivetHere('check', HALF_PLUS_TWO, '--json');
     expect(JSON.parse(out)).toMatchObject({ format: 'saved-model', version: 123, multiplications: 1 });
   });
 
@@ -101,16 +88,22 @@ describe('trivet check', () => {
     );
     await file('group1-shard1of1.bin', Buffer.from(floats.map((weight) => weight * 10_000).buffer));
     const model = await file('model.json', await readFile(MODEL));
-    const { code, err } = await run('check', model);
-    expect(code).not.toBe(0);
+    const { code, out, err } = await trivetHere('check', model, '--json');
+    expect(code).toBe(2);
     expect(err).toMatch(/Layer "\S+" can reach/);
+    const { ok, error, layers } = JSON.parse(out);
+    expect({ ok, error }).toEqual({ ok: false, error: err.slice('trivet: '.length).trim() });
+    expect(layers).toEqual([{ name: 'conv2+pool2', largest: expect.any(Number), limit: expect.any(Number) }]);
+    expect(layers[0].largest).toBeGreaterThanOrEqual(layers[0].limit);
   });
 
   it('refuses inputs outside of the range, and ranges that are none', async () => {
     const inputs = await file('large.json', JSON.stringify([[300]]));
-    const outside = await run('check', HALF_PLUS_TWO, '--calibrate', inputs);
+    const outside = await trivetHere('check', HALF_PLUS_TWO, '--calibrate', inputs);
     expect(outside.err).toMatch(/300 lies outside .* say --input-range/);
-    const backwards = await run('check', HALF_PLUS_TWO, '--input-range', '2:1');
+    const fine = await trivetHere('check', HALF_PLUS_TWO, '--fractional-bits', '24');
+    expect(fine).toMatchObject({ code: 2, err: expect.stringContaining('fewer fractional bits') });
+    const backwards = await trivetHere('check', HALF_PLUS_TWO, '--input-range', '2:1');
     expect(backwards.code).not.toBe(0);
   });
 });

@@ -7,30 +7,13 @@ import { PredictionClient } from '@trivet/client';
 import { loadMnist } from '@trivet/mnist';
 import { type LocalCluster, startLocalCluster } from '@trivet/node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createProgram, runProgram } from '../src/program.js';
 import { askPassphrase } from '../src/terminal/passphrase.js';
-import { temporaryDirectory, writeNearestMeanModel } from './support.js';
+import { temporaryDirectory, trivetHere as trivet, writeNearestMeanModel } from './support.js';
 
 const HALF_PLUS_TWO = fileURLToPath(new URL('../../../../shared/models/half_plus_two', import.meta.url));
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 const at = (...parts: string[]) => join(directory.path, ...parts);
-
-/** Runs a command line in this process. */
-async function trivet(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const printed = { out: '', err: '' };
-  const keep = (stream: 'out' | 'err') => (text: string) => {
-    printed[stream] += `${text}\n`;
-  };
-  const log = vi.spyOn(console, 'log').mockImplementation(keep('out'));
-  const error = vi.spyOn(console, 'error').mockImplementation(keep('err'));
-  try {
-    return { code: await runProgram(createProgram('0'), args), ...printed };
-  } finally {
-    log.mockRestore();
-    error.mockRestore();
-  }
-}
 
 async function allFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder, { recursive: true });
@@ -79,12 +62,17 @@ describe('an encrypted model', () => {
   }, 120_000);
 
   it('has versions, which are switched, labelled and rolled back from the command line', async () => {
-    const share = () =>
-      trivet(
+    const share = async (...more: string[]) => {
+      const { code, out } = await trivet(
         ...['share', at('half'), '--name', 'half', '--key-file', at('model.key')],
-        ...['--input-range', '-100:100', '--cluster', cluster.directory],
+        ...['--input-range', '-100:100', '--cluster', cluster.directory, ...more],
       );
-    expect(await share()).toMatchObject({ code: 0 });
+      expect(code).toBe(0);
+      return /[^.]+\.$/.exec(out.trim())?.[0].trim();
+    };
+    expect(await share('--fractional-bits', '12')).toBe(
+      'Version 1 answers until you switch: `trivet switch half 2`.',
+    );
     const on = ['--cluster', cluster.directory];
     const versions = async () => JSON.parse((await trivet('versions', 'half', '--json', ...on)).out);
     const states = async () => (await versions()).map((row: { state: string }) => row.state);
@@ -103,7 +91,9 @@ describe('an encrypted model', () => {
     const { workers, clusterId, ownerKey } = cluster.cluster;
     const client = await PredictionClient.connect({ workers, clusterId, ownerKey });
     const one = Float32Array.of(1);
-    expect((await client.predict('half', one)).version).toBe(2);
+    const second = await client.predict('half', one);
+    expect([second.version, ...second.logits!]).toEqual([2, expect.closeTo(2.5, 3)]);
+    expect((await client.model('half')).manifest.plan.fractionalBits).toBe(12);
     expect((await client.predict('half', one, { label: 'stable' })).version).toBe(1);
     expect((await client.predict('half', one, { version: 1 })).version).toBe(1);
     await expect(client.predict('half', one, { version: 9 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -126,6 +116,8 @@ describe('an encrypted model', () => {
     await vi.waitFor(async () => expect(await states()).toEqual(['END', 'END']), { timeout: 30_000 });
     expect(await trivet('versions', 'half', '--remove', '1', ...on)).toMatchObject({ code: 0 });
     expect(await states()).toEqual(['END']);
+    expect(await share('--model-version', '1')).toBe('Serve it with `trivet serve half --model-version 1`.');
+    expect(await share()).toBe('Serve it with `trivet serve half`.');
     expect(await trivet('versions', 'nothing', ...on)).toMatchObject({ code: 3 });
   }, 180_000);
 });

@@ -8,7 +8,14 @@ export * from './engine/party.js';
 export * from './engine/round-trips.js';
 export * from './fixed/encode.js';
 export { ACTIVATION_ERRORS } from './graph/activations.js';
-export { type CompilationResult, type CompileOptions, compile, type StepReport } from './graph/compile.js';
+export {
+  type CompilationResult,
+  type CompileOptions,
+  compile,
+  DEFAULT_FRACTIONAL_BITS,
+  MOST_FRACTIONAL_BITS,
+  type StepReport,
+} from './graph/compile.js';
 export * from './graph/errors.js';
 export { applyOutputActivation, evaluateGraph, evaluatePlan, softmax } from './graph/evaluate.js';
 export type { Folded } from './graph/fold.js';

@@ -12,6 +12,7 @@ import {
 import {
   type CompilationResult,
   compile,
+  DEFAULT_FRACTIONAL_BITS,
   InvalidModelError,
   type LayerGraph,
   ModelRangeError,
@@ -58,14 +59,38 @@ export async function openModelFile(path: string, options: OpenOptions = {}): Pr
   return refusing(path, () => importModel(source, options));
 }
 
+export interface CompileModelOptions {
+  /** Inputs to try. */
+  readonly calibration?: Calibration;
+  /** What clients receive; logits unless told. */
+  readonly reveal?: Reveal;
+  /** Precision of all numbers, 1 to 24; 16 unless told. */
+  readonly fractionalBits?: number;
+}
+
+/** Magnitudes of encoded inputs are below it. */
+const MOST_INPUT = 2 ** 31;
+
 /** @throws TrivetError INVALID_ARGUMENT when it is a model that cannot be evaluated */
 export async function compileModel(
   path: string,
   { graph, signature }: ImportedModel,
   inputRange: Manifest['inputRange'],
-  { calibration, reveal = 'logits' }: { readonly calibration?: Calibration; readonly reveal?: Reveal } = {},
+  { calibration, reveal = 'logits', fractionalBits = DEFAULT_FRACTIONAL_BITS }: CompileModelOptions = {},
 ): Promise<CompiledModelFile> {
-  const options = { inputRange, reveal, ...(calibration === undefined ? {} : { calibration }) };
+  if (Math.max(Math.abs(inputRange.min), Math.abs(inputRange.max)) * 2 ** fractionalBits >= MOST_INPUT) {
+    throw new TrivetError(
+      'INVALID_ARGUMENT',
+      `${path}: inputs of ${inputRange.min} to ${inputRange.max} with ${fractionalBits} fractional bits do not fit the ` +
+        '32 bits that inputs have: use a smaller input range, or fewer fractional bits.',
+    );
+  }
+  const options = {
+    inputRange,
+    reveal,
+    fractionalBits,
+    ...(calibration === undefined ? {} : { calibration }),
+  };
   const compiled = await refusing(path, async () => compile(graph, options));
   const shape = signature.output.shape ?? [-1, ...compiled.plan.outputShape];
   return { graph, compiled, signature: { ...signature, output: { ...signature.output, shape } } };

@@ -1,5 +1,5 @@
 /** `trivet check`: what a model would cost and whether its values fit, before anything is shared. Needs no cluster. */
-import { sizeOf } from '@trivet/mpc-core';
+import { ModelRangeError, sizeOf, UnsupportedLayersError } from '@trivet/mpc-core';
 import {
   type Calibration,
   compileModel,
@@ -59,7 +59,11 @@ async function check(path: string, options: CheckOptions): Promise<void> {
   if (calibration !== undefined) checkInputs(calibration, inputRange, options.calibrate!);
   const { compiled, signature } = await compileModel(path, imported, inputRange, {
     reveal: options.reveal,
+    fractionalBits: options.fractionalBits,
     ...(calibration === undefined ? {} : { calibration }),
+  }).catch((error: unknown) => {
+    if (options.json) console.log(JSON.stringify(refusal(error)));
+    throw error;
   });
   const costs = await protocolCosts(compiled.plan);
   const { format, version } = imported;
@@ -94,6 +98,18 @@ async function check(path: string, options: CheckOptions): Promise<void> {
     return;
   }
   console.log(checkReport(result));
+}
+
+/** What a script is told of a model that cannot be shared: the sentence, and the layers that it is about. */
+function refusal(error: unknown) {
+  const { cause } = error as Error;
+  const layers =
+    cause instanceof ModelRangeError
+      ? [{ name: cause.layer, largest: cause.bound, limit: cause.limit }]
+      : cause instanceof UnsupportedLayersError
+        ? cause.layers
+        : [];
+  return { ok: false, error: error instanceof TrivetError ? error.message : 'internal error', layers };
 }
 
 function checkInputs(

@@ -1,6 +1,6 @@
 /** Options that several commands have, and how their values are read. */
 
-import { parseReveal, type Reveal } from '@trivet/mpc-core';
+import { DEFAULT_FRACTIONAL_BITS, MOST_FRACTIONAL_BITS, parseReveal, type Reveal } from '@trivet/mpc-core';
 import { DEFAULT_CLUSTER_DIRECTORY } from '@trivet/node';
 import { PROTOCOL_NAMES, type ProtocolName, protocolNameSchema } from '@trivet/shared-types';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -34,6 +34,7 @@ export const MODEL_ARGUMENT =
 export interface ModelOptions {
   readonly signature?: string;
   readonly inputRange?: { readonly min: number; readonly max: number };
+  readonly fractionalBits: number;
 }
 
 /** How a command reads the model that it is given. */
@@ -44,6 +45,12 @@ export function addModelOptions(command: Command): Command {
       '--input-range <min:max>',
       'every input lies in it; 0:1 for pictures and -256:256 for other models unless told',
       range,
+    )
+    .option(
+      '--fractional-bits <number>',
+      'precision of its numbers, 2 to the minus so much; fewer leave more room for large values',
+      wholeNumber(1, MOST_FRACTIONAL_BITS),
+      DEFAULT_FRACTIONAL_BITS,
     );
 }
 

@@ -1,4 +1,5 @@
-/** The table of layers that `trivet share` prints. */
+/** What `trivet share` prints: the table of layers, and what comes next. */
+import type { SharedModel } from '@trivet/client';
 import type { CompilationResult } from '@trivet/mpc-core';
 import { formatTable } from '../terminal/table.js';
 
@@ -15,4 +16,15 @@ export function layerTable(compiled: CompilationResult): string {
   const table = formatTable(['LAYER', 'STEP', 'OUTPUT', 'PRODUCTS', 'LARGEST', 'BITS LEFT'], rows);
   const weights = compiled.weights.reduce((sum, weight) => sum + weight.length, 0);
   return `${table}\n${weights} weights, ${compiled.multiplications} multiplications a sample.`;
+}
+
+/** What the owner says next, so that the version answers. @param versions all of the model, this one too */
+export function nextStep({ name, version }: SharedModel, versions: readonly SharedModel[]): string {
+  // One whose limit is used up is the current one still; going on from there would answer nobody.
+  const current = versions.find((one) => one.current && one.state !== 'END');
+  if (current !== undefined) {
+    return `Version ${current.version} answers until you switch: \`trivet switch ${name} ${version}\`.`;
+  }
+  const isNewest = versions.every((one) => one.version <= version);
+  return `Serve it with \`trivet serve ${name}${isNewest ? '' : ` --model-version ${version}`}\`.`;
 }

@@ -32,7 +32,7 @@ import {
   wholeNumber,
 } from './options.js';
 import { withOwner } from './owner.js';
-import { layerTable } from './share-view.js';
+import { layerTable, nextStep } from './share-view.js';
 
 interface ShareCommandOptions
   extends ClusterOption,
@@ -73,6 +73,7 @@ export function shareCommand(): Command {
         'trivet share model.h5 --name mnist --reveal label',
         'trivet share model.h5.sealed --name mnist --key-file model.key',
         'trivet share saved_models/half_plus_two --name half --input-range -100:100',
+        'trivet share model.h5 --name mnist --fractional-bits 12',
       ),
     );
   addRevealOption(
@@ -94,12 +95,13 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
   const inputRange = options.inputRange ?? (isMnist ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE);
   const { compiled, signature } = await compileModel(file, imported, inputRange, {
     reveal: options.reveal,
+    fractionalBits: options.fractionalBits,
   });
   if (!options.json) console.log(`${layerTable(compiled)}\n`);
   const progress = createProgress('Uploading', 'bytes');
   const timeoutMs = options.timeout * 1000;
-  const model = await withOwner(options.cluster, { signal, timeoutMs }, (owner) =>
-    owner.share(
+  const { model, next } = await withOwner(options.cluster, { signal, timeoutMs }, async (owner) => {
+    const model = await owner.share(
       {
         name: options.name,
         ...(options.modelVersion === undefined ? {} : { version: options.modelVersion }),
@@ -111,12 +113,13 @@ async function share(file: string, options: ShareCommandOptions, signal: AbortSi
         protocols: options.protocol,
       },
       { signal, timeoutMs, onProgress: (done, total) => progress.update(done, total) },
-    ),
-  ).finally(() => progress.end());
+    );
+    // It is shared, whatever becomes of this question.
+    const all = await owner.models({ signal, timeoutMs }).catch(() => []);
+    const versions = all.filter(({ name }) => name === model.name);
+    return { model, next: nextStep(model, versions) };
+  }).finally(() => progress.end());
   const { name, version, digest } = model;
   if (options.json) console.log(JSON.stringify({ name, version, digest, manifest: model.manifest }));
-  else
-    console.log(
-      `Shared model "${name}", version ${version}, digest ${digest.slice(0, 12)}. Serve it with \`trivet serve ${name}\`.`,
-    );
+  else console.log(`Shared model "${name}", version ${version}, digest ${digest.slice(0, 12)}. ${next}`);
 }

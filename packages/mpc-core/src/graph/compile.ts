@@ -58,7 +58,8 @@ export interface CompilationResult extends CompiledModel {
   readonly multiplications: number;
 }
 
-const DEFAULT_FRACTIONAL_BITS = 16;
+export const DEFAULT_FRACTIONAL_BITS = 16;
+export const MOST_FRACTIONAL_BITS = 24;
 const DEFAULT_INPUT_RANGE: InputRange = { min: 0, max: 1 };
 const ACTIVATION_BITS = [16, 20, 24, 28, 32, 36, 40, 44, 48] as const;
 const RING_BITS = 64;
@@ -152,8 +153,10 @@ function bounded(
 }
 
 function checkOptions(fractionalBits: number, range: InputRange, activationBits: number | undefined): void {
-  if (!Number.isInteger(fractionalBits) || fractionalBits < 1 || fractionalBits > 24) {
-    throw new RangeError(`fractionalBits must be a whole number from 1 to 24, not ${fractionalBits}.`);
+  if (!Number.isInteger(fractionalBits) || fractionalBits < 1 || fractionalBits > MOST_FRACTIONAL_BITS) {
+    throw new RangeError(
+      `fractionalBits must be a whole number from 1 to ${MOST_FRACTIONAL_BITS}, not ${fractionalBits}.`,
+    );
   }
   if (!Number.isFinite(range.min) || !Number.isFinite(range.max) || range.min > range.max) {
     throw new RangeError(`The input range [${range.min}, ${range.max}] is not a range of finite numbers.`);

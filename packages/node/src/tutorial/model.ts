@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { KeyRing } from '@trivet/at-rest';
 import { argmaxRows, ModelOwner, type SharedModel } from '@trivet/client';
-import { classCount, evaluateGraph, type Reveal, sizeOf } from '@trivet/mpc-core';
+import { classCount, evaluateGraph, type Reveal, sizeOf, softmax } from '@trivet/mpc-core';
 import { type AccessMode, type Manifest, type ProtocolName, TrivetError } from '@trivet/shared-types';
 import { interruptible } from '../interrupt.js';
 import {
@@ -22,6 +22,8 @@ export interface ModelLoadOptions {
   readonly keys?: KeyRing;
   /** What clients receive: all values, the class of the largest alone (`label`), or the K largest classes (`top-3`). */
   readonly reveal?: Reveal;
+  /** Precision of its numbers, 2 to the minus so much; 16 unless told. Fewer leave more room for large values. */
+  readonly fractionalBits?: number;
 }
 
 export interface ShareModelOptions {
@@ -43,6 +45,8 @@ export interface ServeModelOptions {
 }
 
 const EVALUATION_CHUNK = 50;
+/** As in Keras, whose backend.epsilon() it is: the loss of one sample stays finite. */
+const SMALLEST_PROBABILITY = 1e-7;
 
 export class Model {
   readonly #path: string;
@@ -64,8 +68,12 @@ export class Model {
     const imported = await openModelFile(path, { keys: options.keys ?? null });
     const usual = looksLikeMnist(imported.graph.inputShape) ? MNIST_INPUT_RANGE : PLAIN_INPUT_RANGE;
     const inputRange = options.inputRange ?? usual;
-    const reveal = options.reveal ?? 'logits';
-    return new Model(path, await compileModel(path, imported, inputRange, { reveal }), inputRange);
+    const { reveal, fractionalBits } = options;
+    const compiled = await compileModel(path, imported, inputRange, {
+      ...(reveal === undefined ? {} : { reveal }),
+      ...(fractionalBits === undefined ? {} : { fractionalBits }),
+    });
+    return new Model(path, compiled, inputRange);
   }
 
   /** Of one sample, without the batch. */
@@ -78,10 +86,15 @@ export class Model {
   }
 
   /**
-   * The share of samples that the model gets right in the clear, on this machine, nothing shared: as `evaluate` of Keras.
+   * How good the model is in the clear, on this machine, nothing shared: as `evaluate` of Keras.
    * @param inputs consecutive samples, preprocessed; labels the class of each
+   * @returns the categorical cross-entropy of the softmax of its logits, the mean over the samples in nats; and the share of
+   *   samples that it gets right
    */
-  evaluate(inputs: Float32Array, labels: ArrayLike<number>): { readonly accuracy: number } {
+  evaluate(
+    inputs: Float32Array,
+    labels: ArrayLike<number>,
+  ): { readonly loss: number; readonly accuracy: number } {
     const inputSize = sizeOf(this.inputShape);
     const classes = classCount(this.#file.compiled.plan);
     if (labels.length === 0 || inputs.length !== labels.length * inputSize) {
@@ -91,13 +104,19 @@ export class Model {
       );
     }
     let correct = 0;
+    let loss = 0;
     for (let from = 0; from < labels.length; from += EVALUATION_CHUNK) {
       const to = Math.min(from + EVALUATION_CHUNK, labels.length);
       const chunk = inputs.subarray(from * inputSize, to * inputSize);
-      const found = argmaxRows(evaluateGraph(this.#file.graph, chunk, to - from), classes);
-      correct += found.filter((label, index) => label === labels[from + index]).length;
+      const logits = evaluateGraph(this.#file.graph, chunk, to - from);
+      const probabilities = softmax(logits, classes);
+      argmaxRows(logits, classes).forEach((found, index) => {
+        const label = labels[from + index]!;
+        if (found === label) correct += 1;
+        loss -= Math.log(Math.max(probabilities[index * classes + label] ?? 0, SMALLEST_PROBABILITY));
+      });
     }
-    return { accuracy: correct / labels.length };
+    return { loss: loss / labels.length, accuracy: correct / labels.length };
   }
 
   /**
