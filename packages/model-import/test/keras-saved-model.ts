@@ -40,6 +40,7 @@ const OUTPUTS: Readonly<Record<string, string>> = {
   Softmax: 'softmax',
   Sub: 'z',
   Tanh: 'y',
+  Transpose: 'y',
 };
 
 const ACTIVATIONS: Readonly<Record<string, string>> = {
@@ -159,6 +160,28 @@ const overImage =
   (w, [x]) =>
     w.op(op, [x!, w.body.ints(`${w.name}/${op}/reduction_indices`, [1, 2], 2)], { keep_dims: bool(false) });
 
+/** tf.tensordot(x, kernel, 1) of an input whose batch is open. */
+function tensordot(w: Writer, x: string, layer: layers.layers.Layer): string {
+  const { shape } = [layer.input].flat()[0]!;
+  const [units] = (layer.outputShape as number[]).slice(-1) as [number];
+  const list = (name: string, ...values: readonly number[]) =>
+    w.body.ints(`${w.name}/Tensordot/${name}`, values, values.length);
+  const zero = (name: string) => w.body.ints(`${w.name}/Tensordot/${name}`, [0]);
+  const last = shape.length - 1;
+  const axes = list('axes', last);
+  const free = list('free', ...shape.slice(0, -1).keys());
+  const extents = w.op('Shape', [x]);
+  const freeDims = w.op('GatherV2', [extents, free, zero('GatherV2/axis')]);
+  const axesDims = w.op('GatherV2', [extents, axes, zero('GatherV2_1/axis')], {}, '_1');
+  const freeSize = w.op('Prod', [freeDims, list('Const', 0)]);
+  const axesSize = w.op('Prod', [axesDims, list('Const_1', 0)], {}, '_1');
+  const order = w.op('ConcatV2', [free, axes, zero('concat/axis')]);
+  const rows = w.op('Reshape', [w.op('Transpose', [x, order]), w.op('Pack', [freeSize, axesSize])]);
+  const product = w.op('MatMul', [rows, w.weight('kernel')]);
+  const target = w.op('ConcatV2', [freeDims, list('Const_2', units), zero('concat_1/axis')], {}, '_1');
+  return w.op('Reshape', [product, target], {}, '_1');
+}
+
 const LAYERS: Readonly<Record<string, Write>> = {
   Conv2D(w, [x]) {
     const dilations = w.window('dilation_rate');
@@ -181,7 +204,11 @@ const LAYERS: Readonly<Record<string, Write>> = {
     const pointwise = { strides: ints(1, 1, 1, 1), dilations: ints(1, 1, 1, 1), padding: text('VALID') };
     return w.activated(w.biased(w.op('Conv2D', [depthwise, w.weight('pointwise_kernel')], pointwise)));
   },
-  Dense: (w, [x]) => w.activated(w.biased(w.op('MatMul', [x!, w.weight('kernel')]))),
+  Dense(w, [x], layer) {
+    const rank = [layer.input].flat()[0]!.shape.length;
+    const product = rank === 2 ? w.op('MatMul', [x!, w.weight('kernel')]) : tensordot(w, x!, layer);
+    return w.activated(w.biased(product));
+  },
   BatchNormalization(w, [x], layer) {
     const shape = layer.outputShape as number[];
     const channels = shape.at(-1)!;

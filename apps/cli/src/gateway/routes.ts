@@ -35,7 +35,7 @@ export function parseRoute(method: string, path: string): Route {
   if (groups === undefined || method !== wanted) {
     throw new TrivetError(
       'INVALID_ARGUMENT',
-      'This is no request of the TensorFlow Serving REST API: POST /v1/models/MODEL[/versions/N]:predict, or GET /v1/models/MODEL[/versions/N][/metadata].',
+      'This is no request of the TensorFlow Serving REST API: POST /v1/models/MODEL[/versions/N|/labels/L]:predict, or GET /v1/models/MODEL[/versions/N|/labels/L][/metadata].',
     );
   }
   if (BigInt(groups.version ?? 0) > MOST_VERSION) {

@@ -19,13 +19,14 @@ export function matMul(operation: Operation): Value {
     throw new Unsupported('a transposed input is not supported');
   let kernel = operation.constant(1, 'second factor');
   if (operation.attribute('transpose_b')?.b === true) kernel = transpose(kernel, [1, 0], operation.where);
-  if (x.shape.length !== 1 || kernel.shape.length !== 2) {
+  // More axes than one only within a tensordot, of which each vector along the last one is multiplied.
+  if (x.shape.length === 0 || kernel.shape.length !== 2 || x.shape.at(-1) !== kernel.shape[0]) {
     throw new Unsupported('only a product of a batch of vectors with a matrix is supported');
   }
   return operation.layer(
     { type: 'Dense', kernel: tensor(kernel), activation: 'linear' },
     [x],
-    [kernel.shape[1]!],
+    [...x.shape.slice(0, -1), kernel.shape[1]!],
   );
 }
 

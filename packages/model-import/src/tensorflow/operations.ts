@@ -14,7 +14,18 @@ import {
 } from './arithmetic.js';
 import { conv2d, depthwise, padded, pooling, reduction } from './images.js';
 import { type Operation, requireChannelsLast, type Translate, type Value } from './operation.js';
-import { concatenate, expanded, pack, reshaped, shapeOf, slice, squeezed, transposed } from './shapes.js';
+import {
+  concatenate,
+  expanded,
+  gathered,
+  pack,
+  product,
+  reshaped,
+  shapeOf,
+  slice,
+  squeezed,
+  transposed,
+} from './shapes.js';
 
 export const first: Translate = ({ inputs }) => {
   const value = inputs[0];
@@ -67,6 +78,8 @@ const OPERATIONS: Readonly<Record<string, Translate>> = {
   PadV2: padded,
   Shape: shapeOf,
   StridedSlice: slice,
+  GatherV2: gathered,
+  Prod: product,
   Pack: pack,
   ConcatV2: concatenate,
   Transpose: transposed,

@@ -10,6 +10,15 @@ export function reshaped(operation: Operation): Value {
   if (operation.isConstant(0)) return reshape(operation.constant(0), target, operation.where);
   const x = operation.data(0);
   const size = sizeOf(x.shape);
+  // A tensordot joins the batch with all axes but the last, and takes them apart again: until then nothing is done by axis.
+  if (
+    target.length === 2 &&
+    target[0]! < -1 &&
+    -target[0]! * target[1]! === size &&
+    x.shape.at(-1) === target[1]
+  ) {
+    return x;
+  }
   // The first axis is the batch, whatever extent it was given.
   const sample = target.slice(1);
   const known = sizeOf(sample.filter((extent) => extent !== -1));
@@ -67,6 +76,25 @@ export function slice(operation: Operation): Value {
     ? from.values.slice(start).slice(0, 1)
     : from.values.slice(start, mask('end_mask') ? undefined : end);
   return constant(mask('shrink_axis_mask') ? [] : [values.length], values, operation.where);
+}
+
+/** Of a vector of extents. */
+export function gathered(operation: Operation): Value {
+  const [from, indices] = [operation.constant(0), operation.constant(1, 'indices')];
+  const axis = operation.inputs.length > 2 ? operation.constant(2, 'axis').values[0] : 0;
+  if (from.shape.length !== 1 || axis !== 0) throw new Unsupported('only elements of a list can be gathered');
+  const values = indices.values.map((index) => from.values[index] ?? Number.NaN);
+  if (values.some(Number.isNaN)) throw new Unsupported('it gathers what is not there');
+  return constant(indices.shape, values, operation.where);
+}
+
+/** Of a vector of extents; less than 0 when the batch is among them. */
+export function product(operation: Operation): Value {
+  const { shape, values } = operation.constant(0);
+  if (shape.length !== 1 || operation.attribute('keep_dims')?.b === true) {
+    throw new Unsupported('only the product of a list is supported');
+  }
+  return constant([], Float64Array.of(values.reduce((result, value) => result * value, 1)), operation.where);
 }
 
 export function pack(operation: Operation): Value {
