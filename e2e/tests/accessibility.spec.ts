@@ -61,8 +61,15 @@ test('files that are dropped, pasted, read and refused', async ({ page, demo }) 
       const add = async (path: string, name: string, type: string) =>
         given.items.add(new File([await (await fetch(path)).blob()], name, { type }));
       if (what === 'text') given.setData('text/plain', '7');
-      else if (what === 'picture') await add('/favicon.svg', '7.svg', 'image/svg+xml');
-      else {
+      else if (what === 'picture') {
+        const canvas = new OffscreenCanvas(100, 140);
+        const context = canvas.getContext('2d')!;
+        context.fillStyle = 'white';
+        context.fillRect(0, 0, 100, 140);
+        context.fillStyle = 'black';
+        context.fillRect(45, 20, 12, 100);
+        given.items.add(new File([await canvas.convertToBlob()], '1.png', { type: 'image/png' }));
+      } else {
         await add('/models/mnist/model.json', 'model.json', 'application/json');
         await add('/models/mnist/group1-shard1of1.bin', 'group1-shard1of1.bin', '');
       }
@@ -114,7 +121,26 @@ test('files that are dropped, pasted, read and refused', async ({ page, demo }) 
     (clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData })),
     await transfer('picture'),
   );
-  await expect(page.getByRole('heading', { name: /picture/ }).last()).toBeVisible();
+  await expect(page.getByRole('heading', { name: '1 picture' })).toBeVisible();
+
+  const run = await held(page, '**/assets/run-batch-*.js');
+  await button(page, 'Classify privately').click();
+  await expect(button(page, 'Cancel')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'a batch runs');
+  await button(page, 'Cancel').click();
+  await expect(page.getByText('Cancelled after 0 pictures.')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'a batch was cancelled');
+  run.release();
+
+  await turnTo(page, 'Compare');
+  await takeSeven(page);
+  const inTheClear = await held(page, '**/models/mnist/*');
+  await button(page, 'Compare').click();
+  await expect(page.getByText('Measuring in the clear …')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'comparing');
+  await button(page, 'Cancel').click();
+  await expect(button(page, 'Compare again')).toBeEnabled();
+  inTheClear.release();
 });
 
 test('a model that tells its class alone, and wants a token', async ({ page, demo }) => {

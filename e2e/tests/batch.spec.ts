@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { evaluateGraph } from '@trivet/mpc-core';
+import { expectAccessibleEverywhere } from '../support/axe.js';
 import { expect, test } from '../support/demo.js';
 import { workersReady } from '../support/pad.js';
 
 const COUNT = 1000;
+
+// For axe: colours that fade are neither of two.
+test.use({ reducedMotion: 'reduce' });
 
 test.beforeEach(async ({ page, demo }) => {
   await page.goto(`${demo.url}/batch`);
@@ -99,6 +103,7 @@ test('a sheet and a labelled folder of pictures are read, and what is no picture
   ]);
   await expect(page.getByRole('heading', { name: '7 pictures' })).toBeVisible();
   await expect(page.getByText('broken.png: not a picture that the browser can read.')).toBeVisible();
+  await expectAccessibleEverywhere(page, 'files that were left out');
   await page.getByRole('button', { name: 'Classify privately' }).click();
   await expect(page.getByText('Done.')).toBeVisible();
   await expect(page.getByTestId('accuracy')).toContainText('1 of 1');
