@@ -134,9 +134,14 @@ describe('the mesh', () => {
 
   it('reconnects by itself, with another key', async () => {
     const { nodes, ports } = await three();
-    const before = Buffer.from(nodes[0]!.link(1).key).toString('hex');
+    const lost = nodes[0]!.link(1);
+    const { key } = lost;
+    const before = Buffer.from(key).toString('hex');
     await nodes[1]!.mesh.close();
     await until(() => nodes[0]!.mesh.link(1) === undefined && nodes[2]!.mesh.link(1) === undefined, 'loss');
+    // The key is gone with the connection, and nothing can be masked with the zeros in its place.
+    expect(Buffer.from(key).equals(Buffer.alloc(32))).toBe(true);
+    expect(() => lost.key).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
     expect(nodes[0]!.losses[0]).toMatchObject({ code: 'UNAVAILABLE', worker: 'alice' });
     expect(nodes[0]!.losses[0]!.message).toContain('bob');
     const again = await start(ports, 1);

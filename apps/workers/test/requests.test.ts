@@ -65,6 +65,17 @@ describe('the request table', () => {
     expect(table.get(open.id)).toBe(open);
   });
 
+  it('wipes the shares of a request that is over', () => {
+    const { table } = make();
+    const [own, words] = [new Uint8Array(32).fill(7), new Uint8Array(64).fill(8)];
+    const parts = { first: { kind: 'seed', seed: own }, second: { kind: 'explicit', words } } as const;
+    const open = table.admit({ ...request('1'), ...parts }, MODEL, somebody, () => {});
+    open.answer(new Uint8Array(1));
+    expect([own[0], words[63]]).toEqual([7, 8]);
+    table.remove(open);
+    expect([...own, ...words].every((byte) => byte === 0)).toBe(true);
+  });
+
   it('is bounded', () => {
     const { table } = make(2);
     const open = table.admit(request('1'), MODEL, somebody, () => {});
@@ -260,12 +271,26 @@ describe('the logger', () => {
     log.info({ anything: secret, nested: { list: [secret] }, seed: 'SEED', model: { share: 'SHARE' } }, 'x');
     const error = Object.assign(new Error('a sentence'), { payload: secret, cause: secret });
     log.error({ err: error }, 'y');
+    log.error(error);
+    log.info({ a: { b: { c: { ownerSecretKey: 'OWNER' } }, error }, bytes: [...secret], big: [1n, 2n] }, 'z');
+    log.info({ part: { toJSON: () => '[share]', seed: secret }, proof: 'PROOF', passphrase: 'PASS' }, 'z');
     const text = lines.join('');
     expect(text).toContain('a sentence');
     expect(text).toContain('[17 bytes]');
-    for (const leak of ['very secret', 'SEED', 'SHARE', '118,101,114', secret.toString('hex')]) {
-      expect(text).not.toContain(leak);
-    }
+    expect(text).toContain('[17 numbers]');
+    expect(text).toContain('"part":"[share]"');
+    const leaks = [
+      'very secret',
+      'SEED',
+      'SHARE',
+      'OWNER',
+      'PROOF',
+      'PASS',
+      '118,101,114',
+      secret.toString('hex'),
+    ];
+    for (const leak of leaks) expect(text).not.toContain(leak);
+    expect(JSON.parse(lines[1]!)).toMatchObject({ err: { name: 'Error', message: 'a sentence' } });
   });
 });
 

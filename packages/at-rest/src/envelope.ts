@@ -231,6 +231,7 @@ class Chunks {
   readonly #key: Buffer;
   readonly #nonce: Buffer;
   #number = 0;
+  #isOver = false;
 
   constructor(header: Buffer, key: Buffer, name: string) {
     const salt = header.subarray(32, 32 + SALT_BYTES);
@@ -241,6 +242,7 @@ class Chunks {
 
   seal(parts: readonly Uint8Array[], isLast: boolean): Buffer {
     const cipher = createCipheriv(CIPHER, this.#key, this.#next(isLast), { authTagLength: TAG_BYTES });
+    if (isLast) this.#wipe();
     return Buffer.concat([...parts.map((part) => cipher.update(part)), cipher.final(), cipher.getAuthTag()]);
   }
 
@@ -248,6 +250,7 @@ class Chunks {
   open(chunk: Buffer, isLast: boolean): Buffer | null {
     if (chunk.length < TAG_BYTES) return null;
     const decipher = createDecipheriv(CIPHER, this.#key, this.#next(isLast), { authTagLength: TAG_BYTES });
+    if (isLast) this.#wipe();
     decipher.setAuthTag(chunk.subarray(chunk.length - TAG_BYTES));
     const content = decipher.update(chunk.subarray(0, chunk.length - TAG_BYTES));
     try {
@@ -258,7 +261,14 @@ class Chunks {
     }
   }
 
+  /** Nothing comes after the last chunk: the file's key is of no more use, and one of zeros must not be used. */
+  #wipe(): void {
+    this.#key.fill(0);
+    this.#isOver = true;
+  }
+
   #next(isLast: boolean): Buffer {
+    if (this.#isOver) throw new Error('The last chunk of the file has been.');
     if (this.#number > 0xffff_ffff) throw new Error('A sealed file has 2^32 chunks at most.');
     this.#nonce.writeUInt32BE(this.#number, NONCE_START_BYTES);
     this.#nonce[11] = isLast ? 1 : 0;

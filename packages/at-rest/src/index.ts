@@ -20,6 +20,7 @@ export {
   readKeyRing,
   readPassphraseFile,
   readSecretFile,
+  readSecretText,
   writeKeyRing,
 } from './key-source.js';
 export { SealError, type SealReason } from './seal-error.js';

@@ -4,6 +4,7 @@
  * what OWASP's password storage cheat sheet asks for.
  */
 import { createHash, randomBytes, type ScryptOptions, scrypt } from 'node:crypto';
+import { withHidden } from '@trivet/shared-types';
 import { SealError } from './seal-error.js';
 
 export const KEY_BYTES = 32;
@@ -73,9 +74,9 @@ export class KeyRing {
 
   async sealingKey(): Promise<SealingKey> {
     const [first] = this.#keys;
-    if (first !== undefined) return { key: first, derivation: null };
+    if (first !== undefined) return withHidden({ derivation: null }, { key: first });
     this.#sealing ??= { ...SCRYPT, salt: randomBytes(PASSPHRASE_SALT_BYTES) };
-    return { key: await this.#derive(this.#sealing), derivation: this.#sealing };
+    return withHidden({ derivation: this.#sealing }, { key: await this.#derive(this.#sealing) });
   }
 
   /** The key with this id. @throws SealError WRONG_KEY, UNKNOWN_FORMAT */

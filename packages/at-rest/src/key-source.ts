@@ -40,6 +40,14 @@ export async function readSecretFile(file: string): Promise<Buffer> {
   }
 }
 
+/** The text of a file that holds a secret; the bytes that were read are wiped. @throws TrivetError as `readSecretFile` */
+export async function readSecretText(file: string): Promise<string> {
+  const bytes = await readSecretFile(file);
+  const text = bytes.toString('utf8');
+  bytes.fill(0);
+  return text;
+}
+
 /**
  * The keys in a text, the sealing one first.
  * @param where what the text is, to begin the error's sentence
@@ -74,12 +82,12 @@ export async function writeKeyRing(file: string, keys: readonly Buffer[]): Promi
 
 /** The keys of a key file. @throws TrivetError as `readSecretFile` and `parseKeyRing` */
 export async function readKeyRing(file: string): Promise<Buffer[]> {
-  return parseKeyRing((await readSecretFile(file)).toString('utf8'), `The key file ${file}`);
+  return parseKeyRing(await readSecretText(file), `The key file ${file}`);
 }
 
 /** The first line of a file, as a passphrase. @throws TrivetError as `readSecretFile`, INVALID_ARGUMENT */
 export async function readPassphraseFile(file: string): Promise<KeyRing> {
-  const [line = ''] = (await readSecretFile(file)).toString('utf8').split(/\r?\n/);
+  const [line = ''] = (await readSecretText(file)).split(/\r?\n/);
   return passphraseRing(line, `The passphrase in ${file}`);
 }
 

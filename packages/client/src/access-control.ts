@@ -24,6 +24,7 @@ import {
 } from '@trivet/shared-types';
 import { mostTelling, toTrivetError } from './failures.js';
 import type { CallOptions, WorkerLink } from './link.js';
+import type { OwnerKey } from './owner-key.js';
 import type { WorkerLinks } from './worker-links.js';
 
 export interface TokenRequest {
@@ -65,14 +66,12 @@ const DEFAULT_BURST = 1000;
 export class AccessControl {
   readonly #links: WorkerLinks;
   readonly #clusterId: string;
-  readonly #secretKey: string;
-  readonly #publicKey: string;
+  readonly #key: OwnerKey;
 
-  constructor(links: WorkerLinks, clusterId: string, secretKey: string, publicKey: string) {
+  constructor(links: WorkerLinks, clusterId: string, key: OwnerKey) {
     this.#links = links;
     this.#clusterId = clusterId;
-    this.#secretKey = secretKey;
-    this.#publicKey = publicKey;
+    this.#key = key;
   }
 
   /**
@@ -159,7 +158,7 @@ export class AccessControl {
     const { models, tokens } = { ...last, ...changes };
     const sequence = last.sequence + 1;
     const next: AccessOrder = { format: 1, clusterId: this.#clusterId, sequence, models, tokens };
-    const order = signAccessOrder(next, this.#secretKey);
+    const order = signAccessOrder(next, this.#key.secretKey);
     await this.#enough((link) => link.call(EVENTS.accessOrder, { order }, emptySchema, options));
   }
 
@@ -171,7 +170,7 @@ export class AccessControl {
       used.set(id, Math.max(count, used.get(id) ?? 0));
     }
     const orders = answers.flatMap(({ order }) =>
-      order === null ? [] : [verifyAccessOrder(order, this.#publicKey, this.#clusterId)],
+      order === null ? [] : [verifyAccessOrder(order, this.#key.publicKey, this.#clusterId)],
     );
     const [newest] = orders.sort((left, right) => right.sequence - left.sequence);
     return { order: newest ?? null, used };

@@ -17,7 +17,6 @@ import {
   emptySchema,
   type Manifest,
   manifestDigest,
-  ownerPublicKey,
   PROTOCOL_NAMES,
   type ProtocolName,
   parseStrict,
@@ -54,6 +53,7 @@ import {
   withCurrent,
   withProtocol,
 } from './orders.js';
+import { OwnerKey } from './owner-key.js';
 import { type ServeOptions, type StartOptions, serveUntilDone } from './serve.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
@@ -101,18 +101,16 @@ export class ModelOwner {
   readonly #links: WorkerLinks;
   readonly #catalogue: ModelCatalogue;
   readonly #clusterId: string;
-  readonly #secretKey: string;
-  readonly #publicKey: string;
+  readonly #key: OwnerKey;
   readonly #kernels: Kernels;
 
-  private constructor(links: WorkerLinks, clusterId: string, secretKey: string, kernels: Kernels) {
+  private constructor(links: WorkerLinks, clusterId: string, key: OwnerKey, kernels: Kernels) {
     this.#links = links;
     this.#clusterId = clusterId;
-    this.#secretKey = secretKey;
-    this.#publicKey = ownerPublicKey(secretKey);
-    this.#catalogue = new ModelCatalogue(this.#publicKey);
+    this.#key = key;
+    this.#catalogue = new ModelCatalogue(key.publicKey);
     this.#kernels = kernels;
-    this.access = new AccessControl(links, clusterId, secretKey, this.#publicKey);
+    this.access = new AccessControl(links, clusterId, key);
   }
 
   /**
@@ -121,17 +119,17 @@ export class ModelOwner {
    *   accept the key
    */
   static async connect(options: ModelOwnerOptions): Promise<ModelOwner> {
-    const { workers, clusterId, ownerSecretKey, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
-    ownerPublicKey(ownerSecretKey);
+    const { workers, clusterId, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
+    const key = new OwnerKey(options.ownerSecretKey);
     const kernels = options.kernels ?? (await createKernels());
     const prepare = async (link: WorkerLink) => {
       const { challenge } = await link.call(EVENTS.challenge, {}, challengeSchema);
-      const signature = signOwnerChallenge(ownerSecretKey, clusterId, link.index, challenge);
+      const signature = signOwnerChallenge(key.secretKey, clusterId, link.index, challenge);
       await link.call(EVENTS.authenticate, { signature }, emptySchema);
     };
     const { mayBeAway } = options;
     const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal, mayBeAway });
-    return new ModelOwner(links, clusterId, ownerSecretKey, kernels);
+    return new ModelOwner(links, clusterId, key, kernels);
   }
 
   /** This owner's models, every version that all three workers hold. */
@@ -147,12 +145,14 @@ export class ModelOwner {
     const { timeoutMs = DEFAULT_SHARE_TIMEOUT_MS, signal, onProgress } = options;
     const deadline = openDeadline(timeoutMs, 'Sharing the model', signal);
     const { name } = request;
+    const made: Uint8Array[] = [];
     try {
       const call = { signal: deadline.signal, timeoutMs };
       const statuses = await this.#links.refresh(call);
       await this.#clearIncomplete(name, statuses, call);
       const version = request.version ?? highestVersion(name, statuses) + 1;
       const files = shareModel(request.compiled, this.#kernels);
+      made.push(...files);
       const signed = this.#sign(request, version, files);
       const total = files.reduce((sum, file) => sum + file.length, 0);
       let done = 0;
@@ -176,6 +176,8 @@ export class ModelOwner {
       return this.#catalogue.list(await this.#links.refresh(call)).find((model) => model.digest === digest)!;
     } finally {
       deadline.close();
+      // Together they are the weights.
+      for (const file of made) file.fill(0);
     }
   }
 
@@ -292,6 +294,7 @@ export class ModelOwner {
 
   close(): void {
     this.#links.close();
+    this.#key.forget();
   }
 
   #sign(request: ShareRequest, version: number, files: readonly Uint8Array[]): SignedManifest {
@@ -311,7 +314,7 @@ export class ModelOwner {
       protocols: [...protocols],
       shareDigests: [first, second, third],
     } satisfies Manifest;
-    return signManifest(manifest, this.#secretKey);
+    return signManifest(manifest, this.#key.secretKey);
   }
 
   /**
@@ -347,7 +350,7 @@ export class ModelOwner {
   }
 
   async #takeBack(model: string, previous: ServingOrder | null, failed: SignedServingOrder): Promise<void> {
-    const last = verifyServingOrder(failed, this.#publicKey, this.#clusterId);
+    const last = verifyServingOrder(failed, this.#key.publicKey, this.#clusterId);
     const goesOn = previous !== null && previous.since === last.since;
     const order = this.#signOrder(model, last, goesOn ? previous : { ...last, ...NOTHING });
     await this.#atAll(EVENTS.order, { order });
@@ -373,13 +376,13 @@ export class ModelOwner {
       current,
       labels,
     };
-    return signServingOrder(order, this.#secretKey);
+    return signServingOrder(order, this.#key.secretKey);
   }
 
   /** The newest order that any worker has, signature checked. */
   #newestOrder(model: string, statuses: Triple<WorkerStatus>): ServingOrder | null {
     const orders = statuses.flatMap((status) => status.orders.filter((one) => one.model === model));
-    const known = orders.map(({ order }) => verifyServingOrder(order, this.#publicKey, this.#clusterId));
+    const known = orders.map(({ order }) => verifyServingOrder(order, this.#key.publicKey, this.#clusterId));
     return known.sort((left, right) => right.sequence - left.sequence)[0] ?? null;
   }
 
@@ -434,7 +437,7 @@ async function upload(
   const begin = { manifest, bytes: file.length };
   const { uploadId } = await link.call(EVENTS.shareBegin, begin, shareBegunSchema, call);
   for (let offset = 0; offset < file.length; offset += CLIENT_LIMITS.shareChunkBytes) {
-    const data = file.slice(offset, offset + CLIENT_LIMITS.shareChunkBytes);
+    const data = file.subarray(offset, offset + CLIENT_LIMITS.shareChunkBytes);
     await link.call(EVENTS.shareChunk, { uploadId, offset, data }, emptySchema, call);
     onBytes(data.length);
   }

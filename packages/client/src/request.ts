@@ -20,6 +20,7 @@ import {
   encodePredictRequest,
   type PredictReply,
   type ProtocolName,
+  Redacted,
   TrivetError,
 } from '@trivet/shared-types';
 import { abortError, type Deadline } from './deadline.js';
@@ -71,7 +72,10 @@ export async function runRequest(
     }),
   );
   const shared = performance.now();
-  const received = await exchange(links, requestId, messages, deadline);
+  const received = await exchange(links, requestId, messages, deadline).finally(() => {
+    // They have left, sealed. Whoever wants to see them keeps them.
+    if (!context.keepTranscript) for (const bytes of [...seeds, explicit, ...messages]) bytes.fill(0);
+  });
   const answered = performance.now();
   const { digest, outputSize } = model;
   const expected = { requestId, manifestDigest: digest, count, outputSize, protocol };
@@ -204,7 +208,22 @@ function transcribe(
   const expand = (part: InputShare['first']) =>
     part.kind === 'seed' ? expandSeed(kernels, part.seed, words) : part.words;
   const expandedShares = map3(shares, ({ first, second }) => [expand(first), expand(second)] as const);
-  return { sent, received, expandedShares };
+  return new KeptTranscript(sent, received, expandedShares);
+}
+
+/** All shares of the client's own input: whoever asked for it looks inside, and nothing that prints a prediction does. */
+class KeptTranscript extends Redacted implements Transcript {
+  constructor(
+    readonly sent: Transcript['sent'],
+    readonly received: Transcript['received'],
+    readonly expandedShares: Transcript['expandedShares'],
+  ) {
+    super();
+  }
+
+  toString(): string {
+    return '[transcript of a prediction]';
+  }
 }
 
 function map3<From, To>(triple: Triple<From>, change: (value: From, index: number) => To): [To, To, To] {

@@ -1,4 +1,5 @@
 /** The client against workers that misbehave in every way that a client must survive. */
+import { createCpuSharer, createKernels, type InputSharer } from '@trivet/mpc-core';
 import { bytesToHex, manifestDigest, TrivetError } from '@trivet/shared-types';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PredictionClient, type PredictionClientOptions, watchWorkers } from '../src/index.js';
@@ -279,6 +280,28 @@ describe('predict', () => {
     );
     expect(new Set(ids).size).toBe(3);
     expect(new Set(seeds).size).toBe(6);
+  });
+
+  it('wipes seeds and shares once they have left, unless they are to be shown', async () => {
+    const cpu = createCpuSharer(await createKernels());
+    const used: Uint8Array[] = [];
+    const sharer: InputSharer = {
+      ...cpu,
+      async share(inputs, fractionalBits, seeds) {
+        const words = await cpu.share(inputs, fractionalBits, seeds);
+        used.push(...seeds, words);
+        return words;
+      },
+    };
+    const isZero = (bytes: Uint8Array) => bytes.every((byte) => byte === 0);
+    const client = await connect({ sharer });
+    await client.predict('tiny', ONE);
+    workers[2].onPredict = (_, acknowledge) => acknowledge(refuse('INVALID_ARGUMENT', 'No.', 'carol'));
+    await failure(client.predict('tiny', ONE));
+    expect(used.map(isZero)).toEqual(new Array(6).fill(true));
+    for (const { bytes } of workers[0].requests) expect(isZero(bytes.subarray(64))).toBe(false);
+    await failure(client.predict('tiny', ONE, { keepTranscript: true }));
+    expect(used.slice(6).map(isZero)).toEqual([false, false, false]);
   });
 
   it('does not retry what is not transient', async () => {

@@ -1,7 +1,7 @@
 /** The cluster directory that `trivet init` writes: where the workers are, and the owner's key. */
-import { readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { readSecretFile } from '@trivet/at-rest';
+import { readSecretText } from '@trivet/at-rest';
 import { type Cluster, hexSchema, parseStrict, readClusterText, TrivetError } from '@trivet/shared-types';
 
 export const DEFAULT_CLUSTER_DIRECTORY = '.trivet';
@@ -27,9 +27,9 @@ export async function readCluster(path: string): Promise<Cluster> {
  */
 export async function readOwnerKey(directory: string): Promise<string> {
   const file = join(directory, 'owner.key');
-  await readOr(file, 'only the model owner has it, and can do this.');
-  const text = (await readSecretFile(file)).toString('utf8');
-  return parseStrict(hexSchema(32), text.trim(), `The owner key ${file}`);
+  const whatToDo = 'only the model owner has it, and can do this.';
+  await access(file).catch((error) => missing(file, whatToDo, error));
+  return parseStrict(hexSchema(32), (await readSecretText(file)).trim(), `The owner key ${file}`);
 }
 
 function advice(directory: string): string {
@@ -41,10 +41,12 @@ async function readOr(file: string, whatToDo: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const why = missing ? 'does not exist' : 'cannot be read';
-    throw new TrivetError('FAILED_PRECONDITION', `${resolve(file)} ${why}: ${whatToDo}`, null, {
-      cause: error,
-    });
+    return missing(file, whatToDo, error);
   }
+}
+
+function missing(file: string, whatToDo: string, cause: unknown): never {
+  const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  const why = isMissing ? 'does not exist' : 'cannot be read';
+  throw new TrivetError('FAILED_PRECONDITION', `${resolve(file)} ${why}: ${whatToDo}`, null, { cause });
 }

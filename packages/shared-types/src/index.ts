@@ -10,6 +10,7 @@ export * from './messages.js';
 export * from './parse.js';
 export * from './predict-codec.js';
 export * from './protocols.js';
+export * from './redacted.js';
 export * from './sealing/index.js';
 export * from './serving-order.js';
 export * from './signed-text.js';

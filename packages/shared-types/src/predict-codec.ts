@@ -17,6 +17,7 @@ import { TrivetError } from './errors.js';
 import { MODEL_LIMITS } from './manifest.js';
 import { CLIENT_LIMITS } from './messages.js';
 import { type ProtocolName, protocolFromByte, protocolToByte } from './protocols.js';
+import { Redacted } from './redacted.js';
 
 const REQUEST_MAGIC = 0x31515654; // "TVQ1", read as little-endian u32
 const REPLY_MAGIC = 0x31525654; // "TVR1"
@@ -31,6 +32,31 @@ const U32_MAX = 0xffff_ffff;
 export type WireSharePart =
   | { readonly kind: 'seed'; readonly seed: Uint8Array }
   | { readonly kind: 'explicit'; readonly words: Uint8Array };
+
+/** A part as it was received: it is not shown when it is printed. */
+class ReceivedSeed extends Redacted {
+  readonly kind = 'seed';
+
+  constructor(readonly seed: Uint8Array) {
+    super();
+  }
+
+  toString(): string {
+    return '[share: a seed]';
+  }
+}
+
+class ReceivedWords extends Redacted {
+  readonly kind = 'explicit';
+
+  constructor(readonly words: Uint8Array) {
+    super();
+  }
+
+  toString(): string {
+    return `[share: ${this.words.length} bytes]`;
+  }
+}
 
 export interface PredictRequest {
   /** 16 random bytes in lowercase hex; never used twice. */
@@ -87,6 +113,25 @@ export interface PredictReply {
   readonly statistics: PredictStatistics;
   /** This worker's additive share of the logits: count * outputSize little-endian 64-bit words. */
   readonly words: Uint8Array;
+}
+
+/** A reply as it was received: its share is not shown when it is printed. */
+class ReceivedReply extends Redacted implements PredictReply {
+  constructor(
+    readonly requestId: string,
+    readonly manifestDigest: string,
+    readonly count: number,
+    readonly outputSize: number,
+    readonly protocol: ProtocolName,
+    readonly statistics: PredictStatistics,
+    readonly words: Uint8Array,
+  ) {
+    super();
+  }
+
+  toString(): string {
+    return `[reply to ${this.requestId}: ${this.words.length} bytes]`;
+  }
 }
 
 /** @throws TrivetError INVALID_ARGUMENT when a field is out of its range */
@@ -213,7 +258,7 @@ export function decodePredictReply(
     steps,
   };
   const words = bytes.subarray(stepsEnd);
-  return { requestId, manifestDigest, count, outputSize, protocol, statistics, words };
+  return new ReceivedReply(requestId, manifestDigest, count, outputSize, protocol, statistics, words);
 }
 
 function openHeader(bytes: Uint8Array, headerBytes: number, magic: number, what: string): DataView {
@@ -231,7 +276,7 @@ function partBytes(part: WireSharePart): Uint8Array {
 }
 
 function toPart(form: number, bytes: Uint8Array): WireSharePart {
-  return form === 0 ? { kind: 'seed', seed: bytes } : { kind: 'explicit', words: bytes };
+  return form === 0 ? new ReceivedSeed(bytes) : new ReceivedWords(bytes);
 }
 
 function idBytes(hex: string, length: number, what: string): Uint8Array {

@@ -17,6 +17,7 @@ import { type Cluster, clusterSchema } from './cluster.js';
 import { TrivetError } from './errors.js';
 import { type Manifest, manifestSchema, type SignedManifest, signedManifestSchema } from './manifest.js';
 import { parseJson, parseStrict } from './parse.js';
+import { withHidden } from './redacted.js';
 import {
   type ServingOrder,
   type SignedServingOrder,
@@ -34,7 +35,7 @@ const OWNER_AUTH_CONTEXT = 'trivet owner authentication v1\n';
 const keySchema = hexSchema(32);
 const signatureSchema = hexSchema(64);
 
-/** A model owner's Ed25519 keys, 32 bytes each in lowercase hex. The secret one never leaves the owner. */
+/** A model owner's Ed25519 keys, 32 bytes each in lowercase hex. The secret one never leaves the owner, and is not shown. */
 export interface OwnerKeys {
   readonly secretKey: string;
   readonly publicKey: string;
@@ -43,12 +44,14 @@ export interface OwnerKeys {
 /** Fresh owner keys, from the platform's secure random source. */
 export function generateOwnerKeys(): OwnerKeys {
   const { secretKey, publicKey } = ed25519.keygen();
-  return { secretKey: bytesToHex(secretKey), publicKey: bytesToHex(publicKey) };
+  const keys = withHidden({ publicKey: bytesToHex(publicKey) }, { secretKey: bytesToHex(secretKey) });
+  secretKey.fill(0);
+  return keys;
 }
 
 /** The public key that belongs to an owner's secret key. */
 export function ownerPublicKey(ownerSecretKeyHex: string): string {
-  return bytesToHex(ed25519.getPublicKey(secretKeyBytes(ownerSecretKeyHex)));
+  return withSecretKey(ownerSecretKeyHex, (secretKey) => bytesToHex(ed25519.getPublicKey(secretKey)));
 }
 
 /**
@@ -56,8 +59,7 @@ export function ownerPublicKey(ownerSecretKeyHex: string): string {
  * @throws TrivetError INVALID_ARGUMENT when the cluster or the key is malformed
  */
 export function signCluster(cluster: Omit<Cluster, 'signature'>, ownerSecretKeyHex: string): Cluster {
-  const message = utf8ToBytes(CLUSTER_CONTEXT + signedPart(cluster));
-  const signature = bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
+  const signature = sign(CLUSTER_CONTEXT + signedPart(cluster), ownerSecretKeyHex);
   return parseStrict(clusterSchema, { ...cluster, signature }, 'The cluster');
 }
 
@@ -91,13 +93,12 @@ function signedPart({ clusterId, ownerKey, workers }: Omit<Cluster, 'signature'>
  */
 export function signManifest(manifest: Manifest, ownerSecretKeyHex: string): SignedManifest {
   const text = canonicalJson(parseStrict(manifestSchema, manifest, 'The manifest'));
-  const secretKey = secretKeyBytes(ownerSecretKeyHex);
   return parseStrict(
     signedManifestSchema,
     {
       text,
-      ownerKey: bytesToHex(ed25519.getPublicKey(secretKey)),
-      signature: bytesToHex(ed25519.sign(utf8ToBytes(MANIFEST_CONTEXT + text), secretKey)),
+      ownerKey: ownerPublicKey(ownerSecretKeyHex),
+      signature: sign(MANIFEST_CONTEXT + text, ownerSecretKeyHex),
     },
     'The signed manifest',
   );
@@ -194,7 +195,7 @@ function signOrder<Order extends { readonly clusterId: string }>(
   ownerSecretKeyHex: string,
 ): SignedText {
   const text = canonicalJson(parseStrict(schema, order, `The ${what}`));
-  const signature = bytesToHex(ed25519.sign(utf8ToBytes(context + text), secretKeyBytes(ownerSecretKeyHex)));
+  const signature = sign(context + text, ownerSecretKeyHex);
   return parseStrict(signedSchema, { text, signature }, `The signed ${what}`);
 }
 
@@ -219,8 +220,8 @@ function verifyOrder<Order extends { readonly clusterId: string }>(
 }
 
 /** What an owner signs to authenticate: bound to the cluster, the worker and that worker's fresh challenge. */
-export function ownerAuthMessage(clusterId: string, workerIndex: number, challengeHex: string): Uint8Array {
-  return utf8ToBytes(`${OWNER_AUTH_CONTEXT}${clusterId}\n${workerIndex}\n${challengeHex}`);
+export function ownerAuthMessage(clusterId: string, workerIndex: number, challengeHex: string): string {
+  return `${OWNER_AUTH_CONTEXT}${clusterId}\n${workerIndex}\n${challengeHex}`;
 }
 
 /** The owner's signature, hex, over {@link ownerAuthMessage}. */
@@ -230,8 +231,7 @@ export function signOwnerChallenge(
   workerIndex: number,
   challengeHex: string,
 ): string {
-  const message = ownerAuthMessage(clusterId, workerIndex, challengeHex);
-  return bytesToHex(ed25519.sign(message, secretKeyBytes(ownerSecretKeyHex)));
+  return sign(ownerAuthMessage(clusterId, workerIndex, challengeHex), ownerSecretKeyHex);
 }
 
 /** Whether `signatureHex` is the owner's over this worker's challenge; malformed input is just false. */
@@ -242,7 +242,11 @@ export function verifyOwnerSignature(
   challengeHex: string,
   signatureHex: string,
 ): boolean {
-  return verify(signatureHex, ownerAuthMessage(clusterId, workerIndex, challengeHex), ownerKeyHex);
+  return verify(
+    signatureHex,
+    utf8ToBytes(ownerAuthMessage(clusterId, workerIndex, challengeHex)),
+    ownerKeyHex,
+  );
 }
 
 function verify(signatureHex: string, message: Uint8Array, publicKeyHex: string): boolean {
@@ -256,9 +260,20 @@ function verify(signatureHex: string, message: Uint8Array, publicKeyHex: string)
   }
 }
 
-function secretKeyBytes(hex: string): Uint8Array {
+/** The signature, hex, of the text's UTF-8. */
+function sign(text: string, secretKeyHex: string): string {
+  return withSecretKey(secretKeyHex, (secretKey) => bytesToHex(ed25519.sign(utf8ToBytes(text), secretKey)));
+}
+
+/** Uses the bytes of a key, which are wiped afterwards; a string cannot be. */
+function withSecretKey<T>(hex: string, use: (secretKey: Uint8Array) => T): T {
   if (!keySchema.safeParse(hex).success) {
     throw new TrivetError('INVALID_ARGUMENT', 'An owner key is 32 bytes in lowercase hexadecimal.');
   }
-  return hexToBytes(hex);
+  const secretKey = hexToBytes(hex);
+  try {
+    return use(secretKey);
+  } finally {
+    secretKey.fill(0);
+  }
 }

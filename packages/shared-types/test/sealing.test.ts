@@ -17,73 +17,8 @@ import {
 import { nodeAead, webAead } from '../src/sealing/aead.js';
 import { RecordOpener, RecordSealer } from '../src/sealing/records.js';
 import { decodeSealedText, encodeSealedText } from '../src/sealing/sealed-text.js';
+import { type Message, Wire } from './fake-socket.js';
 import { counting, SEALING_SECRET_KEYS } from './fixtures.js';
-
-type Part = unknown;
-/** One message on its way; a test may change it, keep it, or let it come twice. */
-interface Message {
-  readonly toWorker: boolean;
-  /** `trivet:…`, or null: an acknowledgement. */
-  readonly event: string | null;
-  part: Part;
-  deliver(part?: Part): void;
-}
-
-/** A client's and a worker's end of a socket, and somebody in between who has all that they say in hand. */
-class Wire {
-  readonly messages: Message[] = [];
-  /** Whether a message goes through by itself. */
-  passes = (_: Message): boolean => true;
-  closed = false;
-  readonly #clientListeners = new Map<string, ((...parts: Part[]) => void)[]>();
-  #workerListener: (event: string, ...parts: Part[]) => void = () => {};
-
-  #carry(message: Message): void {
-    this.messages.push(message);
-    // As a socket does it: later, and in order.
-    if (this.passes(message)) queueMicrotask(() => message.deliver());
-  }
-
-  readonly client = {
-    connected: true,
-    id: 'one',
-    emit: (event: string, ...parts: Part[]) => {
-      const acknowledge = parts[1] as (part: Part) => void;
-      const deliver = (part: Part = message.part) =>
-        this.#workerListener(event, part, this.#reply(acknowledge));
-      const message: Message = { toWorker: true, event, part: parts[0], deliver };
-      this.#carry(message);
-    },
-    on: (event: string, listener: (...parts: Part[]) => void) => {
-      this.#clientListeners.set(event, [...(this.#clientListeners.get(event) ?? []), listener]);
-    },
-    off: (event: string) => void this.#clientListeners.delete(event),
-  };
-
-  readonly worker = {
-    emit: (event: string, part: Part) => {
-      const deliver = (changed: Part = message.part) => {
-        for (const listener of this.#clientListeners.get(event) ?? []) listener(changed);
-      };
-      const message: Message = { toWorker: false, event, part, deliver };
-      this.#carry(message);
-    },
-    onAny: (listener: (event: string, ...parts: Part[]) => void) => {
-      this.#workerListener = listener;
-    },
-    disconnect: () => {
-      this.closed = true;
-    },
-  };
-
-  #reply(acknowledge: (part: Part) => void) {
-    return (part: Part) => {
-      const deliver = (changed: Part = message.part) => acknowledge(changed);
-      const message: Message = { toWorker: false, event: null, part, deliver };
-      this.#carry(message);
-    };
-  }
-}
 
 interface Conversation {
   readonly wire: Wire;
@@ -392,7 +327,7 @@ describe('records', () => {
   const nonce = counting(12, 0xf8);
 
   it('are the same by node:crypto and by WebCrypto', async () => {
-    const web = await webAead(key);
+    const web = await webAead(key.slice());
     const node = nodeAead(key);
     const text = encodeSealedText({ name: 'trivet:predict', value: counting(100) });
     const byNode = new RecordSealer(node, nonce);

@@ -314,6 +314,7 @@ export class ClientConnection {
 
   #disconnected(): void {
     this.watching = false;
+    this.#channel.close();
     this.#uploads.clear();
     this.#served.clear();
     for (const request of [...this.#requests.values()]) this.context.serving.cancel(request);

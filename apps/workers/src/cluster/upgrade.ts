@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { exists, readSecretFile, writeAtomically } from '@trivet/at-rest';
+import { exists, readSecretText, writeAtomically } from '@trivet/at-rest';
 import {
   type Cluster,
   clusterIdSchema,
@@ -121,7 +121,7 @@ function keysMissing(root: string, missing: readonly string[]): TrivetError {
 }
 
 async function readHexKey(file: string): Promise<string> {
-  const text = (await readSecretFile(file)).toString('utf8').trim();
+  const text = (await readSecretText(file)).trim();
   return parseStrict(hexSchema(32), text, `The key file ${file}`);
 }
 

@@ -1,7 +1,7 @@
 /** Reads a worker's configuration and its secret files; every refusal is one sentence that names the culprit. */
 import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { KeyRing, parseKeyRing, readKeyRing, readPassphraseFile, readSecretFile } from '@trivet/at-rest';
+import { KeyRing, parseKeyRing, readKeyRing, readPassphraseFile, readSecretText } from '@trivet/at-rest';
 import {
   hexSchema,
   parseJson,
@@ -73,11 +73,7 @@ export async function readSealingKeys({
     const sentence = `${name} has no key for sealed messages (${file}): its cluster was made by an earlier version. Whoever made it runs \`trivet init --upgrade\`; or, where each worker is on a machine of its own, its operator begins with \`trivet keys sealing --config FILE\`.`;
     throw new TrivetError('FAILED_PRECONDITION', sentence);
   });
-  const secret = parseStrict(
-    hexSchema(32),
-    (await readSecretFile(file)).toString('utf8').trim(),
-    `The key file ${file}`,
-  );
+  const secret = parseStrict(hexSchema(32), (await readSecretText(file)).trim(), `The key file ${file}`);
   return sealingWorker(index, name, secret);
 }
 

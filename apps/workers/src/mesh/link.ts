@@ -61,8 +61,8 @@ export interface LinkOptions {
 
 export class Link {
   readonly peer: Peer;
-  /** The pair's 32-byte key, fresh for this connection (RFC 8446 section 7.5), the same at both ends. */
-  readonly key: Uint8Array;
+  /** The pair's key; wiped when the link closes. */
+  readonly #key: Uint8Array;
   /** Public name of this connection, hex, the same at both ends. */
   readonly id: string;
   readonly ledger = new SessionLedger();
@@ -86,7 +86,7 @@ export class Link {
     private readonly options: LinkOptions,
   ) {
     this.peer = options.peer;
-    this.key = new Uint8Array(socket.exportKeyingMaterial(KEY_BYTES, KEY_LABEL, Buffer.alloc(0)));
+    this.#key = new Uint8Array(socket.exportKeyingMaterial(KEY_BYTES, KEY_LABEL, Buffer.alloc(0)));
     this.id = socket.exportKeyingMaterial(ID_BYTES, ID_LABEL, Buffer.alloc(0)).toString('hex');
     this.#reader = new FrameReader(options.maxFrameBytes, this.#onFrame, options.pool);
     socket.setNoDelay(true);
@@ -95,6 +95,15 @@ export class Link {
     socket.on('error', (error) => this.#abandon((error as NodeJS.ErrnoException).code));
     socket.on('end', () => this.#abandon());
     socket.on('close', () => this.#end(this.#lost()));
+  }
+
+  /**
+   * The pair's 32-byte key, fresh for this connection (RFC 8446 section 7.5), the same at both ends.
+   * @throws TrivetError UNAVAILABLE once the link is closed: a key of zeros would mask nothing
+   */
+  get key(): Uint8Array {
+    if (this.closed) throw this.#lost();
+    return this.#key;
   }
 
   /**
@@ -253,6 +262,7 @@ export class Link {
     if (this.socket.destroyed) clearTimeout(this.#closeTimer);
     if (this.closed) return;
     this.closed = true;
+    this.#key.fill(0);
     this.#reader.stop();
     clearInterval(this.#heartbeat);
     this.options.onClose(this, error);

@@ -1,25 +1,18 @@
 /**
  * Structured logs, one JSON line an event. What is logged is chosen field by field where it is logged; the guards
- * here are the second wall: byte arrays never appear, whatever they are called, and fields named like a secret
- * are blanked.
+ * here are the second wall: byte arrays and long lists of numbers never appear, whatever they are called, fields named like a
+ * secret are blanked wherever they stand, and objects that say themselves how they are printed are printed so.
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
-const SECRET_FIELDS = [
-  'share',
-  'shares',
-  'seed',
-  'words',
-  'key',
-  'payload',
-  'data',
-  'inputs',
-  'outputs',
-  'signature',
-];
+const SECRET_FIELD =
+  /^(shares?|seeds?|words|key|payload|data|inputs|outputs|signature|proof|token|psk|pass(phrase|word)|.*secret.*)$/i;
+const REDACTED = '[redacted]';
 const MAX_DEPTH = 4;
+/** More numbers in a row than that are a share, or a digit. */
+const MAX_NUMBERS = 16;
 
 /** @param destination where lines go; standard output when left out */
 export function createLogger(worker: string, level: string, destination?: DestinationStream): Logger {
@@ -27,15 +20,12 @@ export function createLogger(worker: string, level: string, destination?: Destin
     level,
     base: { worker },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: {
-      paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]),
-      censor: '[redacted]',
-    },
     formatters: {
       level: (label: string) => ({ level: label }),
-      log: (fields: Record<string, unknown>) => withoutBytes(fields, 0) as Record<string, unknown>,
+      log: (fields: Record<string, unknown>) => withoutSecrets(fields, 0) as Record<string, unknown>,
     },
-    serializers: { err: serializeError },
+    // Errors have been taken apart already; pino would take them for its own.
+    serializers: { err: (error: unknown) => error },
   };
   return pino(options, destination ?? standardOutput());
 }
@@ -58,12 +48,21 @@ function serializeError(error: unknown): unknown {
   return { name, message, stack, ...(typeof code === 'string' ? { code } : {}) };
 }
 
-function withoutBytes(value: unknown, depth: number): unknown {
-  if (value === null || typeof value !== 'object' || value instanceof Error) return value;
+function withoutSecrets(value: unknown, depth: number): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (value === null || typeof value !== 'object') return value;
+  if (value instanceof Error) return serializeError(value);
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return value.toJSON();
   if (depth === MAX_DEPTH) return '[deep]';
-  if (Array.isArray(value)) return value.map((entry) => withoutBytes(entry, depth + 1));
+  if (Array.isArray(value)) {
+    const isNumbers = value.length > MAX_NUMBERS && value.every((entry) => !Number.isNaN(Number(entry)));
+    return isNumbers ? `[${value.length} numbers]` : value.map((entry) => withoutSecrets(entry, depth + 1));
+  }
   return Object.fromEntries(
-    Object.entries(value).map(([name, entry]) => [name, withoutBytes(entry, depth + 1)]),
+    Object.entries(value).map(([name, entry]) => [
+      name,
+      SECRET_FIELD.test(name) ? REDACTED : withoutSecrets(entry, depth + 1),
+    ]),
   );
 }

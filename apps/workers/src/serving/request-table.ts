@@ -124,7 +124,7 @@ export class RequestTable {
     this.options.onGivenUp(request, error);
   }
 
-  /** Forgets the shares, remembers the id. */
+  /** Wipes the shares, which nobody reads any more, and remembers the id. */
   remove(request: OpenRequest): void {
     const entry = this.#open.get(request.id);
     if (entry === undefined) return;
@@ -132,6 +132,7 @@ export class RequestTable {
     this.#open.delete(request.id);
     this.#places.giveBack(entry.client, 1);
     this.#bytes.giveBack(entry.client, entry.bytes);
+    for (const part of [entry.share.first, entry.share.second]) bytesOf(part).fill(0);
     this.#remember(request.id);
   }
 
@@ -174,7 +175,7 @@ class Entry implements OpenRequest {
     this.share = { count, first, second };
     this.token = token;
     this.client = client;
-    this.bytes = partBytes(first) + partBytes(second);
+    this.bytes = bytesOf(first).length + bytesOf(second).length;
     this.deadlineMs = deadlineMs;
     this.deadlineAt = this.arrivedAt + deadlineMs;
     this.#answer = answer;
@@ -188,6 +189,6 @@ class Entry implements OpenRequest {
   }
 }
 
-function partBytes(part: PredictRequest['first']): number {
-  return part.kind === 'seed' ? part.seed.length : part.words.length;
+function bytesOf(part: PredictRequest['first']): Uint8Array {
+  return part.kind === 'seed' ? part.seed : part.words;
 }

@@ -69,14 +69,17 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
 async function compute(context: ServingContext, run: BatchRun, startedAt: number): Promise<void> {
   const { session, view, model, protocol, helper, material, requests, mayAnswer } = run;
   const { party, protocols, self, metrics } = context;
-  const result = await party.run(model.loaded, {
-    protocol: allowedProtocol(protocols, model.manifest, protocol, self.name)[helper],
-    keys: keysOf(context, session, view),
-    channel: session,
-    inputs: requests.map((request) => request.share),
-    signal: session.signal,
-    ...(material !== undefined && { material }),
-  });
+  const keys = keysOf(context, session, view);
+  const result = await party
+    .run(model.loaded, {
+      protocol: allowedProtocol(protocols, model.manifest, protocol, self.name)[helper],
+      keys,
+      channel: session,
+      inputs: requests.map((request) => request.share),
+      signal: session.signal,
+      ...(material !== undefined && { material }),
+    })
+    .finally(() => keys.wipe());
   await mayAnswer;
   const computeMs = performance.now() - startedAt;
   const images = requests.reduce((sum, request) => sum + request.count, 0);

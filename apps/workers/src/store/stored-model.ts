@@ -1,11 +1,17 @@
 /** A model as its file holds it, before encryption: length of the manifest (u32), the manifest as JSON, the share file. */
-import { parseJson, type SignedManifest, signedManifestSchema, TrivetError } from '@trivet/shared-types';
+import {
+  parseJson,
+  type SignedManifest,
+  signedManifestSchema,
+  TrivetError,
+  withHidden,
+} from '@trivet/shared-types';
 
 const LENGTH_BYTES = 4;
 
 export interface StoredModel {
   readonly manifest: SignedManifest;
-  /** A view of what was given. */
+  /** A view of what was given; not shown when this is printed. */
   readonly shareFile: Uint8Array;
 }
 
@@ -27,8 +33,6 @@ export function parseStoredModel(content: Buffer, file: string): StoredModel {
   }
   const end = LENGTH_BYTES + content.readUInt32LE(0);
   const text = content.toString('utf8', LENGTH_BYTES, end);
-  return {
-    manifest: parseJson(signedManifestSchema, text, `The manifest in ${file}`),
-    shareFile: content.subarray(end),
-  };
+  const manifest = parseJson(signedManifestSchema, text, `The manifest in ${file}`);
+  return withHidden({ manifest }, { shareFile: content.subarray(end) });
 }

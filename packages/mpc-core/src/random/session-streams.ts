@@ -7,6 +7,7 @@
  * pair ever repeats; `draw` enforces the second part.
  */
 import { hchacha20 } from './chacha20.js';
+import { Redacted } from './redacted.js';
 
 /** What a stream is for: the second nonce word. */
 export enum Purpose {
@@ -45,21 +46,29 @@ export enum Purpose {
 export type Link = 'next' | 'previous';
 
 /** Nonce and subkey of one stream, ready for `Kernels.chacha20`. */
-export interface StreamPosition {
-  readonly key: Uint8Array;
-  readonly n0: number;
-  readonly n1: number;
+export class StreamPosition extends Redacted {
+  constructor(
+    readonly key: Uint8Array,
+    readonly n0: number,
+    readonly n1: number,
+  ) {
+    super();
+  }
+
+  toString(): string {
+    return `[stream ${this.n0}/${this.n1}]`;
+  }
 }
 
 export class SessionStreams {
-  private readonly keys: Record<Link, Uint8Array>;
+  readonly #keys: Record<Link, Uint8Array>;
   private readonly drawn = new Set<number>();
   /** Public 64 bits of the session's id, as two numbers: tweaks of what is hashed in it. */
   readonly salt: readonly [number, number];
 
   /** @param sessionId 16 bytes, unique for the lifetime of both pair keys (32 bytes each) */
   constructor(sessionId: Uint8Array, next: Uint8Array, previous: Uint8Array) {
-    this.keys = { next: hchacha20(next, sessionId), previous: hchacha20(previous, sessionId) };
+    this.#keys = { next: hchacha20(next, sessionId), previous: hchacha20(previous, sessionId) };
     const id = new DataView(sessionId.buffer, sessionId.byteOffset, sessionId.byteLength);
     const fold = (at: number): number => (id.getUint32(at, true) ^ id.getUint32(at + 8, true)) >>> 0;
     this.salt = [fold(0), fold(4)];
@@ -73,12 +82,12 @@ export class SessionStreams {
     const id = (operation * 16 + purpose) * 2 + (link === 'next' ? 0 : 1);
     if (this.drawn.has(id)) throw new Error(`Stream ${link}/${operation}/${purpose} was drawn twice.`);
     this.drawn.add(id);
-    return { key: this.keys[link], n0: operation, n1: purpose };
+    return new StreamPosition(this.#keys[link], operation, purpose);
   }
 
   /** Forgets the subkeys. */
   wipe(): void {
-    this.keys.next.fill(0);
-    this.keys.previous.fill(0);
+    this.#keys.next.fill(0);
+    this.#keys.previous.fill(0);
   }
 }

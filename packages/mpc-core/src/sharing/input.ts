@@ -3,6 +3,7 @@ import { decodeWords, encodeInputs } from '../fixed/encode.js';
 import { type Plan, sizeOf } from '../graph/plan.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { SEED_BYTES } from '../random/entropy.js';
+import { Redacted } from '../random/redacted.js';
 import { addWords, WORD_BYTES } from '../ring/words.js';
 import type { InputSharer } from './input-sharer.js';
 
@@ -10,6 +11,32 @@ import type { InputSharer } from './input-sharer.js';
 export type SharePart =
   | { readonly kind: 'seed'; readonly seed: Uint8Array }
   | { readonly kind: 'explicit'; readonly words: Uint8Array };
+
+/** A part that is not shown when it is printed. */
+export class SeedPart extends Redacted {
+  readonly kind = 'seed';
+
+  constructor(readonly seed: Uint8Array) {
+    super();
+  }
+
+  toString(): string {
+    return '[share: a seed]';
+  }
+}
+
+/** A part that is not shown when it is printed. */
+export class WordsPart extends Redacted {
+  readonly kind = 'explicit';
+
+  constructor(readonly words: Uint8Array) {
+    super();
+  }
+
+  toString(): string {
+    return `[share: ${this.words.length} bytes]`;
+  }
+}
 
 /** What a client gives party i for `count` samples: its parts x_i and x_{i+1}. */
 export interface InputShare {
@@ -70,9 +97,9 @@ export function inputSharesFor(
   explicit: Uint8Array,
   count: number,
 ): readonly [InputShare, InputShare, InputShare] {
-  const x0: SharePart = { kind: 'seed', seed: seeds[0] };
-  const x1: SharePart = { kind: 'seed', seed: seeds[1] };
-  const x2: SharePart = { kind: 'explicit', words: explicit };
+  const x0 = new SeedPart(seeds[0]);
+  const x1 = new SeedPart(seeds[1]);
+  const x2 = new WordsPart(explicit);
   return [
     { count, first: x0, second: x1 },
     { count, first: x1, second: x2 },

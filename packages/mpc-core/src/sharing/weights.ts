@@ -11,7 +11,7 @@ import { type CompiledModel, type Plan, sizeOf } from '../graph/plan.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { randomSeed, SEED_BYTES } from '../random/entropy.js';
 import { WORD_BYTES } from '../ring/words.js';
-import { expandSeed, type SharePart } from './input.js';
+import { expandSeed, SeedPart, type SharePart, WordsPart } from './input.js';
 
 const MAGIC = [0x54, 0x56, 0x53, 0x31];
 const HEADER_BYTES = 12;
@@ -49,13 +49,12 @@ export function shareModel(
     const stream = new BigUint64Array(expandSeed(kernels, seed, words).buffer);
     for (let i = 0; i < words; i++) explicit[i] -= stream[i];
   }
-  const parts: SharePart[] = [
-    { kind: 'seed', seed: seeds[0] },
-    { kind: 'seed', seed: seeds[1] },
-    { kind: 'explicit', words: encoded },
-  ];
+  const parts: SharePart[] = [new SeedPart(seeds[0]), new SeedPart(seeds[1]), new WordsPart(encoded)];
   const file = (party: number) => encodeShareFile(party, words, parts[party], parts[(party + 1) % 3]);
-  return [file(0), file(1), file(2)];
+  const files = [file(0), file(1), file(2)] as const;
+  // The files have copies.
+  for (const part of [...seeds, encoded]) part.fill(0);
+  return files;
 }
 
 function encodeShareFile(party: number, words: number, first: SharePart, second: SharePart): Uint8Array {
@@ -92,7 +91,7 @@ export function decodeShareFile(
   if (file.length !== HEADER_BYTES + sizes[0] + sizes[1]) fail('its length is wrong');
   const part = (form: number, from: number, size: number): SharePart => {
     const body = file.subarray(from, from + size);
-    return form === 0 ? { kind: 'seed', seed: body } : { kind: 'explicit', words: body };
+    return form === 0 ? new SeedPart(body) : new WordsPart(body);
   };
   return [part(file[5], HEADER_BYTES, sizes[0]), part(file[6], HEADER_BYTES + sizes[0], sizes[1])];
 }

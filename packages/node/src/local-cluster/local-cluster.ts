@@ -11,7 +11,7 @@
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Cluster, TrivetError } from '@trivet/shared-types';
+import { type Cluster, TrivetError, withHidden } from '@trivet/shared-types';
 import type { ClusterOptions } from '@trivet/workers';
 import { readCluster, readOwnerKey } from '../cluster-directory.js';
 import { findFreePorts } from './free-ports.js';
@@ -38,6 +38,7 @@ export interface LocalClusterOptions {
 export interface LocalCluster {
   readonly directory: string;
   readonly cluster: Cluster;
+  /** Not shown when this is printed. */
   readonly ownerSecretKey: string;
   readonly workers: readonly [WorkerProcess, WorkerProcess, WorkerProcess];
   /** Waits until all three are running and see each other. @throws TrivetError UNAVAILABLE naming who is not */
@@ -102,7 +103,8 @@ async function startOnce(options: LocalClusterOptions): Promise<LocalCluster> {
     await ready(options.timeoutMs);
     // Until here a crash is the error of this call.
     if (options.onCrash !== undefined) crashListeners.add(options.onCrash);
-    return { directory, cluster, ownerSecretKey, workers: workers as never, ready, stop };
+    const shown = { directory, cluster, workers: workers as never, ready, stop };
+    return withHidden(shown, { ownerSecretKey });
   } catch (error) {
     await stop();
     throw error;

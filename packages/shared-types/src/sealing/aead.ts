@@ -19,6 +19,8 @@ export interface Aead<Answer extends Maybe<Uint8Array> = Maybe<Uint8Array>> {
   seal(nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Answer;
   /** @throws (or rejects) when the tag is not that of nonce, aad and ciphertext */
   open(nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Answer;
+  /** Forgets the key, of which nothing is sealed or opened any more. */
+  wipe(): void;
 }
 
 /** The part of node:crypto that is used here; this package is for browsers as well. */
@@ -52,13 +54,19 @@ export function createAead(key: Uint8Array): Promise<Aead> {
   return nodeCrypto === undefined ? webAead(key) : Promise.resolve(nodeAead(key));
 }
 
-/** AES-256-GCM by node:crypto, at once. @throws Error in a browser */
+/** AES-256-GCM by node:crypto, at once. @param key is wiped in the end. @throws Error in a browser */
 export function nodeAead(key: Uint8Array): Aead<Uint8Array> {
   if (nodeCrypto === undefined) throw new Error('node:crypto is not here.');
   const { createCipheriv, createDecipheriv } = nodeCrypto;
   const options = { authTagLength: AEAD_TAG_BYTES };
+  let isWiped = false;
+  // A key of zeros is everybody's: nothing may ever be sealed with it.
+  const requireKey = () => {
+    if (isWiped) throw new Error('The key was wiped.');
+  };
   return {
     seal(nonce, aad, plaintext) {
+      requireKey();
       const cipher = createCipheriv('aes-256-gcm', key, nonce, options);
       cipher.setAAD(aad);
       const sealed = new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
@@ -68,6 +76,7 @@ export function nodeAead(key: Uint8Array): Aead<Uint8Array> {
       return sealed;
     },
     open(nonce, aad, sealed) {
+      requireKey();
       const end = sealed.length - AEAD_TAG_BYTES;
       if (end < 0) throw new Error('There is no tag.');
       const decipher = createDecipheriv('aes-256-gcm', key, nonce, options);
@@ -77,22 +86,38 @@ export function nodeAead(key: Uint8Array): Aead<Uint8Array> {
       decipher.final();
       return plaintext;
     },
+    wipe() {
+      isWiped = true;
+      key.fill(0);
+    },
   };
 }
 
-/** AES-256-GCM by WebCrypto. */
+/** AES-256-GCM by WebCrypto. @param key is wiped at once: the platform has it */
 export async function webAead(key: Uint8Array): Promise<Aead<Promise<Uint8Array>>> {
   requireWebCrypto();
   const { subtle } = crypto;
-  const imported = await subtle.importKey('raw', owned(key), 'AES-GCM', false, ['encrypt', 'decrypt']);
+  let imported: CryptoKey | null = await subtle.importKey('raw', owned(key), 'AES-GCM', false, [
+    'encrypt',
+    'decrypt',
+  ]);
+  key.fill(0);
+  const requireKey = () => {
+    if (imported === null) throw new Error('The key was wiped.');
+    return imported;
+  };
   const parameters = (nonce: Uint8Array, aad: Uint8Array) => {
     return { name: 'AES-GCM', iv: owned(nonce), additionalData: owned(aad), tagLength: 8 * AEAD_TAG_BYTES };
   };
   return {
     seal: async (nonce, aad, plaintext) =>
-      new Uint8Array(await subtle.encrypt(parameters(nonce, aad), imported, owned(plaintext))),
+      new Uint8Array(await subtle.encrypt(parameters(nonce, aad), requireKey(), owned(plaintext))),
     open: async (nonce, aad, sealed) =>
-      new Uint8Array(await subtle.decrypt(parameters(nonce, aad), imported, owned(sealed))),
+      new Uint8Array(await subtle.decrypt(parameters(nonce, aad), requireKey(), owned(sealed))),
+    // It lives in the platform's memory until nobody has it.
+    wipe: () => {
+      imported = null;
+    },
   };
 }
 

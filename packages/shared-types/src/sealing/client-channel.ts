@@ -122,7 +122,10 @@ class SealedClientChannel implements ClientChannel {
 
   send(name: string, payload: unknown, answered: (outcome: unknown) => void): void {
     if (this.#closed) return;
-    const { number, record } = this.#sealer.seal('event', encodeSealedText({ name, value: payload }));
+    const text = encodeSealedText({ name, value: payload });
+    const { number, record } = this.#sealer.seal('event', text);
+    // A share, maybe: the cipher has had it, or a copy.
+    text.fill(0);
     const answer = (...parts: unknown[]) => {
       this.#open('answer', parts, number, ({ value }) => answered(value));
     };
@@ -136,8 +139,11 @@ class SealedClientChannel implements ClientChannel {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#socket.off(EVENTS.sealed, this.#pushed);
+    this.#sealer.wipe();
+    this.#opener.wipe();
   }
 
   readonly #pushed = (...parts: unknown[]) => {

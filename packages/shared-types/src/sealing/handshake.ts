@@ -16,6 +16,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { TrivetError } from '../errors.js';
+import { Redacted } from '../redacted.js';
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, requireWebCrypto } from './aead.js';
 import {
   isSealingPublicKey,
@@ -34,10 +35,18 @@ const PSK_ID = utf8ToBytes('trivet sealed connection v1 psk');
 const CLIENT_TO_WORKER = utf8ToBytes('trivet sealed connection v1 client to worker');
 const WORKER_TO_CLIENT = utf8ToBytes('trivet sealed connection v1 worker to client');
 
-/** Key and first nonce of one direction. */
-export interface DirectionKeys {
-  readonly key: Uint8Array;
-  readonly nonce: Uint8Array;
+/** Key and first nonce of one direction: for a sealer or an opener, which wipes the key when the connection ends. */
+export class DirectionKeys extends Redacted {
+  constructor(
+    readonly key: Uint8Array,
+    readonly nonce: Uint8Array,
+  ) {
+    super();
+  }
+
+  toString(): string {
+    return '[keys of a sealed connection]';
+  }
 }
 
 export interface ConnectionKeys {
@@ -135,7 +144,7 @@ interface Exporter {
 async function exportKeys(context: Exporter): Promise<ConnectionKeys> {
   const direction = async (label: Uint8Array): Promise<DirectionKeys> => {
     const bytes = new Uint8Array(await context.export(label, AEAD_KEY_BYTES + AEAD_NONCE_BYTES));
-    return { key: bytes.subarray(0, AEAD_KEY_BYTES), nonce: bytes.subarray(AEAD_KEY_BYTES) };
+    return new DirectionKeys(bytes.subarray(0, AEAD_KEY_BYTES), bytes.subarray(AEAD_KEY_BYTES));
   };
   return {
     clientToWorker: await direction(CLIENT_TO_WORKER),

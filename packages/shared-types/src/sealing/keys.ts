@@ -7,6 +7,7 @@ import { CipherSuite, DhkemP256HkdfSha256, ExportOnly, HkdfSha256 } from '@hpke/
 import { p256 } from '@noble/curves/nist.js';
 import { bytesToHex, hexSchema, hexToBytes } from '../bytes.js';
 import { TrivetError } from '../errors.js';
+import { withHidden } from '../redacted.js';
 
 /** Bytes of a public key: an uncompressed point. */
 export const SEALING_KEY_BYTES = 65;
@@ -37,12 +38,18 @@ export const suite = new CipherSuite({
 /** Fresh keys, from the platform's secure random source. */
 export function generateSealingKeys(): SealingKeys {
   const { secretKey } = p256.keygen();
-  return { secretKey: bytesToHex(secretKey), publicKey: bytesToHex(p256.getPublicKey(secretKey, false)) };
+  const publicKey = bytesToHex(p256.getPublicKey(secretKey, false));
+  const keys = withHidden({ publicKey }, { secretKey: bytesToHex(secretKey) });
+  secretKey.fill(0);
+  return keys;
 }
 
 /** The public key that belongs to a secret one. @throws TrivetError INVALID_ARGUMENT when it is no key */
 export function sealingPublicKey(secretKeyHex: string): string {
-  return bytesToHex(p256.getPublicKey(secretBytes(secretKeyHex), false));
+  const secret = secretBytes(secretKeyHex);
+  const publicKey = bytesToHex(p256.getPublicKey(secret, false));
+  secret.fill(0);
+  return publicKey;
 }
 
 /** Whether this is the hex of a point of the curve. */
@@ -76,12 +83,10 @@ async function importKeys(secretKeyHex: string): Promise<CryptoKeyPair> {
   const point = p256.getPublicKey(secret, false);
   const coordinates = { x: base64Url(point.subarray(1, 33)), y: base64Url(point.subarray(33)) };
   const jwk = { kty: 'EC', crv: 'P-256', ...coordinates } as const;
+  const d = base64Url(secret);
+  secret.fill(0);
   return {
-    privateKey: await suite.kem.importKey(
-      'jwk',
-      { ...jwk, d: base64Url(secret), key_ops: ['deriveBits'] },
-      false,
-    ),
+    privateKey: await suite.kem.importKey('jwk', { ...jwk, d, key_ops: ['deriveBits'] }, false),
     publicKey: await suite.kem.importKey('jwk', { ...jwk, key_ops: [] }, true),
   };
 }

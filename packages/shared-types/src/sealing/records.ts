@@ -61,6 +61,11 @@ export class RecordSealer<Answer extends Maybe<Uint8Array>> {
     const { number, nonce } = this.#counter.take();
     return { number, record: this.aead.seal(nonce, associatedData(kind, answers), text) };
   }
+
+  /** Forgets the key: the connection is over. */
+  wipe(): void {
+    this.aead.wipe();
+  }
 }
 
 /** The end that opens. */
@@ -86,6 +91,11 @@ export class RecordOpener<Answer extends Maybe<Uint8Array>> {
   ): { readonly number: number; readonly text: Answer } {
     const { number, nonce } = this.#counter.take();
     return { number, text: this.aead.open(nonce, associatedData(kind, answers), record) };
+  }
+
+  /** Forgets the key: the connection is over. */
+  wipe(): void {
+    this.aead.wipe();
   }
 }
 

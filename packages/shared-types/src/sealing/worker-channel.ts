@@ -30,6 +30,8 @@ export interface WorkerChannelOptions {
 export interface WorkerChannel {
   /** Sends an event that is not acknowledged; nothing before the keys are agreed on. */
   push(name: string, value: unknown): void;
+  /** The socket is closed: nothing is sent any more, and the keys are forgotten. */
+  close(): void;
 }
 
 /** What is pushed to many is encoded once. */
@@ -71,11 +73,18 @@ class SealedWorkerChannel implements WorkerChannel {
     this.#socket.emit(EVENTS.sealed, this.#ends.sealer.seal('push', textOf(name, value)).record);
   }
 
+  close(): void {
+    this.#closed = true;
+    this.#ends?.opener.wipe();
+    this.#ends?.sealer.wipe();
+    this.#ends = null;
+  }
+
   #receive(event: string, parts: readonly unknown[]): void {
     const answer = parts.at(-1);
     if (this.#closed) return;
     if (typeof answer !== 'function') {
-      this.#close();
+      this.#giveUp();
       return;
     }
     const acknowledge = answer as (value: unknown) => void;
@@ -101,10 +110,12 @@ class SealedWorkerChannel implements WorkerChannel {
     try {
       const hello = attachmentBytes(payload, 'The beginning of a sealed connection');
       const answer = await answerHello(worker, hello, (agreed) => this.#agree(agreed));
-      acknowledge({ ok: true, value: answer });
+      // The socket may be gone meanwhile, and its keys must go with it.
+      if (this.#closed) this.close();
+      else acknowledge({ ok: true, value: answer });
     } catch (error) {
       refuse(error instanceof TrivetError ? error : new TrivetError('INTERNAL', 'The keys failed.'));
-      this.#close();
+      this.#giveUp();
     }
   }
 
@@ -126,7 +137,7 @@ class SealedWorkerChannel implements WorkerChannel {
       const error = brokenSeal('A message of this connection', worker.name);
       refuse(error);
       broken(error);
-      this.#close();
+      this.#giveUp();
       return;
     }
     const answer: Acknowledge = (outcome) => {
@@ -143,8 +154,8 @@ class SealedWorkerChannel implements WorkerChannel {
     }
   }
 
-  #close(): void {
-    this.#closed = true;
+  #giveUp(): void {
+    this.close();
     this.#socket.disconnect(true);
   }
 

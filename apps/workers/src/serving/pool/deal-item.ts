@@ -1,6 +1,6 @@
 /** One worker's part in dealing one item: runs the protocol's offline phase in a session of its own. */
 import { nextParty, previousParty } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
+import { Redacted, TrivetError } from '@trivet/shared-types';
 import type { Link } from '../../mesh/link.js';
 import type { Session } from '../../mesh/session.js';
 import { bindKey, type SessionView } from '../../mesh/session-view.js';
@@ -9,20 +9,37 @@ import type { Model } from '../models.js';
 import { allowedProtocol } from '../protocols.js';
 import type { MaterialKind } from './material-pool.js';
 
-export interface SessionKeys {
-  readonly sessionId: Uint8Array;
-  readonly next: Uint8Array;
-  readonly previous: Uint8Array;
+export class SessionKeys extends Redacted {
+  constructor(
+    readonly sessionId: Uint8Array,
+    readonly next: Uint8Array,
+    readonly previous: Uint8Array,
+  ) {
+    super();
+  }
+
+  /** Forgets them, once the session has its streams. */
+  wipe(): void {
+    this.next.fill(0);
+    this.previous.fill(0);
+  }
+
+  toString(): string {
+    return '[keys of a session]';
+  }
 }
 
-/** The keys of a session, from its links and what the leader has said of it. */
+/**
+ * The keys of a session, from its links and what the leader has said of it.
+ * @throws TrivetError UNAVAILABLE when one of its links is closed
+ */
 export function keysOf(context: ServingContext, session: Session, view: SessionView): SessionKeys {
   const { index } = context.self;
-  return {
-    sessionId: Uint8Array.from(Buffer.from(session.key, 'latin1')),
-    next: bindKey(session.links[nextParty(index)]!.key, view),
-    previous: bindKey(session.links[previousParty(index)]!.key, view),
-  };
+  return new SessionKeys(
+    Uint8Array.from(Buffer.from(session.key, 'latin1')),
+    bindKey(session.links[nextParty(index)]!.key, view),
+    bindKey(session.links[previousParty(index)]!.key, view),
+  );
 }
 
 /**
@@ -39,11 +56,13 @@ export async function dealItem(
 ): Promise<number | null> {
   const { models, party, pool, protocols, self } = context;
   const release = models.use(model);
+  let keys: SessionKeys | undefined;
   try {
+    keys = keysOf(context, session, view);
     const family = allowedProtocol(protocols, model.manifest, kind.protocol, self.name);
     const material = await party.prepare(model.loaded, {
       protocol: family[kind.helper],
-      keys: keysOf(context, session, view),
+      keys,
       channel: session,
     });
     if (material === null) {
@@ -65,6 +84,7 @@ export async function dealItem(
     session.fail(reason, true);
     return null;
   } finally {
+    keys?.wipe();
     release();
   }
 }

@@ -1,4 +1,5 @@
 /** The plain TypeScript kernels over an ArrayBuffer: reference, and fallback where WebAssembly SIMD is missing. */
+import { Redacted } from '../../random/redacted.js';
 import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
@@ -33,7 +34,7 @@ import { add, addBias, addConstant, gather, pack, subtract, unpack, type Views, 
 
 const INITIAL_BYTES = 131_072;
 
-class ArrayMemory implements LinearMemory, Views {
+class ArrayMemory extends Redacted implements LinearMemory, Views {
   readonly base = 0;
   u8 = new Uint8Array(INITIAL_BYTES);
   u32 = new Uint32Array(this.u8.buffer);
@@ -41,6 +42,10 @@ class ArrayMemory implements LinearMemory, Views {
 
   get byteLength(): number {
     return this.u8.byteLength;
+  }
+
+  toString(): string {
+    return `[memory: ${this.byteLength} bytes]`;
   }
 
   get bytes(): Uint8Array {

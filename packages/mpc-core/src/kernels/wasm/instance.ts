@@ -1,4 +1,5 @@
 /** The WASM kernels: binds the AssemblyScript module of assembly/ to the Kernels interface. */
+import { Redacted } from '../../random/redacted.js';
 import type { Kernels, LinearMemory } from '../kernels.js';
 import { MODULE_BASE64 } from './module.generated.js';
 
@@ -8,18 +9,23 @@ type Export = (...values: (number | bigint)[]) => number;
 const PAGE = 65_536;
 const ALL_ONES = -1n;
 
-class WasmMemory implements LinearMemory {
+class WasmMemory extends Redacted implements LinearMemory {
   private view: Uint8Array;
 
   constructor(
     private readonly memory: WebAssembly.Memory,
     readonly base: number,
   ) {
+    super();
     this.view = new Uint8Array(memory.buffer);
   }
 
   get byteLength(): number {
     return this.memory.buffer.byteLength;
+  }
+
+  toString(): string {
+    return `[memory: ${this.byteLength} bytes]`;
   }
 
   get bytes(): Uint8Array {
