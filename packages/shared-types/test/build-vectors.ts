@@ -18,7 +18,9 @@ import {
   signOwnerChallenge,
   type WireSharePart,
 } from '../src/index.js';
+import { sealedConnection } from './build-sealing-vectors.js';
 import {
+  type BadBytes,
   CHALLENGE,
   CLUSTER,
   CLUSTER_ID,
@@ -29,12 +31,6 @@ import {
   OWNER_SECRET_KEY,
   SEALING_SECRET_KEYS,
 } from './fixtures.js';
-
-export interface BadBytes {
-  readonly name: string;
-  readonly bytes: string;
-  readonly code: string;
-}
 
 const signed = signManifest(MANIFEST, OWNER_SECRET_KEY);
 const digest = manifestDigest(signed);
@@ -363,6 +359,7 @@ export function buildVectors() {
     'client-token.json': clientToken(),
     'access-order.json': accessOrder(),
     'cluster.json': cluster(),
+    'sealed-connection.json': sealedConnection(),
   };
 }
 

@@ -1,6 +1,13 @@
 /** Small, deterministic values of the wire contract for tests and golden vectors. */
 import { type Cluster, type Manifest, sealingPublicKey, signCluster } from '../src/index.js';
 
+/** A message of the golden vectors that must be refused, in hex, and the code of the error. */
+export interface BadBytes {
+  readonly name: string;
+  readonly bytes: string;
+  readonly code: string;
+}
+
 /** RFC 8032, section 7.1, test 1. */
 export const OWNER_SECRET_KEY = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
 export const OWNER_PUBLIC_KEY = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a';
