@@ -18,7 +18,7 @@ const DEFAULT_SECONDS = 120;
 
 const USAGE = `Usage: pnpm fuzz [options]
 
-  --seconds N      how long in all, shared by the decoders (default ${DEFAULT_SECONDS})
+  --seconds N      of fuzzing in all, the same for each decoder (default ${DEFAULT_SECONDS}); to load them comes on top
   --only NAME      this decoder; several: --only A --only B
   --seed S         a whole number: the same one changes inputs in the same way (default: the time)
   --crashes DIR    where inputs that are found go (default test-results/fuzz)
@@ -97,7 +97,8 @@ async function fuzzAll(
   coverage: boolean,
   folder: string,
 ): Promise<number> {
-  process.stdout.write(`${targets.length} decoders, ${seconds} s in all, seed ${seed}.\n`);
+  const maxMs = (1_000 * seconds) / targets.length;
+  process.stdout.write(`${targets.length} decoders, ${Math.round(maxMs)} ms each, seed ${seed}.\n`);
   const fuzzer = new Fuzzer(THREAD);
   const results: FuzzResult[] = [];
   const saving: Promise<void>[] = [];
@@ -108,8 +109,6 @@ async function fuzzAll(
       // Coverage costs more the more code is loaded.
       if (CATALOGUE.get(name)!.group !== group) await fuzzer.close();
       group = CATALOGUE.get(name)!.group;
-      const left = 1_000 * seconds - (performance.now() - start);
-      const maxMs = Math.max(250, left / (targets.length - index));
       const line = (result: FuzzResult) => `${index + 1}/${targets.length} ${progressOf(result)}`;
       const result = await fuzzer.fuzz(
         { target: name, seed, maxMs, maxCases: Number.POSITIVE_INFINITY, coverage },
@@ -117,7 +116,7 @@ async function fuzzAll(
           onProgress: (progress) => showProgress(line(progress)),
           onFinding: (finding) => {
             clearProgress();
-            const save = saveFinding(folder, finding).then((file) => {
+            const save = saveFinding(folder, finding, { seed, coverage }).then((file) => {
               process.stdout.write(`${name}: ${finding.what}\n  pnpm fuzz --replay ${file}\n`);
             });
             saving.push(save);

@@ -36,7 +36,10 @@ export function summaryJson({ seed, seconds, results }: Totals): string {
       crashes: results.reduce((sum, one) => sum + one.findings, 0),
       slowest: { decoder: slowest.target, milliseconds: Number(slowest.slowestMs.toFixed(1)) },
       decoders: Object.fromEntries(
-        results.map(({ target, cases, findings }) => [target, { cases, crashes: findings }]),
+        results.map(({ target, cases, accepted, corpus, findings, seconds }) => [
+          target,
+          { cases, accepted, corpus, crashes: findings, seconds: Number(seconds.toFixed(1)) },
+        ]),
       ),
     },
   });

@@ -1,5 +1,6 @@
 /** The fuzzer finds what it is for; and a short, seeded run of every decoder finds nothing. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -16,6 +17,9 @@ const SEED = 20_261_122;
 /** About a third of a second for each decoder. */
 const CASES = 250;
 const MODEL_CASES = 100;
+/** Those that agree on keys, or write files, each time. */
+const SLOW = ['worker-channel', 'client-channel', 'cluster-upgrade'];
+const SLOW_CASES = 40;
 const NO_LIMIT = 600_000;
 
 class Refused extends Error {}
@@ -118,14 +122,17 @@ describe('the fuzzer', () => {
     const folder = await mkdtemp(join(tmpdir(), 'trivet-fuzz-'));
     try {
       const input = Buffer.from('input');
-      const file = await saveFinding(folder, {
+      const finding = { target: 'page-batch', kind: 'error', what: 'a fault', signature: '', input } as const;
+      const file = await saveFinding(folder, finding, { seed: 7, coverage: false });
+      expect(await readFinding(file)).toEqual({ target: 'page-batch', input: new Uint8Array(input) });
+      expect(JSON.parse(await readFile(file.replace(/bin$/, 'json'), 'utf8'))).toEqual({
         target: 'page-batch',
         kind: 'error',
-        what: '',
-        signature: '',
-        input,
+        what: 'a fault',
+        bytes: 5,
+        seed: 7,
+        coverage: false,
       });
-      expect(await readFinding(file)).toEqual({ target: 'page-batch', input: new Uint8Array(input) });
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -143,9 +150,39 @@ describe('the fuzzer', () => {
       cases: 15,
       crashes: 1,
       slowest: { decoder: 'b', milliseconds: 3 },
-      decoders: { a: { cases: 10, crashes: 1 }, b: { cases: 5, crashes: 0 } },
+      decoders: { a: { cases: 10, crashes: 1, seconds: 1 }, b: { cases: 5, crashes: 0, seconds: 1 } },
     });
   });
+});
+
+describe('the program', () => {
+  it('gives each decoder the same time, and says what it did in JSON', async () => {
+    const args = [
+      'main.mjs',
+      '--seconds',
+      '1',
+      '--only',
+      'signatures',
+      '--only',
+      'client-token',
+      '--seed',
+      '5',
+    ];
+    const cwd = new URL('..', import.meta.url);
+    const stdout = await new Promise<string>((resolve, reject) =>
+      execFile(process.execPath, args, { cwd }, (error, out) =>
+        error === null ? resolve(out) : reject(error),
+      ),
+    );
+    expect(stdout).toContain('2 decoders, 500 ms each, seed 5.');
+    const { fuzz } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+    expect(fuzz).toMatchObject({ seed: 5, crashes: 0 });
+    expect(Object.keys(fuzz.decoders)).toEqual(['signatures', 'client-token']);
+    for (const { cases, seconds } of Object.values<{ cases: number; seconds: number }>(fuzz.decoders)) {
+      expect(cases).toBeGreaterThan(0);
+      expect(seconds).toBeGreaterThanOrEqual(0.5);
+    }
+  }, 120_000);
 });
 
 describe('every decoder', () => {
@@ -163,7 +200,7 @@ describe('every decoder', () => {
       const found: Finding[] = [];
       await fuzzTarget(target, prepared, {
         seed: SEED,
-        maxCases: group === 5 ? MODEL_CASES : CASES,
+        maxCases: SLOW.includes(name) ? SLOW_CASES : group === 5 ? MODEL_CASES : CASES,
         maxMs: NO_LIMIT,
         coverage: null,
         onFinding: (finding) => found.push(finding),

@@ -2,12 +2,13 @@
 import type { Target } from '../target.js';
 
 const GROUPS: readonly (() => Promise<readonly Target[]>)[] = [
-  async () => (await import('./wire.js')).WIRE,
+  async () => [...(await import('./wire.js')).WIRE, ...(await import('./reveal.js')).REVEAL],
   async () => (await import('./mesh.js')).MESH,
   async () => (await import('./stores.js')).STORES,
   async () => (await import('./gateway.js')).GATEWAY,
   async () => (await import('./page.js')).PAGE,
   async () => (await import('./models.js')).MODELS,
+  async () => (await import('./sealing.js')).SEALING,
 ];
 
 /** The decoders and what comes in at them, by name. */
@@ -24,7 +25,15 @@ export const CATALOGUE: ReadonlyMap<string, { readonly group: number; readonly w
   ['access-order', { group: 0, what: 'who may ask, signed by the owner' }],
   ['client-token', { group: 0, what: "a client's token, as its holder writes it" }],
   ['signatures', { group: 0, what: 'keys and signatures that are no points of the curve' }],
-  ['cluster-json', { group: 0, what: 'the public cluster file, at clients' }],
+  ['cluster-json', { group: 0, what: 'the public cluster file, signed or not, at clients' }],
+  ['reveal-manifest', { group: 0, what: 'the manifest of a model that reveals classes only' }],
+  ['reveal-reply', { group: 0, what: 'three replies that are to add up to classes, at a client' }],
+  ['seal-hello', { group: 6, what: 'how a client begins a sealed connection, at a worker' }],
+  ['seal-answer', { group: 6, what: "a worker's answer to that, at a client" }],
+  ['seal-records', { group: 6, what: 'records of a sealed connection, in any order' }],
+  ['sealed-text', { group: 6, what: 'what is inside a record' }],
+  ['worker-channel', { group: 6, what: 'all that a client with the keys may do on a connection' }],
+  ['client-channel', { group: 6, what: 'all that a worker with the keys may do on a connection' }],
   ['mesh-frames', { group: 1, what: "a peer's stream of bytes, cut into frames" }],
   [
     'mesh-control',
@@ -41,6 +50,10 @@ export const CATALOGUE: ReadonlyMap<string, { readonly group: number; readonly w
   ['serve-record', { group: 2, what: "a model's record: orders, counts" }],
   ['access-use', { group: 2, what: "what of the tokens' quotas is used up" }],
   ['stored-model', { group: 2, what: 'a model in the store, once it is decrypted: manifest and share' }],
+  [
+    'cluster-upgrade',
+    { group: 2, what: 'the cluster file of an earlier version, for `trivet init --upgrade`' },
+  ],
   ['worker-config', { group: 2, what: "a worker's configuration" }],
   ['certificate', { group: 2, what: "a worker's certificate, as it is checked when it starts" }],
   ['gateway-paths', { group: 3, what: "methods and paths of the gateway's requests" }],

@@ -1,11 +1,11 @@
 /** What a worker reads from its disk: files at rest, shares, records, keys, configuration, certificates. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KeyRing, openBytes, parseKeyRing, printKeyRing, sealBytes } from '@trivet/at-rest';
 import { createKernels, InvalidModelError, shareModel } from '@trivet/mpc-core';
-import { canonicalJson, parseJson, signServingOrder } from '@trivet/shared-types';
-import { createCluster, workerConfigSchema } from '@trivet/workers';
+import { canonicalJson, parseJson, readClusterText, signServingOrder } from '@trivet/shared-types';
+import { createCluster, upgradeCluster, workerConfigSchema } from '@trivet/workers';
 import { checkCertificate } from '../../../../apps/workers/src/config/certificate.js';
 import { accessUseSchema, serveRecordSchema } from '../../../../apps/workers/src/store/model-store.js';
 import { parseStoredModel } from '../../../../apps/workers/src/store/stored-model.js';
@@ -158,6 +158,44 @@ async function inCluster<T>(read: (file: (name: string) => Buffer) => T): Promis
   }
 }
 
+const clusterUpgrade: Target = {
+  name: 'cluster-upgrade',
+  form: 'json',
+  maxMs: 2_000,
+  async prepare() {
+    const root = mkdtempSync(join(tmpdir(), 'trivet-fuzz-'));
+    const folder = join(root, 'cluster');
+    const { cluster, clusterFile } = await createCluster(folder);
+    const files = () => readdirSync(root, { recursive: true }).sort().join('\n');
+    const there = files();
+    const { signature: _, workers, ...rest } = cluster;
+    const earlier = { ...rest, workers: workers.map(({ sealingKey: _, ...worker }) => worker) };
+    return {
+      seeds: [json(earlier), json(cluster)],
+      async run(input) {
+        writeFileSync(clusterFile, input);
+        try {
+          const upgraded = await upgradeCluster(folder);
+          const written = readClusterText(readFileSync(clusterFile, 'utf8'), 'The cluster file');
+          promise(canonicalJson(written) === canonicalJson(upgraded), 'another file is written than is told');
+          const keys = written.workers.map(({ sealingKey }) => sealingKey);
+          promise(
+            cluster.workers.every(({ sealingKey }) => keys.includes(sealingKey)),
+            'keys are made anew that are there',
+          );
+        } catch (error) {
+          promise(readFileSync(clusterFile).equals(input), 'a file that was refused is changed');
+          throw error;
+        } finally {
+          promise(files() === there, 'files are left behind');
+        }
+      },
+      expects: coded('INVALID_ARGUMENT', 'FAILED_PRECONDITION'),
+      close: () => rmSync(root, { recursive: true }),
+    };
+  },
+};
+
 const workerConfig: Target = {
   name: 'worker-config',
   form: 'json',
@@ -199,6 +237,7 @@ export const STORES: readonly Target[] = [
   serveRecord,
   accessUse,
   storedModel,
+  clusterUpgrade,
   workerConfig,
   certificate,
 ];

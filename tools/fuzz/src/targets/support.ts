@@ -1,5 +1,7 @@
 /** What the targets have in common. */
-import { type ErrorCode, TrivetError } from '@trivet/shared-types';
+import { ed25519 } from '@noble/curves/ed25519.js';
+import { bytesToHex, canonicalJson, type ErrorCode, hexToBytes, TrivetError } from '@trivet/shared-types';
+import { OWNER_SECRET_KEY } from '../../../../packages/shared-types/test/fixtures.js';
 import { promise } from '../target.js';
 
 /** Expects TrivetErrors with one of these codes, whose sentence stays short. */
@@ -23,4 +25,33 @@ export function requirePlain(value: unknown): void {
   const expected = Array.isArray(value) ? Array.prototype : Object.prototype;
   promise(prototype === expected || prototype === null, 'a decoded value inherits from what was sent');
   for (const entry of Object.values(value)) requirePlain(entry);
+}
+
+/** Signs whatever text there is, as an owner would whose software is broken or hostile. */
+export function ownerSignature(context: string, text: string): string {
+  return bytesToHex(ed25519.sign(utf8(context + text), hexToBytes(OWNER_SECRET_KEY)));
+}
+
+/** Most texts are not canonical any more once they are changed: written anew, they get further. */
+export function canonicalOr(text: string): string {
+  try {
+    return canonicalJson(JSON.parse(text));
+  } catch {
+    return text;
+  }
+}
+
+/** Several messages as one input: a length u16 before each. */
+export function joinPieces(pieces: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(pieces.flatMap((piece) => [Buffer.of(piece.length & 255, piece.length >> 8), piece]));
+}
+
+export function splitPieces(input: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at + 2 <= input.length; ) {
+    const length = input[at]! | (input[at + 1]! << 8);
+    pieces.push(input.subarray(at + 2, at + 2 + length));
+    at += 2 + length;
+  }
+  return pieces;
 }

@@ -1,7 +1,6 @@
 /** Between clients and workers: predictions, control messages, what owners sign. */
 
 import { readFileSync } from 'node:fs';
-import { ed25519 } from '@noble/curves/ed25519.js';
 import { InvalidModelError, PLAN_LIMITS, validatePlan } from '@trivet/mpc-core';
 import {
   type AccessOrder,
@@ -13,7 +12,6 @@ import {
   cancelSchema,
   canonicalJson,
   challengeSchema,
-  clusterSchema,
   decodePredictReply,
   decodePredictRequest,
   EVENTS,
@@ -25,8 +23,8 @@ import {
   orderSchema,
   outcomeSchema,
   type PredictReply,
-  parseJson,
   parseStrict,
+  readClusterText,
   removeSchema,
   type ServingOrder,
   servedEventSchema,
@@ -58,7 +56,7 @@ import {
   OWNER_SECRET_KEY,
 } from '../../../../packages/shared-types/test/fixtures.js';
 import { promise, sameBytes, type Target } from '../target.js';
-import { coded, json, requirePlain, textOf, utf8 } from './support.js';
+import { canonicalOr, coded, json, ownerSignature, requirePlain, textOf, utf8 } from './support.js';
 
 const VECTORS = new URL('../../../../packages/shared-types/vectors/v1/', import.meta.url);
 const vectors = (name: string) => JSON.parse(readFileSync(new URL(name, VECTORS), 'utf8'));
@@ -240,11 +238,6 @@ const clientCatalogue: Target = {
   },
 };
 
-/** Signs whatever text there is, as an owner would whose software is broken or hostile. */
-function signature(context: string, text: string): string {
-  return bytesToHex(ed25519.sign(utf8(context + text), hexToBytes(OWNER_SECRET_KEY)));
-}
-
 const manifest: Target = {
   name: 'manifest',
   form: 'json',
@@ -252,9 +245,12 @@ const manifest: Target = {
   prepare: () => ({
     seeds: [MANIFEST, JOINING_MANIFEST].map((one: Manifest) => utf8(canonicalJson(one))),
     run(input) {
-      // Most texts are not canonical any more: written anew, they get further.
       const text = canonicalOr(textOf(input));
-      const signed = { text, ownerKey: OWNER_PUBLIC_KEY, signature: signature('trivet manifest v1\n', text) };
+      const signed = {
+        text,
+        ownerKey: OWNER_PUBLIC_KEY,
+        signature: ownerSignature('trivet manifest v1\n', text),
+      };
       const decoded = verifyManifest(signed, OWNER_PUBLIC_KEY);
       requirePlain(decoded);
       validatePlan(decoded.plan);
@@ -265,14 +261,6 @@ const manifest: Target = {
   }),
 };
 
-function canonicalOr(text: string): string {
-  try {
-    return canonicalJson(JSON.parse(text));
-  } catch {
-    return text;
-  }
-}
-
 const servingOrder: Target = {
   name: 'serving-order',
   form: 'json',
@@ -282,7 +270,7 @@ const servingOrder: Target = {
     ),
     run(input) {
       const text = canonicalOr(textOf(input));
-      const signed = { text, signature: signature('trivet serving order v1\n', text) };
+      const signed = { text, signature: ownerSignature('trivet serving order v1\n', text) };
       requirePlain(verifyServingOrder(signed, OWNER_PUBLIC_KEY, CLUSTER_ID));
     },
     expects: coded('INVALID_ARGUMENT', 'PERMISSION_DENIED'),
@@ -296,7 +284,7 @@ const accessOrder: Target = {
     seeds: [ACCESS, { ...ACCESS, models: {}, tokens: [] }].map((one) => utf8(canonicalJson(one))),
     run(input) {
       const text = canonicalOr(textOf(input));
-      const signed = { text, signature: signature('trivet access order v1\n', text) };
+      const signed = { text, signature: ownerSignature('trivet access order v1\n', text) };
       requirePlain(verifyAccessOrder(signed, OWNER_PUBLIC_KEY, CLUSTER_ID));
     },
     expects: coded('INVALID_ARGUMENT', 'PERMISSION_DENIED'),
@@ -348,16 +336,40 @@ const cluster: Target = {
   form: 'json',
   prepare: () => ({
     seeds: [json(CLUSTER)],
+    repair: signedAnew,
     run(input) {
-      const decoded = parseJson(clusterSchema, textOf(input), 'The cluster file');
+      const decoded = readClusterText(textOf(input), 'The cluster file');
       requirePlain(decoded);
-      for (const { url } of decoded.workers) {
+      const { workers } = decoded;
+      for (const { url, sealingKey } of workers) {
         promise(/^https?:$/.test(new URL(url).protocol), 'a worker that is not on the web');
+        promise(/^[0-9a-f]{130}$/.test(sealingKey), 'a worker whose key is none');
+      }
+      for (const field of ['name', 'url', 'sealingKey'] as const) {
+        promise(new Set(workers.map((worker) => worker[field])).size === 3, 'two workers are one');
       }
     },
-    expects: coded('INVALID_ARGUMENT'),
+    expects: coded('INVALID_ARGUMENT', 'FAILED_PRECONDITION', 'PERMISSION_DENIED'),
   }),
 };
+
+/** Every other file is signed by a hostile owner; the rest is what somebody else has changed. */
+function signedAnew(input: Uint8Array): Uint8Array {
+  if (input.length % 2 === 1) return input;
+  try {
+    const { clusterId, ownerKey: _, workers, ...rest } = JSON.parse(textOf(input));
+    const keys = workers.map(({ index, name, sealingKey }: Record<string, unknown>) => ({
+      index,
+      name,
+      sealingKey,
+    }));
+    const signed = canonicalJson({ clusterId, ownerKey: OWNER_PUBLIC_KEY, workers: keys });
+    const signature = ownerSignature('trivet cluster v1\n', signed);
+    return json({ ...rest, clusterId, ownerKey: OWNER_PUBLIC_KEY, workers, signature });
+  } catch {
+    return input;
+  }
+}
 
 export const WIRE: readonly Target[] = [
   predictRequest,
