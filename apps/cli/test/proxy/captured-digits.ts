@@ -1,4 +1,5 @@
-/** Three workers, a capturing proxy in front of each, and a client that asks through them about 3s and 8s. */
+/** Three worker processes, a capturing proxy in front of each, and a client that asks through them about 3s and 8s. */
+import { join } from 'node:path';
 import { ModelOwner, PredictionClient } from '@trivet/client';
 import { loadMnist } from '@trivet/mnist';
 import {
@@ -9,59 +10,73 @@ import {
   readOwnerKey,
   toModelInputs,
 } from '@trivet/node';
+import { createCluster } from '@trivet/workers';
+import { waitUntilReady } from '../../../../packages/node/src/local-cluster/ready.js';
 import {
-  createCluster,
-  createLogger,
-  loadWorkerConfig,
-  type RunningWorker,
-  startWorker,
-} from '@trivet/workers';
+  type WorkerExit,
+  WorkerProcess,
+} from '../../../../packages/node/src/local-cluster/worker-process.js';
 import { temporaryDirectory, writeNearestMeanModel } from '../support.js';
 import { CapturingProxy, type Seen } from './capturing-proxy.js';
 
 export interface CapturedDigits {
-  /** By worker. */
+  /** By worker: all that its proxy saw while the client asked. */
   readonly captured: readonly (readonly Seen[])[];
   /** 3 or 8, in the order in which they were asked. */
   readonly labels: readonly number[];
   /** How many of them the three workers, together, got right. */
   readonly classified: number;
+  /** Process ids of the workers. */
+  readonly pids: readonly number[];
 }
 
-/** Asks about `count` digits, one after the other, half of them 3s. */
-export async function captureDigits(count: number): Promise<CapturedDigits> {
+const NAMES = ['alice', 'bob', 'carol'] as const;
+
+/**
+ * Asks about `count` digits, one after the other, half of them 3s.
+ * @param nodeArguments of the workers' processes
+ */
+export async function captureDigits(
+  count: number,
+  nodeArguments: readonly string[] = [],
+): Promise<CapturedDigits> {
   const directory = await temporaryDirectory();
-  const workers: RunningWorker[] = [];
+  const workers: WorkerProcess[] = [];
   const proxies: CapturingProxy[] = [];
+  const crashListeners = new Set<(exit: WorkerExit) => void>();
   let client: PredictionClient | undefined;
   try {
+    const folder = join(directory.path, 'cluster');
     const ports = await findFreePorts(9);
     const worker = (index: 0 | 1 | 2) => ({
-      name: (['alice', 'bob', 'carol'] as const)[index],
+      name: NAMES[index],
       host: 'localhost',
       clientPort: ports[index]!,
       meshPort: ports[index + 3]!,
       url: `http://127.0.0.1:${ports[index + 6]}`,
     });
-    const created = await createCluster(`${directory.path}/cluster`, {
+    const { cluster, configFiles } = await createCluster(folder, {
       workers: [worker(0), worker(1), worker(2)],
     });
-    for (const [index, file] of created.configFiles.entries()) {
+    for (const [index, file] of configFiles.entries()) {
       proxies.push(await CapturingProxy.start(ports[index]!, ports[index + 6]!));
-      const config = await loadWorkerConfig(file);
-      workers.push(await startWorker(config, { log: createLogger(config.name, 'silent') }));
+      const process = new WorkerProcess(NAMES[index]!, file, join(directory.path, `${index}.log`), (exit) => {
+        for (const listener of crashListeners) listener(exit);
+      });
+      workers.push(process);
+      process.start(nodeArguments);
     }
-    const { workers: addresses, clusterId, ownerKey } = created.cluster;
+    await waitUntilReady(cluster, { timeoutMs: 90_000, crashListeners });
+    const { workers: addresses, clusterId, ownerKey } = cluster;
     const mnist = await loadMnist('test');
     const { compiled } = await compileModelFile(
       await writeNearestMeanModel(directory.path, mnist),
       MNIST_INPUT_RANGE,
     );
-    const ownerSecretKey = await readOwnerKey(`${directory.path}/cluster`);
     const owner = await ModelOwner.connect({
       workers: addresses,
       clusterId,
-      ownerSecretKey,
+      ownerSecretKey: await readOwnerKey(folder),
       timeoutMs: 60_000,
     });
     try {
@@ -91,11 +106,12 @@ export async function captureDigits(count: number): Promise<CapturedDigits> {
       captured: proxies.map(({ seen }) => [...seen]),
       labels: indices.map((index) => mnist.labels[index]!),
       classified,
+      pids: workers.map(({ pid }) => pid!),
     };
   } finally {
     client?.close();
     for (const proxy of proxies) await proxy.close();
-    await Promise.all(workers.map((worker) => worker.close()));
+    await Promise.all(workers.map((worker) => worker.stop()));
     await directory.remove();
   }
 }

@@ -1,13 +1,5 @@
-/**
- * The two ends of a connection without sealing. They are here, and nowhere in what is shipped: a test that puts them in
- * the place of shared-types' shows that what is claimed of sealing is not true without it.
- */
-import type {
-  ClientChannelHooks,
-  ClientSocket,
-  WorkerChannelOptions,
-  WorkerSocket,
-} from '@trivet/shared-types';
+/** A client's end of a connection without sealing, in the place of shared-types' client-channel.ts. */
+import type { ClientChannelHooks, ClientSocket } from '@trivet/shared-types';
 
 const PUSHED = ['trivet:status', 'trivet:served'];
 
@@ -21,10 +13,4 @@ export async function openChannel(socket: ClientSocket, _: unknown, hooks: Clien
       for (const [event, listener] of listeners) socket.off(event, listener);
     },
   };
-}
-
-export function acceptChannel(socket: WorkerSocket, options: WorkerChannelOptions) {
-  options.sealed?.();
-  socket.onAny((event, payload, acknowledge) => options.event(event, payload, acknowledge as never));
-  return { push: (event: string, value: unknown) => void socket.emit(event, value) };
 }
