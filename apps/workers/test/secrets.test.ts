@@ -3,14 +3,17 @@
  * the memory of each worker, are searched for the secrets that do not belong there.
  */
 import { spawn } from 'node:child_process';
-import { createPrivateKey, randomBytes } from 'node:crypto';
+import { createHmac, createPrivateKey, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { ClientToken, EVENTS } from '@trivet/shared-types';
+import { createKernels, expandSeed, reconstructOutputs } from '@trivet/mpc-core';
+import { ClientToken, decodePredictReply, EVENTS } from '@trivet/shared-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  HIDDEN,
   INPUTS,
+  OUTPUTS,
   type SharedTestModel,
   startCluster,
   TestClient,
@@ -21,7 +24,7 @@ import { filesUnder, formsOf, type Secret, secretsIn, secretsInMemory } from './
 const NAMES = ['alice', 'bob', 'carol'] as const;
 const SAMPLES = 16;
 /** Those hold a secret because that is what they are for; only their owner can read them. */
-const KEY_FILES = /^(owner\.key|ca\.key|(alice|bob|carol)\/(store|tls)\.key)$/;
+const KEY_FILES = /^(owner\.key|ca\.key|(alice|bob|carol)\/(store|tls|seal)\.key)$/;
 
 let cluster: TestCluster;
 let client: TestClient;
@@ -34,6 +37,8 @@ let ofClient: Secret[];
 let ofWorker: Secret[][];
 /** By worker: shares that only the others have. */
 let ofOthers: Secret[][];
+/** By worker: the share of the weights that it has itself, in the engine's memory. */
+let ofEngine: Secret[][];
 let token: ClientToken;
 /** What each worker was sent to predict. */
 let parts: readonly [Buffer, Buffer, Buffer];
@@ -58,30 +63,50 @@ beforeAll(async () => {
     { length: SAMPLES * INPUTS },
     () => randomBytes(4).readInt32LE() / 2 ** 31,
   );
-  ({ parts } = await asking.messages(model, inputs, 30_000));
+  const { requestId, count, parts: sent } = await asking.messages(model, inputs, 30_000);
+  parts = sent;
   const replies = await asking.all((worker) =>
     asking.call<Uint8Array>(worker, EVENTS.predict, parts[worker]),
   );
-  expect(replies).toHaveLength(3);
-
-  const { seeds, words, weightSeeds, weightWords } = shares();
-  const fixed = new BigInt64Array(Array.from(inputs, (value) => BigInt(Math.round(value * 65_536))));
-  const read = (...path: string[]) => readFileSync(join(cluster.directory, ...path), 'utf8');
-  ofOwner = [secret('owner key', Buffer.from(read('owner.key').trim(), 'hex'))];
-  ofClient = [
-    secret('token', Buffer.from(token.reveal().slice(7), 'hex')),
-    secret('input', new Uint8Array(inputs.buffer)),
-    secret('input, fixed point', new Uint8Array(fixed.buffer)),
+  const expected = { requestId, manifestDigest: model.digest, count, outputSize: OUTPUTS, protocol: null };
+  const replyShares = replies.map((reply) => decodePredictReply(reply, expected).words) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
   ];
+  const logits = reconstructOutputs(replyShares, model.plan);
+
+  const { seeds, explicit, weightSeeds, weightWords } = shares();
+  const words = (values: ArrayLike<number>, fractionalBits: number) => {
+    const encoded = Array.from(values, (value) => BigInt(Math.round(value * 2 ** fractionalBits)));
+    return new Uint8Array(new BigInt64Array(encoded).buffer);
+  };
+  const read = (...path: string[]) => readFileSync(join(cluster.directory, ...path), 'utf8');
+  ofOwner = [
+    secret('owner key', Buffer.from(read('owner.key').trim(), 'hex')),
+    secret("key of the cluster's authority", jwk(read('ca.key'))),
+    secret('weights', new Uint8Array(Float64Array.from(HIDDEN).buffer)),
+    secret('weights as they are in files', new Uint8Array(Float32Array.from(HIDDEN).buffer.slice(0, 48))),
+    secret('weights, fixed point', words(HIDDEN, 16)),
+  ];
+  const tokenBytes = Buffer.from(token.reveal().slice(7), 'hex');
+  ofClient = [
+    secret('token', tokenBytes),
+    secret('input', new Uint8Array(inputs.buffer)),
+    secret('input, fixed point', words(inputs, 16)),
+    secret('logits', new Uint8Array(logits.buffer)),
+    secret('logits, fixed point', words(logits, model.plan.outputFractionalBits)),
+  ];
+  const { clusterId } = cluster.cluster;
+  const tokenKey = (worker: number) =>
+    createHmac('sha256', tokenBytes).update(`trivet token key v1\n${clusterId}\n${worker}`).digest();
   ofWorker = NAMES.map((name) => [
     secret(`${name}'s store key`, Buffer.from(/^[0-9a-f]{64}/.exec(read(name, 'store.key'))![0], 'hex')),
-    secret(
-      `${name}'s TLS key`,
-      Buffer.from(createPrivateKey(read(name, 'tls.key')).export({ format: 'jwk' }).d!, 'base64url'),
-    ),
+    secret(`${name}'s TLS key`, jwk(read(name, 'tls.key'))),
+    secret(`${name}'s key for sealed messages`, Buffer.from(read(name, 'seal.key').trim(), 'hex')),
   ]);
   ofOthers = [
-    [secret('third input share', words), secret('third weight share', weightWords)],
+    [secret('third input share', explicit), secret('third weight share', weightWords)],
     [
       secret('seed of the first input share', seeds[0]),
       secret('seed of the first weight share', weightSeeds[0]),
@@ -91,15 +116,33 @@ beforeAll(async () => {
       secret('seed of the second weight share', weightSeeds[1]),
     ],
   ];
+  for (const [worker, others] of ofOthers.entries()) {
+    for (const other of [0, 1, 2].filter((index) => index !== worker)) {
+      others.push(secret(`${NAMES[other]}'s share of the reply`, replyShares[other]!));
+      others.push(secret(`what the token is to ${NAMES[other]}`, tokenKey(other)));
+    }
+  }
+  const kernels = await createKernels();
+  const [w0, w1] = weightSeeds.map((seed) => expandSeed(kernels, seed, weightWords.length / 8)) as [
+    Uint8Array,
+    Uint8Array,
+  ];
+  const held = (first: Uint8Array, second: Uint8Array) => [
+    secret('its first share of the weights', first),
+    secret('its second share of the weights', second),
+  ];
+  ofEngine = [held(w0, w1), held(w1, weightWords), held(weightWords, w0)];
   asking.close();
 }, 120_000);
+
+const jwk = (pem: string) => Buffer.from(createPrivateKey(pem).export({ format: 'jwk' }).d!, 'base64url');
 
 /** What was shared, cut out of the messages and files that carry it. */
 function shares() {
   const [first, second] = model.files as [Uint8Array, Uint8Array];
   return {
     seeds: [parts[0].subarray(64, 96), parts[0].subarray(96, 128)] as const,
-    words: parts[1].subarray(96),
+    explicit: parts[1].subarray(96),
     weightSeeds: [first.subarray(12, 44), first.subarray(44, 76)] as const,
     weightWords: second.subarray(44),
   };
@@ -148,14 +191,23 @@ const all = () => [...ofOwner, ...ofClient, ...ofWorker.flat(), ...ofOthers.flat
 describe('after a run', () => {
   it.runIf(process.platform === 'linux')(
     "no worker's memory has a secret of the owner, of a client, or of another worker",
-    () => {
+    async () => {
+      // Put into the memory of one of them, to be found there, and at no other.
+      const planted = secret('planted', randomBytes(64));
+      const owner = await (await new TestClient(cluster).ready()).authenticate();
+      const { signed, files } = await owner.prepare(model.name, 2);
+      const begin = { manifest: signed, bytes: files[1]!.length };
+      const { uploadId } = await owner.call<{ uploadId: string }>(1, EVENTS.shareBegin, begin);
+      await owner.call(1, EVENTS.shareChunk, { uploadId, offset: 0, data: planted.bytes });
       for (const [index, { child }] of cluster.workers.entries()) {
         const others = ofWorker.filter((_, worker) => worker !== index).flat();
-        const found = secretsInMemory(child!.pid!, [...ofOwner, ...ofClient, ...others, ...ofOthers[index]!]);
-        expect([NAMES[index], found]).toEqual([NAMES[index], []]);
-        // The search sees this process: its own key is there.
-        expect(secretsInMemory(child!.pid!, ofWorker[index]!.slice(0, 1))).toHaveLength(1);
+        // The search sees this process: its own key is there, and in the engine's memory its shares of the weights.
+        const own = [ofWorker[index]![0]!, ...ofEngine[index]!, ...(index === 1 ? [planted] : [])];
+        const foreign = [...ofOwner, ...ofClient, ...others, ...ofOthers[index]!, planted];
+        const found = await secretsInMemory(child!.pid!, [...foreign, ...own]);
+        expect([NAMES[index], found]).toEqual([NAMES[index], own.map(({ name }) => name).sort()]);
       }
+      owner.close();
     },
     120_000,
   );
@@ -212,7 +264,8 @@ describe('the search', () => {
         const child = spawn(process.execPath, ['-e', holder, form], { stdio: ['pipe', 'pipe', 'ignore'] });
         child.stdin.write(Buffer.from(planted.bytes).toString('hex'));
         await once(child.stdout, 'data');
-        expect(secretsInMemory(child.pid!, [planted, secret('other', randomBytes(32))])).toEqual(['planted']);
+        const wanted = [planted, secret('other', randomBytes(32))];
+        expect(await secretsInMemory(child.pid!, wanted)).toEqual(['planted']);
         child.kill('SIGKILL');
         await once(child, 'exit');
       }

@@ -527,7 +527,8 @@ export interface SharedTestModel {
 
 export const INPUTS = 4;
 export const OUTPUTS = 2;
-const HIDDEN = [0.5, -1, 0.25, 1, 0.5, -0.5, -0.75, 0.25, 1, 1, -1, 0.5];
+/** Its weights. */
+export const HIDDEN = [0.5, -1, 0.25, 1, 0.5, -0.5, -0.75, 0.25, 1, 1, -1, 0.5];
 const OUT = [1, -1, 0.5, 0.5, -0.25, 2];
 
 /** Dense(3, relu), Dense(2): small enough to check by hand. */
