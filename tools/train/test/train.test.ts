@@ -81,7 +81,7 @@ describe('training', () => {
     expect(first.losses.at(-1)!).toBeLessThan(first.losses[0]! - 0.05);
     expect(again.weights).toEqual(first.weights);
     expect(other.weights).not.toEqual(first.weights);
-  });
+  }, 180_000);
 
   it('measures accuracy as a share of the images', async () => {
     const model = buildModel(1);
