@@ -2,7 +2,7 @@
  * A worker's key for sealed messages, made where the worker runs: then nobody but its operator has ever had it, and only its
  * public part goes to the owner of the cluster, who signs it.
  */
-import { exists, readSecretFile, writeAtomically } from '@trivet/at-rest';
+import { exists, readSecretText, writeAtomically } from '@trivet/at-rest';
 import { generateSealingKeys, hexSchema, parseStrict, sealingPublicKey } from '@trivet/shared-types';
 
 export interface SealingKeyFile {
@@ -18,7 +18,7 @@ export interface SealingKeyFile {
  */
 export async function keepOrMakeSealingKey(file: string): Promise<SealingKeyFile> {
   if (await exists(file)) {
-    const text = (await readSecretFile(file)).toString('utf8').trim();
+    const text = (await readSecretText(file)).trim();
     const secretKey = parseStrict(hexSchema(32), text, `The key file ${file}`);
     return { publicKey: sealingPublicKey(secretKey), isNew: false };
   }
