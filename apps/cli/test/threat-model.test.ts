@@ -42,13 +42,44 @@ describe('the claims', () => {
   });
 });
 
-describe('the table of messages', () => {
-  const table = section('Every message, and what it tells');
-  const events = [...Object.values(EVENTS)].flatMap((event) =>
-    typeof event === 'string' ? [event] : Object.values(event),
-  );
+const EVENT_NAMES: readonly string[] = Object.values(EVENTS).flatMap((event) =>
+  typeof event === 'string' ? [event] : Object.values(event),
+);
 
-  it.each([...events, ...Object.keys(FRAME_KINDS)])('has %s', (message) => {
-    expect(table).toMatch(new RegExp(`^\\| .*\`${message}\``, 'm'));
+/** What stands in backquotes in the first column of all tables of a text. */
+function firstColumn(text: string): Set<string> {
+  const cells = [...text.matchAll(/^\| ([^|]*)\|/gm)].map(([, cell]) => cell!);
+  return new Set(cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)));
+}
+
+describe('the table of messages', () => {
+  const named = firstColumn(section('Every message, and what it tells'));
+
+  it.each([...EVENT_NAMES, ...Object.keys(FRAME_KINDS)])('has %s', (message) => {
+    expect(named).toContain(message);
+  });
+
+  it('has none that the code does not have', () => {
+    const events = [...named].filter((name) => name.startsWith('trivet:'));
+    expect(events.sort()).toEqual([...EVENT_NAMES].sort());
+    const frames = [...named].filter((name) => /^[a-z]+$/.test(name));
+    expect(frames.sort()).toEqual(Object.keys(FRAME_KINDS).sort());
+  });
+});
+
+describe('docs/wire.md', () => {
+  const wire = readFileSync(join(ROOT, 'docs/wire.md'), 'utf8');
+
+  it('says of every event what its receiver learns, and of no other', () => {
+    const pushed = Object.values(EVENTS.server);
+    const events = [...firstColumn(wire)].filter((name) => name.startsWith('trivet:'));
+    expect([...events, ...pushed].sort()).toEqual([...EVENT_NAMES].sort());
+    for (const event of pushed) expect(wire).toContain(`\`${event}\``);
+  });
+
+  it('says of every frame its number, and what its receiver learns', () => {
+    const rows = [...wire.matchAll(/^\| ([a-z]+) +\| (\d+) +\|.*\| ([^|]+?) +\|$/gm)];
+    expect(Object.fromEntries(rows.map(([, name, number]) => [name, Number(number)]))).toEqual(FRAME_KINDS);
+    for (const [, , , learns] of rows) expect(learns!.length).toBeGreaterThan(5);
   });
 });
