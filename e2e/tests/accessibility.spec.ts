@@ -200,14 +200,13 @@ test('a model that tells its class alone, and wants a token', async ({ page, dem
   });
   await expect(page.getByTestId('plaintext').getByRole('cell').first()).toHaveText('7');
   await expectAccessibleEverywhere(page, 'classes compared');
+  await removeSilent(demo);
 });
 
 /** Beside the open model one that is closed. @returns a token for it */
-async function shareSilent({ cluster }: Demo): Promise<string> {
-  const { compiled } = await compileModelFile(MODEL_FILE, MNIST_INPUT_RANGE, 'label');
-  const { workers, clusterId } = cluster.cluster;
-  const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey: cluster.ownerSecretKey });
-  try {
+function shareSilent(demo: Demo): Promise<string> {
+  return asOwner(demo, async (owner) => {
+    const { compiled } = await compileModelFile(MODEL_FILE, MNIST_INPUT_RANGE, 'label');
     await owner.share({
       name: SILENT,
       compiled,
@@ -217,6 +216,22 @@ async function shareSilent({ cluster }: Demo): Promise<string> {
     });
     await owner.startServing(SILENT, { access: 'tokens' });
     return (await owner.access.createToken({ name: 'reader', models: [SILENT] })).token;
+  });
+}
+
+/** The tests after this one have the cluster as it was. */
+function removeSilent(demo: Demo): Promise<void> {
+  return asOwner(demo, async (owner) => {
+    await owner.stop(SILENT);
+    await owner.removeVersion(SILENT, 1);
+  });
+}
+
+async function asOwner<T>({ cluster }: Demo, work: (owner: ModelOwner) => Promise<T>): Promise<T> {
+  const { workers, clusterId } = cluster.cluster;
+  const owner = await ModelOwner.connect({ workers, clusterId, ownerSecretKey: cluster.ownerSecretKey });
+  try {
+    return await work(owner);
   } finally {
     owner.close();
   }

@@ -53,7 +53,7 @@ test('an owner shares a version that tells its class alone, switches, rolls back
   await expectAnswer(page, 7);
   await expect(page.getByTestId('classes-only')).toBeVisible();
   await page.getByRole('link', { name: 'Model', exact: true }).click();
-  await expect(page.getByTestId('served')).not.toContainText(/: 0 served/);
+  await expect(model.getByTestId('served')).not.toContainText(/: 0 served/);
 
   await model.getByRole('button', { name: 'Roll back' }).click();
   await expect(model).toContainText('version 1 answers');
