@@ -1,47 +1,58 @@
-/** How long a visitor waits: from the lifted pen to the answer, and what keeps the page from answering in a batch. */
+/**
+ * How long a visitor waits, and how smooth the page is: from the lifted pen to the answer, frames while drawing, what
+ * keeps the page from answering in a batch, and how soon a batch is called off.
+ */
 import { expect, test } from '../support/demo.js';
 import { DRAWINGS, draw, workersReady } from '../support/pad.js';
+import { stagesOf, watchAnswers } from './answer-probe.js';
+import { cancel, watchSending } from './cancel-probe.js';
+import { report, spread } from './figures.js';
+import { watchFrames } from './frame-probe.js';
 
 const ROUNDS = 6;
+/** Digits that warm browser and workers up. */
+const WARM_UP = 5;
+const DRAWING_MS = 5000;
+const CANCELS = 5;
 
 test('from the lifted pen to the answer', async ({ page }) => {
   test.setTimeout(300_000);
+  const answers = await watchAnswers(page);
   await workersReady(page);
-  await page.evaluate(() => {
-    const shown: number[] = [];
-    let lifted: number | null = null;
-    let asked = false;
-    addEventListener('pointerup', (event) => {
-      if (!(event.target instanceof HTMLCanvasElement)) return;
-      lifted = performance.now();
-      asked = false;
-    });
-    // Answered is what was asked after the pen was lifted, and is not waited for any more.
-    new MutationObserver(() => {
-      if (lifted === null) return;
-      if (document.querySelector('[aria-busy="true"]') !== null) asked = true;
-      else if (asked && document.querySelector('[data-testid="answer"][data-empty="false"]') !== null) {
-        shown.push(performance.now() - lifted);
-        lifted = null;
-      }
-    }).observe(document.body, { subtree: true, attributes: true, childList: true });
-    Object.assign(window, { shown });
-  });
-  const times = () => page.evaluate(() => (window as unknown as { shown: number[] }).shown);
   for (let round = 0; round < ROUNDS; round++) {
     for (const digit of Object.keys(DRAWINGS).map(Number)) {
-      const before = (await times()).length;
+      const before = (await answers()).length;
       await page.getByRole('button', { name: 'Clear' }).click({ force: true });
       await draw(page, digit);
-      await expect.poll(async () => (await times()).length, { timeout: 60_000 }).toBeGreaterThan(before);
+      await expect.poll(async () => (await answers()).length, { timeout: 60_000 }).toBe(before + 1);
     }
   }
-  // The first ones warm the workers up.
-  const sorted = (await times()).slice(5).sort((a, b) => a - b);
-  const at = (part: number) => `${sorted[Math.floor(part * sorted.length)]!.toFixed(0)} ms`;
-  console.log(
-    `lifted pen to answer, ${sorted.length} digits: median ${at(0.5)}, 95th percentile ${at(0.95)}`,
-  );
+  const times = (await answers()).slice(WARM_UP);
+  const stages = times.map(stagesOf);
+  report('From the lifted pen to the answer', {
+    'to the frame that shows it': spread(times.map(({ lifted, painted }) => painted - lifted)),
+    'to the document': spread(times.map(({ lifted, shown }) => shown - lifted)),
+    ...Object.fromEntries(
+      Object.keys(stages[0]!).map((name) => [`· ${name}`, spread(stages.map((one) => one[name]!))]),
+    ),
+  });
+});
+
+test('frames while drawing', async ({ page }) => {
+  test.setTimeout(120_000);
+  await workersReady(page);
+  // Once to warm up.
+  await draw(page, 0);
+  await expect(page.getByTestId('answer')).toContainText('The answer is');
+  await page.getByRole('button', { name: 'Clear' }).click();
+  const { intervals, inputToPaint } = await watchFrames(page, DRAWING_MS);
+  const mean = intervals.reduce((sum, one) => sum + one, 0) / intervals.length;
+  const missed = intervals.reduce((sum, one) => sum + Math.max(0, Math.round(one / (1000 / 60)) - 1), 0);
+  report('While drawing', {
+    frames: `${(1000 / mean).toFixed(1)} a second, ${missed} missed of ${intervals.length + missed}`,
+    'between frames': spread(intervals),
+    'move to frame': spread(inputToPaint),
+  });
 });
 
 test('a thousand digits: speed, and the longest task of the page', async ({ page, demo }) => {
@@ -53,15 +64,38 @@ test('a thousand digits: speed, and the longest task of the page', async ({ page
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries()) tasks.push(entry.duration);
     }).observe({ type: 'longtask' });
-    Object.assign(window, { tasks });
+    Object.assign(globalThis, { tasks });
   });
   await page.getByRole('button', { name: 'Load test digits' }).click();
   await page.getByRole('button', { name: 'Classify privately' }).click();
   await expect(page.getByText('Done.')).toBeVisible({ timeout: 240_000 });
-  const tasks = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
-  const speed = await page.getByText(/a second$/).textContent();
-  const longest = tasks.length === 0 ? 'none above 50 ms' : `${Math.max(...tasks).toFixed(0)} ms`;
-  console.log(
-    `1,000 digits: ${speed}, longest task ${longest}, ${await page.getByTestId('accuracy').textContent()}`,
-  );
+  const tasks = await page.evaluate(() => (globalThis as unknown as { tasks: number[] }).tasks);
+  report('A thousand digits', {
+    speed: (await page.getByText(/a second$/).textContent())!,
+    accuracy: (await page.getByTestId('accuracy').textContent())!,
+    'longest task':
+      tasks.length === 0 ? 'none of 50 ms' : `${Math.max(...tasks)} ms, ${tasks.length} of 50 ms or more`,
+  });
+});
+
+test('a run is called off', async ({ page, demo }) => {
+  test.setTimeout(300_000);
+  await page.goto(`${demo.url}/batch`);
+  await workersReady(page);
+  const sending = await watchSending(page);
+  await page.getByRole('radio', { name: 'all 10,000' }).check({ force: true });
+  await page.getByRole('button', { name: 'Load test digits' }).click();
+  const bar = page.getByRole('progressbar', { name: 'Pictures classified' });
+  const start = page.getByRole('button', { name: /^(Classify privately|Run again)$/ });
+  const times = [];
+  for (let run = 0; run < CANCELS; run++) {
+    await start.click();
+    await expect(bar).not.toHaveAttribute('aria-valuenow', '0', { timeout: 60_000 });
+    times.push(await cancel(page, sending));
+  }
+  report('From "Cancel"', {
+    'to the button for another run': spread(times.map(({ buttonBack }) => buttonBack)),
+    'messages of requests that still left': times.map(({ sentAfter }) => sentAfter).join(', '),
+    'the last of them after': spread(times.map(({ lastSentAfter }) => lastSentAfter)),
+  });
 });

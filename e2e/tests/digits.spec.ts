@@ -62,8 +62,9 @@ test('each worker is shown the bytes it was sent: noise that differs every time'
     .first()
     .click();
   await expectAnswer(page, 0);
+  // The pictures come after the answer.
+  await expect.poll(async () => new Set(await printed()).size).toBe(3);
   const first = await printed();
-  expect(new Set(first).size).toBe(3);
   await expect(page.getByText('two seeds')).toHaveCount(1);
   await expect(page.getByText('a seed and a share')).toHaveCount(2);
   await page.getByRole('button', { name: 'Ask again' }).click();

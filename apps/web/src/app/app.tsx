@@ -1,9 +1,9 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Route, Switch } from 'wouter';
-import { usePrediction } from '../features/answer/use-prediction.js';
+import { keepAsking } from '../features/answer/asking.js';
 import { useTheme } from '../features/settings/use-theme.js';
 import styles from './app.module.css';
-import { EngineProvider } from './engine-context.js';
+import { EngineProvider, useEngine } from './engine-context.js';
 import { Navigation } from './navigation.js';
 import { NotFoundPage } from './not-found-page.js';
 import { OfflineNotice } from './offline-notice.js';
@@ -17,7 +17,7 @@ export function App() {
   useTheme();
   return (
     <EngineProvider>
-      <Predicting />
+      <Asking />
       <a href="#content" className={styles.skip}>
         Skip to the content
       </a>
@@ -47,7 +47,8 @@ export function App() {
 }
 
 /** The question about the digit at hand goes on while its asker looks at another page. */
-function Predicting() {
-  usePrediction();
+function Asking() {
+  const engine = useEngine();
+  useEffect(() => (engine === null ? undefined : keepAsking(engine)), [engine]);
   return null;
 }

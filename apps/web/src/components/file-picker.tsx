@@ -131,6 +131,7 @@ export function FilePicker(props: FilePickerProps) {
       )}
       <input
         ref={fileInput}
+        name="files"
         type="file"
         multiple={!single}
         className="visually-hidden"
@@ -141,6 +142,7 @@ export function FilePicker(props: FilePickerProps) {
       {folder !== null && (
         <input
           ref={folderInput}
+          name="folder"
           type="file"
           multiple
           className="visually-hidden"

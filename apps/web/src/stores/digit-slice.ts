@@ -19,19 +19,25 @@ export interface Digit {
   readonly pixels: Uint8Array;
   /** Milliseconds that the preparation took; null for test digits, which are prepared already. */
   readonly prepareMs: number | null;
-  /** False while a stroke is still being drawn: such a digit is shown, not sent. */
+  /** False while a stroke is still being drawn: such a digit is shown, and asked about only when the pen rests. */
   readonly complete: boolean;
   /** What it was prepared from. */
   readonly source: DigitSource;
 }
+
+/** A drawing as the model will see it, and the milliseconds that it took to make. */
+export type ReadDrawing = Pick<Digit, 'pixels'> & { readonly prepareMs: number };
 
 export interface DigitSlice {
   readonly source: DigitSource;
   readonly digit: Digit | null;
   /** Why the last picture could not be used, as a sentence. */
   readonly pictureProblem: string | null;
-  /** Adds to the drawing; on top of a test digit or a picture it starts a new one. */
-  addStroke(stroke: Stroke): void;
+  /**
+   * Adds to the drawing; on top of a test digit or a picture it starts a new one.
+   * @param read what the drawing is with it: in the same change, so that it can be asked about before anything is rendered
+   */
+  addStroke(stroke: Stroke, read: ReadDrawing | null): void;
   /** Takes back the last stroke, or the test digit or picture. */
   undo(): void;
   clear(): void;
@@ -46,10 +52,12 @@ export const createDigitSlice = (set: SetSlice<DigitSlice>): DigitSlice => ({
   source: EMPTY,
   digit: null,
   pictureProblem: null,
-  addStroke: (stroke) =>
-    set(({ source }) => {
-      const earlier = source.kind === 'drawing' ? source.strokes : [];
-      return { source: { kind: 'drawing', strokes: [...earlier, stroke] }, pictureProblem: null };
+  addStroke: (stroke, read) =>
+    set((state) => {
+      const earlier = state.source.kind === 'drawing' ? state.source.strokes : [];
+      const source: DigitSource = { kind: 'drawing', strokes: [...earlier, stroke] };
+      const digit = read === null ? null : { ...read, complete: true, source };
+      return { source, digit, pictureProblem: null };
     }),
   undo: () =>
     set(({ source }) => ({

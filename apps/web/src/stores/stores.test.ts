@@ -19,8 +19,8 @@ beforeEach(() => useAppStore.setState(useAppStore.getInitialState(), true));
 
 describe('the digit', () => {
   it('collects strokes and takes them back one by one', () => {
-    state().addStroke(STROKE);
-    state().addStroke(STROKE);
+    state().addStroke(STROKE, null);
+    state().addStroke(STROKE, null);
     state().undo();
     expect(state().source).toEqual({ kind: 'drawing', strokes: [STROKE] });
     state().undo();
@@ -31,7 +31,7 @@ describe('the digit', () => {
   it('starts a new drawing on top of a test digit, and undo removes a test digit whole', () => {
     const sample = { kind: 'sample', index: 3, label: 0, pixels: new Uint8Array(784) } as const;
     state().showSource(sample);
-    state().addStroke(STROKE);
+    state().addStroke(STROKE, null);
     expect(state().source).toEqual({ kind: 'drawing', strokes: [STROKE] });
     state().showSource(sample);
     state().undo();
@@ -40,7 +40,7 @@ describe('the digit', () => {
 
   it('forgets the trouble with a picture as soon as something else is shown', () => {
     state().setPictureProblem('This file is not a picture.');
-    state().addStroke(STROKE);
+    state().addStroke(STROKE, null);
     expect(state().pictureProblem).toBeNull();
   });
 });

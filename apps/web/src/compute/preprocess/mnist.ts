@@ -45,7 +45,10 @@ export function toMnist(ink: GreyImage): Uint8Array<ArrayBuffer> | null {
 
 /** Pixels as the model's input. @param divideBy from the model's manifest, 255 for MNIST */
 export function toModelInput(pixels: Uint8Array, divideBy: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from(pixels, (pixel) => pixel / divideBy);
+  const inputs = new Float32Array(pixels.length);
+  // A loop: a batch has a hundred pictures, and what is called for each number takes ten times as long.
+  for (let index = 0; index < pixels.length; index++) inputs[index] = pixels[index]! / divideBy;
+  return inputs;
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -23,6 +23,7 @@ function setup(options: {
   preference?: ComputePreference;
   calibrations?: readonly Calibration[];
   loadGpu?: () => Promise<InputSharer>;
+  quiet?: () => Promise<void>;
 }) {
   const { now, sharer } = bench();
   const cpu = sharer('wasm', (count) => count / 100);
@@ -36,6 +37,7 @@ function setup(options: {
     calibrations: options.calibrations ?? [],
     onChange,
     now,
+    ...(options.quiet === undefined ? {} : { quiet: options.quiet }),
   });
   return { adaptive, cpu, gpu, loadGpu, onChange };
 }
@@ -60,6 +62,22 @@ describe('AdaptiveSharer', () => {
       [sizeClassOf(784), true],
       [sizeClassOf(78_400), false],
     ]);
+  });
+
+  it('neither loads nor measures before measuring keeps nobody waiting', async () => {
+    let calm = () => {};
+    const quiet = () =>
+      new Promise<void>((resolve) => {
+        calm = resolve;
+      });
+    const { adaptive, loadGpu } = setup({ quiet });
+    await adaptive.share(inputs(784), 16, SEEDS);
+    await adaptive.share(inputs(784), 16, SEEDS);
+    expect(loadGpu).not.toHaveBeenCalled();
+    calm();
+    await adaptive.settled();
+    expect(loadGpu).toHaveBeenCalledTimes(1);
+    expect(adaptive.state.calibrations).toHaveLength(1);
   });
 
   it('measures a size once, however often it is used meanwhile', async () => {

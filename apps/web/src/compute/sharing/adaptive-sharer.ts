@@ -40,6 +40,8 @@ export interface AdaptiveSharerOptions {
   readonly onChange: (state: SharingState) => void;
   /** Milliseconds, monotonic. */
   readonly now?: () => number;
+  /** Settles when measuring keeps nobody waiting; at once unless told. */
+  readonly quiet?: () => Promise<void>;
 }
 
 const TIMED_RUNS = 5;
@@ -165,6 +167,7 @@ export class AdaptiveSharer implements InputSharer {
     this.#pending.add(sizeClass);
     this.#calibrating = this.#calibrating.then(async () => {
       try {
+        await this.#options.quiet?.();
         await this.#calibrate(inputs, sizeClass);
       } catch (error) {
         this.#dropGpu(error);

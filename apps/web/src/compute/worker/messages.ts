@@ -13,9 +13,8 @@ export interface ConnectSettings {
   readonly calibrations: readonly Calibration[];
 }
 
-/** A picture as the browser decodes it; `drawing` is ink on a transparent canvas, `picture` anything else. */
+/** A picture as the browser decodes it. */
 export interface RawPicture {
-  readonly kind: 'drawing' | 'picture';
   readonly width: number;
   readonly height: number;
   readonly rgba: Uint8ClampedArray<ArrayBuffer>;

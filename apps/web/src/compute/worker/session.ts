@@ -1,7 +1,7 @@
 /** The compute worker's connection to the three workers: watches them, and opens one client for all predictions. */
 import { PredictionClient, type SharedModel, type WorkerView, watchWorkers } from '@trivet/client';
 import { createCpuSharer, type Kernels, revealOf } from '@trivet/mpc-core';
-import { manifestSchema, parseJson, TrivetError } from '@trivet/shared-types';
+import { type Manifest, manifestSchema, parseJson, TrivetError } from '@trivet/shared-types';
 import { AdaptiveSharer, type ComputePreference, type SharingState } from '../sharing/adaptive-sharer.js';
 import { openGpuDevice } from '../sharing/webgpu-device.js';
 import { WebGpuSharer } from '../sharing/webgpu-sharer.js';
@@ -15,6 +15,9 @@ export interface SessionListener {
   onSharing(sharing: SharingState): void;
 }
 
+/** After the first request of a size: its answer should not wait for a graphics card and its library to be loaded. */
+const QUIET_MS = 1_000;
+
 export const loadGpu = async () => WebGpuSharer.create(await openGpuDevice());
 
 export class Session {
@@ -26,9 +29,9 @@ export class Session {
   #client: Promise<PredictionClient> | null = null;
   /** What is shown to the workers; in memory only. */
   #token: string | undefined;
-  /** The models as the client has verified them; asked for anew when the workers report others. */
-  #offered: readonly SharedModel[] | null = null;
+  /** Names, versions and states of the models that were reported last. */
   #reported = '';
+  readonly #manifests = new ManifestReader();
 
   constructor(options: ConnectOptions, kernels: Kernels, listener: SessionListener) {
     this.options = options;
@@ -40,6 +43,7 @@ export class Session {
       preference: options.preference,
       calibrations: options.calibrations,
       onChange: (sharing) => listener.onSharing(sharing),
+      quiet: () => new Promise((resolve) => setTimeout(resolve, QUIET_MS)),
     });
     listener.onSharing(this.#sharer.state);
     this.#watch = watchWorkers(this.address, (workers) => {
@@ -73,12 +77,8 @@ export class Session {
    */
   async digitModel(name: string, signal: AbortSignal): Promise<{ model: SharedModel; divideBy: number }> {
     const client = await this.client();
-    this.#offered ??= await client.models({ signal });
-    const versions = this.#offered
-      .filter((one) => one.name === name)
-      .toSorted((a, b) => b.version - a.version);
-    const model = versions.find(({ current }) => current) ?? versions[0];
-    if (model === undefined) throw new TrivetError('NOT_FOUND', `The workers hold no model "${name}".`);
+    // Nothing is asked where the last reports say enough.
+    const model = client.lastKnown(name) ?? (await client.model(name, { signal }));
     const divideBy = model.manifest.preprocessing?.divideBy;
     if (divideBy === undefined) {
       throw new TrivetError('FAILED_PRECONDITION', `The model "${name}" does not take pictures of digits.`);
@@ -120,25 +120,48 @@ export class Session {
 
   #use(connected: PredictionClient): PredictionClient {
     this.#watch.close();
+    this.#reported = '';
     connected.onStatus((workers) => this.#report(workers));
     return connected;
   }
 
   #report(workers: readonly WorkerView[]): void {
-    const models = summariesOf(workers);
-    const names = models.map(({ name, version, state }) => `${name}@${version} ${state}`).join();
-    if (names !== this.#reported) this.#offered = null;
-    this.#reported = names;
+    const models = summariesOf(workers, this.#manifests);
     this.#listener.onWorkers(workers, models);
+    const names = models.map(({ name, version, state }) => `${name}@${version} ${state}`).join();
+    if (names !== this.#reported) this.#verify(models).catch(() => undefined);
+    this.#reported = names;
+  }
+
+  /** A client checks a signature once: now, so that the first prediction need not wait for it. */
+  async #verify(models: readonly ModelSummary[]): Promise<void> {
+    const client = await this.#client;
+    for (const { name } of models) client?.lastKnown(name);
+  }
+}
+
+/** Reads manifests as workers report them, each one once: reports come every second. */
+class ManifestReader {
+  #read = new Map<string, Manifest>();
+
+  /** @throws TrivetError when one is malformed */
+  all(texts: readonly string[]): Manifest[] {
+    const manifests = texts.map(
+      (text) => this.#read.get(text) ?? parseJson(manifestSchema, text, 'The manifest'),
+    );
+    this.#read = new Map(manifests.map((manifest, index) => [texts[index]!, manifest]));
+    return manifests;
   }
 }
 
 /** What the workers that can be reached say of their models; a prediction checks it all again, signatures included. */
-function summariesOf(workers: readonly WorkerView[]): ModelSummary[] {
+function summariesOf(workers: readonly WorkerView[], reader: ManifestReader): ModelSummary[] {
   const reporter = workers.find((worker) => worker.reachable && worker.status !== null);
   const byName = new Map<string, ModelSummary & { readonly current: boolean }>();
-  for (const model of reporter?.status?.models ?? []) {
-    const manifest = parseJson(manifestSchema, model.manifest.text, 'The manifest');
+  const reported = reporter?.status?.models ?? [];
+  const manifests = reader.all(reported.map(({ manifest }) => manifest.text));
+  for (const [index, model] of reported.entries()) {
+    const manifest = manifests[index]!;
     const other = byName.get(manifest.name);
     if (other !== undefined && (other.current || (!model.current && other.version > manifest.version)))
       continue;

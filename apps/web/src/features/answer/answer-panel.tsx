@@ -1,3 +1,4 @@
+import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/button.js';
 import { formatMilliseconds, formatProbability } from '../../components/format.js';
 import { useAppStore } from '../../stores/app-store.js';
@@ -9,15 +10,20 @@ import { StageTimes } from './stage-times.js';
 
 /** What the three replies add up to: known to this page only. */
 export function AnswerPanel() {
-  const { phase, answer, failure } = useAppStore();
-  const { digit, askAgain } = useAppStore();
+  // Only what is shown: the digit itself changes with every move of the pen.
+  const { phase, answer, failure } = useAppStore(
+    useShallow(({ phase, answer, failure }) => ({ phase, answer, failure })),
+  );
+  const outdated = useAppStore(({ answer, digit }) => answer !== null && answer.digit !== digit);
+  const askable = useAppStore(({ phase, digit }) => digit?.complete === true && phase !== 'running');
+  const { askAgain } = useAppStore.getState();
   const prediction = answer?.prediction ?? null;
   const winner = prediction?.classes[0] ?? null;
   const probabilities = prediction?.probabilities ? [...prediction.probabilities].slice(0, 10) : null;
   const classesOnly = prediction !== null && prediction.reveal !== 'logits';
   // The helper deals ahead and waits for nobody: the evaluators count the rounds.
   const rounds = Math.max(0, ...(prediction?.workers ?? []).map((worker) => worker.rounds));
-  const stale = phase !== 'idle' || (answer !== null && answer.digit !== digit);
+  const stale = phase !== 'idle' || outdated;
   const failed = phase === 'failed' && failure !== null;
 
   return (
@@ -73,7 +79,7 @@ export function AnswerPanel() {
               ? 'Shares are made in this browser'
               : `Shared by ${prediction.compute.label}`}
           </p>
-          <Button onClick={askAgain} disabled={digit === null || !digit.complete || phase === 'running'}>
+          <Button onClick={askAgain} disabled={!askable}>
             Ask again
           </Button>
         </div>

@@ -1,4 +1,5 @@
-import { useMemo } from 'react';
+import { useDeferredValue, useMemo } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { Notice } from '../../components/notice.js';
 import { PageTitle } from '../../components/page-title.js';
 import { Sentence } from '../../components/sentence.js';
@@ -15,11 +16,18 @@ import { useBatch } from './use-batch.js';
 /** Hundreds or thousands of pictures, privately. */
 export default function BatchPage() {
   const batch = useBatch();
-  const { batchPhase, batchPictures, batchResults, batchDone, batchFailure } = useAppStore();
+  const { batchPhase, batchPictures, batchResults, batchDone, batchFailure } = useAppStore(
+    useShallow(({ batchPhase, batchPictures, batchResults, batchDone, batchFailure }) => {
+      return { batchPhase, batchPictures, batchResults, batchDone, batchFailure };
+    }),
+  );
   const model = useAppStore((state) => selectModel(state)?.name ?? null);
   const labels = batchPictures?.labels ?? null;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the results are filled in place; batchDone says when
-  const score = useMemo(() => scoreOf(labels, batchResults), [labels, batchResults, batchDone]);
+  // Rendered in slices, between which the page answers.
+  const results = useDeferredValue(batchDone === 0 ? null : batchResults);
+  const done = useDeferredValue(batchDone);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the results are filled in place; `done` says when
+  const score = useMemo(() => scoreOf(labels, results), [labels, results, done]);
   return (
     <>
       <PageTitle title="Many digits at once" documentTitle="Batch">
@@ -64,8 +72,8 @@ export default function BatchPage() {
             <Sentence text={batchFailure.message} />
           </Notice>
         )}
-        {batchPictures !== null && batchResults !== null && batchDone > 0 && (
-          <BatchResultsView pictures={batchPictures} results={batchResults} score={score} />
+        {batchPictures !== null && results !== null && results === batchResults && (
+          <BatchResultsView pictures={batchPictures} results={results} score={score} />
         )}
       </div>
     </>

@@ -1,3 +1,4 @@
+import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/button.js';
 import { formatDuration } from '../../components/format.js';
 import { ProgressBar } from '../../components/progress-bar.js';
@@ -14,7 +15,11 @@ interface BatchProgressProps {
 
 /** Start, how far, how fast, how long yet, and cancel. */
 export function BatchProgress({ batch, model }: BatchProgressProps) {
-  const { batchPhase, batchPictures, batchDone, batchElapsedMs } = useAppStore();
+  const { batchPhase, batchPictures, batchDone, batchElapsedMs } = useAppStore(
+    useShallow(({ batchPhase, batchPictures, batchDone, batchElapsedMs }) => {
+      return { batchPhase, batchPictures, batchDone, batchElapsedMs };
+    }),
+  );
   const ready = useAppStore(selectAllReady);
   if (batchPictures === null) return null;
   const total = batchPictures.count;

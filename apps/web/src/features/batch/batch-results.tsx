@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/button.js';
 import { formatBytes } from '../../components/format.js';
 import { Icon } from '../../components/icons.js';
@@ -19,7 +20,11 @@ interface BatchResultsProps {
 
 /** How good the answers are, which ones are wrong, and all of them as files. */
 export function BatchResultsView({ pictures, results, score }: BatchResultsProps) {
-  const { batchSummary, batchElapsedMs, batchPhase } = useAppStore();
+  const { batchSummary, batchElapsedMs, batchPhase } = useAppStore(
+    useShallow(({ batchSummary, batchElapsedMs, batchPhase }) => {
+      return { batchSummary, batchElapsedMs, batchPhase };
+    }),
+  );
   const [cell, setCell] = useState<readonly [label: number, answer: number] | null>(null);
   const { judged, correct, wrong } = score;
   const data = { pictures, results, summary: batchSummary, score, elapsedMs: batchElapsedMs };

@@ -4,6 +4,7 @@ import { Icon } from '../../components/icons.js';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
 import { useAppStore } from '../../stores/app-store.js';
 import styles from './draw-panel.module.css';
+import { Glance } from './glance.js';
 import { decodePicture, pictureIn } from './load-picture.js';
 import { useDigit } from './use-digit.js';
 import { PAD_PIXELS, usePad } from './use-pad.js';
@@ -11,10 +12,11 @@ import { PAD_PIXELS, usePad } from './use-pad.js';
 /** Where the digit comes from: drawn here, or a picture that is opened, dropped or pasted. */
 export function DrawPanel() {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const ahead = useRef<HTMLCanvasElement>(null);
   const file = useRef<HTMLInputElement>(null);
   const [dropping, setDropping] = useState(false);
-  const onInk = useDigit(canvas);
-  const { handlers, pen, isEmpty } = usePad(canvas, onInk);
+  const { handlers, pen, isEmpty } = usePad(canvas, ahead);
+  useDigit(canvas);
   const digit = useAppStore((state) => state.digit);
   const problem = useAppStore((state) => state.pictureProblem);
   const { undo, clear } = useAppStore.getState();
@@ -46,9 +48,12 @@ export function DrawPanel() {
 
   return (
     <section className={styles.panel} aria-labelledby="draw-title">
-      <h2 id="draw-title" className={styles.title}>
-        You draw
-      </h2>
+      <div className={styles.head}>
+        <h2 id="draw-title" className={styles.title}>
+          You draw
+        </h2>
+        <Glance />
+      </div>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping has the button "Open a picture" beside it */}
       <div
         className={styles.sheet}
@@ -73,6 +78,7 @@ export function DrawPanel() {
           aria-describedby="pad-keys"
           {...handlers}
         />
+        <canvas ref={ahead} width={PAD_PIXELS} height={PAD_PIXELS} className={styles.ahead} />
         {inkless && pen === null && (
           <p className={styles.hint} aria-hidden="true">
             Draw a digit here
@@ -108,6 +114,7 @@ export function DrawPanel() {
           </Button>
           <input
             ref={file}
+            name="picture"
             type="file"
             accept="image/*"
             className="visually-hidden"

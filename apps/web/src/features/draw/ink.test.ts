@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { drawStroke, finishStroke, isFarEnough, STROKE_WIDTH, strokeWidth } from './ink.js';
+import { drawAhead, drawStroke, finishStroke, isFarEnough, STROKE_WIDTH, strokeWidth } from './ink.js';
 
 describe('strokeWidth', () => {
   it('follows the pressure of a pen and of nothing else', () => {
@@ -57,5 +57,19 @@ describe('drawStroke', () => {
       drawStroke(growing.context, 100, stroke.slice(0, index + 1), index);
     });
     expect(growing.pieces).toEqual(once.pieces);
+  });
+
+  it('goes on without a gap to the tip of the pen, and to where it is expected', () => {
+    const sure = stroke.slice(0, 3);
+    const drawn = recorder();
+    drawStroke(drawn.context, 100, sure);
+    const end = drawn.pieces.at(-1)!.to;
+    const ahead = recorder();
+    drawAhead(ahead.context, 100, sure, [stroke[3]!]);
+    expect(ahead.pieces[0]!.from).toEqual(end);
+    expect(ahead.pieces.at(-1)!.to).toEqual([80, expect.closeTo(64)]);
+    const tip = recorder();
+    drawAhead(tip.context, 100, sure, []);
+    expect(tip.pieces).toEqual([{ from: end, to: [40, expect.closeTo(16)] }]);
   });
 });

@@ -57,3 +57,19 @@ export function finishStroke(context: CanvasRenderingContext2D, size: number, st
   context.lineTo(last.x * size, last.y * size);
   context.stroke();
 }
+
+/**
+ * The ink between the end of what {@link drawStroke} has drawn and the pen's tip, and from there along the points where
+ * the pen is expected: to be shown over the stroke until its next points are known.
+ */
+export function drawAhead(
+  context: CanvasRenderingContext2D,
+  size: number,
+  stroke: Stroke,
+  predicted: readonly InkPoint[],
+): void {
+  const known = stroke.slice(-2);
+  const tail = [...known, ...predicted];
+  drawStroke(context, size, tail, known.length);
+  finishStroke(context, size, tail);
+}

@@ -32,7 +32,7 @@ export function rawPictureOf(bitmap: ImageBitmap): RawPicture | null {
   if (context === null) return null;
   context.drawImage(bitmap, 0, 0);
   const { data, width, height } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-  return { kind: 'picture', width, height, rgba: data as Uint8ClampedArray<ArrayBuffer> };
+  return { width, height, rgba: data as Uint8ClampedArray<ArrayBuffer> };
 }
 
 /** The first picture among dropped or pasted things, if any. */

@@ -5,9 +5,8 @@ import { SAMPLES } from './samples.js';
 
 /** Real test digits to try instead of drawing. */
 export function SampleStrip() {
-  const source = useAppStore((state) => state.source);
-  const showSource = useAppStore((state) => state.showSource);
-  const chosen = source.kind === 'sample' ? source.index : null;
+  const chosen = useAppStore(({ source }) => (source.kind === 'sample' ? source.index : null));
+  const { showSource } = useAppStore.getState();
   return (
     <section className={styles.strip} aria-labelledby="samples-title">
       <h2 id="samples-title" className={styles.title}>

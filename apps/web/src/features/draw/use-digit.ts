@@ -1,76 +1,46 @@
-/** Keeps the store's digit in step with its source: every drawing and picture is prepared in the compute worker. */
-import { type RefObject, useCallback, useEffect, useRef } from 'react';
+/** Keeps the store's digit in step with its source where that changed by other means than the pen. */
+import { type RefObject, useEffect, useRef } from 'react';
 import { useEngine } from '../../app/engine-context.js';
-import type { RawPicture } from '../../compute/worker/messages.js';
+import type { Engine } from '../../compute/engine.js';
 import { useAppStore } from '../../stores/app-store.js';
 import type { DigitSource } from '../../stores/digit-slice.js';
 import { rawPictureOf } from './load-picture.js';
-import { PAD_PIXELS } from './use-pad.js';
+import { readDrawing } from './read-drawing.js';
+import { PAD_PIXELS, padContext } from './use-pad.js';
 
-/** @returns to be called while a stroke grows: updates the small picture, at most once a frame */
-export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): () => void {
+type Picture = Extract<DigitSource, { kind: 'picture' }>;
+
+export function useDigit(canvas: RefObject<HTMLCanvasElement | null>): void {
   const engine = useEngine();
   const source = useAppStore((state) => state.source);
-  const latest = useRef(0);
-  const frame = useRef(0);
-
-  const prepare = useCallback(
-    async (picture: RawPicture, complete: boolean) => {
-      const from = useAppStore.getState().source;
-      if (engine === null) return;
-      const serial = ++latest.current;
-      const start = performance.now();
-      const pixels = await engine.prepare(picture).catch(() => null);
-      // A newer picture is on its way: this one must not overtake it.
-      if (serial !== latest.current) return;
-      const { setDigit, setPictureProblem } = useAppStore.getState();
-      const prepareMs = performance.now() - start;
-      setDigit(pixels === null ? null : { pixels, prepareMs, complete, source: from });
-      if (pixels === null && picture.kind === 'picture') {
-        setPictureProblem('There is no digit to be seen in this picture: it is all of one tone.');
-      }
-    },
-    [engine],
-  );
+  const latest = useRef<DigitSource>(source);
 
   useEffect(() => {
-    cancelAnimationFrame(frame.current);
+    latest.current = source;
     const { digit, setDigit } = useAppStore.getState();
-    // Test digits come prepared, and so does what was prepared before another page was looked at.
-    if (source.kind === 'sample' || (digit?.complete === true && digit.source === source)) {
-      latest.current++;
-      return;
+    // Test digits come prepared, and so do drawings as the pen is lifted, and what was there before another page was looked at.
+    if (source.kind === 'sample' || (digit?.complete === true && digit.source === source)) return;
+    if (source.kind === 'drawing') {
+      const context = padContext(canvas.current);
+      const read = context === null ? null : readDrawing(context, PAD_PIXELS, source.strokes);
+      setDigit(read === null ? null : { ...read, complete: true, source });
+    } else if (engine !== null) {
+      // A newer source must not be overtaken by this one.
+      void preparePicture(engine, source, () => latest.current === source);
     }
-    if (isEmpty(source)) {
-      latest.current++;
-      setDigit(null);
-      return;
-    }
-    const picture = source.kind === 'picture' ? rawPictureOf(source.bitmap) : drawingOf(canvas.current);
-    if (picture !== null) void prepare(picture, true);
-  }, [source, prepare, canvas]);
-
-  return useCallback(() => {
-    cancelAnimationFrame(frame.current);
-    frame.current = requestAnimationFrame(() => {
-      const picture = drawingOf(canvas.current);
-      if (picture !== null) void prepare(picture, false);
-    });
-  }, [prepare, canvas]);
+  }, [source, engine, canvas]);
 }
 
-function isEmpty(source: DigitSource): boolean {
-  return source.kind === 'drawing' && source.strokes.length === 0;
-}
-
-function drawingOf(canvas: HTMLCanvasElement | null): RawPicture | null {
-  const context = canvas?.getContext('2d', { willReadFrequently: true });
-  if (!context) return null;
-  const { data } = context.getImageData(0, 0, PAD_PIXELS, PAD_PIXELS);
-  return {
-    kind: 'drawing',
-    width: PAD_PIXELS,
-    height: PAD_PIXELS,
-    rgba: data as Uint8ClampedArray<ArrayBuffer>,
-  };
+/** Photographs take their time, so they are prepared in the compute worker. */
+async function preparePicture(engine: Engine, source: Picture, isLatest: () => boolean): Promise<void> {
+  const picture = rawPictureOf(source.bitmap);
+  if (picture === null) return;
+  const start = performance.now();
+  const pixels = await engine.prepare(picture).catch(() => null);
+  if (!isLatest()) return;
+  const { setDigit, setPictureProblem } = useAppStore.getState();
+  setDigit(pixels === null ? null : { pixels, prepareMs: performance.now() - start, complete: true, source });
+  if (pixels === null) {
+    setPictureProblem('There is no digit to be seen in this picture: it is all of one tone.');
+  }
 }

@@ -1,16 +1,19 @@
-/** The drawing pad: pointer and keyboard to strokes, strokes to ink. The picture on the canvas is the digit's source. */
+/** The drawing pad: pointer and keyboard to strokes, strokes to ink. The ink on the canvas is the digit's source. */
 import {
   type KeyboardEvent,
   type PointerEvent,
   type RefObject,
+  useEffect,
   useLayoutEffect,
   useRef,
   useState,
 } from 'react';
-import { useColourScheme } from '../../components/use-colour-scheme.js';
+import { type ColourScheme, useColourScheme } from '../../components/use-colour-scheme.js';
 import { useAppStore } from '../../stores/app-store.js';
 import type { DigitSource, InkPoint } from '../../stores/digit-slice.js';
-import { drawStroke, finishStroke, isFarEnough, STROKE_WIDTH, strokeWidth } from './ink.js';
+import { drawAhead, drawStroke, finishStroke, isFarEnough, STROKE_WIDTH } from './ink.js';
+import { pointsOf } from './pointer-points.js';
+import { readDrawing } from './read-drawing.js';
 
 /** Side of the canvas in its own pixels: sharp on any screen, small enough to read back in a millisecond. */
 export const PAD_PIXELS = 560;
@@ -29,49 +32,94 @@ export interface KeyboardPen {
   readonly down: boolean;
 }
 
-/** @param onInk called while a stroke grows */
-export function usePad(canvas: RefObject<HTMLCanvasElement | null>, onInk: () => void) {
-  const { addStroke, undo, clear } = useAppStore.getState();
+/** @param ahead lies over the canvas and shows ink that is not there yet: between the last sure point and the pen's tip */
+export function usePad(
+  canvas: RefObject<HTMLCanvasElement | null>,
+  ahead: RefObject<HTMLCanvasElement | null>,
+) {
+  const { addStroke, undo, clear, setDigit } = useAppStore.getState();
   const source = useAppStore((state) => state.source);
   const scheme = useColourScheme();
   const stroke = useRef<InkPoint[] | null>(null);
+  const shown = useRef<{ source: DigitSource; scheme: ColourScheme } | null>(null);
+  const frame = useRef(0);
   const [pen, setPen] = useState<KeyboardPen | null>(null);
 
   // Before other effects: they read the canvas.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the ink's colour depends on the scheme
   useLayoutEffect(() => {
-    const context = canvas.current?.getContext('2d', { willReadFrequently: true });
-    if (context) drawSource(context, source);
+    const context = padContext(canvas.current);
+    if (context === null) return;
+    // What the pen has just drawn is there already.
+    if (shown.current?.source === source && shown.current.scheme === scheme) return;
+    drawSource(context, source);
+    shown.current = { source, scheme };
   }, [canvas, source, scheme]);
 
-  const extend = (points: readonly InkPoint[]) => {
-    const context = canvas.current?.getContext('2d', { willReadFrequently: true });
+  useEffect(() => () => cancelAnimationFrame(frame.current), []);
+
+  /** The strokes so far, with the one that is being drawn. */
+  const strokesWith = (current: readonly InkPoint[]) => {
+    const from = useAppStore.getState().source;
+    return from.kind === 'drawing' ? [...from.strokes, current] : [current];
+  };
+
+  /** Shows what the model would see, once a frame. */
+  const readSoon = () => {
+    cancelAnimationFrame(frame.current);
+    frame.current = requestAnimationFrame(() => {
+      const context = padContext(canvas.current);
+      if (context === null || stroke.current === null) return;
+      const read = readDrawing(context, PAD_PIXELS, strokesWith(stroke.current));
+      if (read !== null) setDigit({ ...read, complete: false, source: useAppStore.getState().source });
+    });
+  };
+
+  const extend = (points: readonly InkPoint[], predicted: readonly InkPoint[] = []) => {
+    const context = padContext(canvas.current);
     const current = stroke.current;
-    if (!context || current === null) return;
+    if (context === null || current === null) return;
     for (const point of points) {
       if (!isFarEnough(current.at(-1), point)) continue;
       current.push(point);
       drawStroke(context, PAD_PIXELS, current, current.length - 1);
     }
-    onInk();
+    showAhead(context, current, predicted);
+    readSoon();
+  };
+
+  const showAhead = (
+    pad: CanvasRenderingContext2D,
+    current: readonly InkPoint[],
+    predicted: readonly InkPoint[],
+  ) => {
+    const context = ahead.current?.getContext('2d');
+    if (!context) return;
+    context.clearRect(0, 0, PAD_PIXELS, PAD_PIXELS);
+    context.strokeStyle = pad.strokeStyle;
+    drawAhead(context, PAD_PIXELS, current, predicted);
   };
 
   const begin = (point: InkPoint) => {
-    const context = canvas.current?.getContext('2d', { willReadFrequently: true });
-    if (!context) return;
+    const context = padContext(canvas.current);
+    if (context === null) return;
     // A test digit or a picture gives way to the first stroke.
     if (useAppStore.getState().source.kind !== 'drawing')
       drawSource(context, { kind: 'drawing', strokes: [] });
     stroke.current = [];
     extend([point]);
-    finishStroke(context, PAD_PIXELS, stroke.current);
   };
 
   const end = () => {
-    if (stroke.current === null) return;
     const finished = stroke.current;
+    const context = padContext(canvas.current);
+    if (finished === null || context === null) return;
     stroke.current = null;
-    addStroke(finished);
+    cancelAnimationFrame(frame.current);
+    finishStroke(context, PAD_PIXELS, finished);
+    ahead.current?.getContext('2d')?.clearRect(0, 0, PAD_PIXELS, PAD_PIXELS);
+    // First of all: whoever asks the workers does so in here.
+    addStroke(finished, readDrawing(context, PAD_PIXELS, strokesWith(finished)));
+    shown.current = { source: useAppStore.getState().source, scheme };
   };
 
   const moveKeyboardPen = (dx: number, dy: number) => {
@@ -89,18 +137,16 @@ export function usePad(canvas: RefObject<HTMLCanvasElement | null>, onInk: () =>
   };
 
   const handlers = {
-    onPointerDown(event: PointerEvent<HTMLCanvasElement>) {
-      if (event.button !== 0 || !event.isPrimary) return;
-      event.currentTarget.setPointerCapture(event.pointerId);
+    onPointerDown({ nativeEvent, currentTarget }: PointerEvent<HTMLCanvasElement>) {
+      if (nativeEvent.button !== 0 || !nativeEvent.isPrimary) return;
+      currentTarget.setPointerCapture(nativeEvent.pointerId);
       setPen(null);
-      begin(pointOf(event.nativeEvent, event.currentTarget));
+      begin(pointsOf(nativeEvent, currentTarget.getBoundingClientRect()).sure[0]!);
     },
-    onPointerMove(event: PointerEvent<HTMLCanvasElement>) {
-      if (stroke.current === null || !event.isPrimary) return;
-      const { nativeEvent, currentTarget } = event;
-      const events = nativeEvent.getCoalescedEvents?.() ?? [];
-      const all = events.length > 0 ? events : [nativeEvent];
-      extend(all.map((one) => pointOf(one, currentTarget)));
+    onPointerMove({ nativeEvent, currentTarget }: PointerEvent<HTMLCanvasElement>) {
+      if (stroke.current === null || !nativeEvent.isPrimary) return;
+      const { sure, predicted } = pointsOf(nativeEvent, currentTarget.getBoundingClientRect());
+      extend(sure, predicted);
     },
     onPointerUp: end,
     onPointerCancel: end,
@@ -121,13 +167,9 @@ export function usePad(canvas: RefObject<HTMLCanvasElement | null>, onInk: () =>
   return { handlers, pen, isEmpty: source.kind === 'drawing' && source.strokes.length === 0 };
 }
 
-function pointOf(event: globalThis.PointerEvent, element: HTMLElement): InkPoint {
-  const box = element.getBoundingClientRect();
-  return {
-    x: (event.clientX - box.left) / box.width,
-    y: (event.clientY - box.top) / box.height,
-    width: strokeWidth(event.pointerType, event.pressure),
-  };
+/** The pad is read back in every frame while it is drawn on, so it stays where that is quick. */
+export function padContext(canvas: HTMLCanvasElement | null): CanvasRenderingContext2D | null {
+  return canvas?.getContext('2d', { willReadFrequently: true }) ?? null;
 }
 
 /** Everything anew: after undo, clear, a change of theme or of source. */

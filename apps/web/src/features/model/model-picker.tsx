@@ -48,6 +48,7 @@ export function ModelPicker({ owner }: { readonly owner: OwnerActions | null }) 
             <input
               type="number"
               step="any"
+              name="range-min"
               value={smallest}
               onChange={({ target }) =>
                 changeOwner({ modelOptions: { ...modelOptions, smallest: target.value } })
@@ -59,6 +60,7 @@ export function ModelPicker({ owner }: { readonly owner: OwnerActions | null }) 
             <input
               type="number"
               step="any"
+              name="range-max"
               value={largest}
               onChange={({ target }) =>
                 changeOwner({ modelOptions: { ...modelOptions, largest: target.value } })

@@ -45,6 +45,7 @@ export function RevealChoice({ value, onChange, classes }: RevealChoiceProps) {
         <label className={styles.count}>
           How many, of {classes ?? 'its'} classes
           <input
+            name="revealed-classes"
             type="number"
             min={LEAST}
             max={most}

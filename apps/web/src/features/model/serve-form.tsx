@@ -24,6 +24,7 @@ export function ServeForm({ model, disabled, onServe }: ServeFormProps) {
       <label className={styles.field}>
         Images to answer
         <input
+          name="request-limit"
           type="number"
           min={1}
           max={1_000_000_000}
@@ -36,6 +37,7 @@ export function ServeForm({ model, disabled, onServe }: ServeFormProps) {
       <label className={styles.field}>
         Protocol
         <select
+          name="protocol"
           value={protocol}
           onChange={(event) => setProtocol(event.target.value as OwnedModel['protocol'])}
         >

@@ -85,6 +85,7 @@ function ShareForm({ owner, inspection }: ShareFormProps) {
       <label className={styles.field}>
         Name
         <input
+          name="model-name"
           value={name}
           required
           maxLength={64}
@@ -96,6 +97,7 @@ function ShareForm({ owner, inspection }: ShareFormProps) {
       {couldTakeDigits && (
         <label className={styles.check}>
           <input
+            name="takes-digits"
             type="checkbox"
             checked={takesDigits}
             onChange={(event) => setTakesDigits(event.target.checked)}

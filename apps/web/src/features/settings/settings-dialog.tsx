@@ -1,4 +1,5 @@
 import { type RefObject, useId } from 'react';
+import { useShallow } from 'zustand/react/shallow';
 import { useEngine } from '../../app/engine-context.js';
 import { Button } from '../../components/button.js';
 import { formatMilliseconds } from '../../components/format.js';
@@ -26,7 +27,13 @@ const THEMES: readonly (readonly [Theme, string])[] = [
 export function SettingsDialog({ dialog }: { readonly dialog: RefObject<HTMLDialogElement | null> }) {
   const engine = useEngine();
   const titleId = useId();
-  const { preference, theme, predictAutomatically, models, model, sharing, changeSettings } = useAppStore();
+  // In every page's head: it is not to be rendered with every move of the pen.
+  const { preference, theme, predictAutomatically, models, model, sharing } = useAppStore(
+    useShallow(({ preference, theme, predictAutomatically, models, model, sharing }) => {
+      return { preference, theme, predictAutomatically, models, model, sharing };
+    }),
+  );
+  const { changeSettings } = useAppStore.getState();
   const usable = models.filter((one) => one.takesDigits);
 
   const choosePreference = (chosen: ComputePreference) => {
@@ -58,6 +65,7 @@ export function SettingsDialog({ dialog }: { readonly dialog: RefObject<HTMLDial
       <label className={styles.check}>
         <input
           type="checkbox"
+          name="predict-automatically"
           checked={predictAutomatically}
           onChange={(event) => changeSettings({ predictAutomatically: event.target.checked })}
         />
@@ -67,6 +75,7 @@ export function SettingsDialog({ dialog }: { readonly dialog: RefObject<HTMLDial
         <label className={styles.select}>
           Model
           <select
+            name="model"
             value={model ?? ''}
             onChange={(event) => changeSettings({ model: event.target.value || null })}
           >

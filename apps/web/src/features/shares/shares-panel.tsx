@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { formatBytes } from '../../components/format.js';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
+import { useAfterPaint } from '../../components/use-after-paint.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import type { MessageView } from '../../compute/worker/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
@@ -9,7 +10,8 @@ import styles from './shares-panel.module.css';
 
 /** What each worker was sent in the last prediction, byte for byte. */
 export function SharesPanel() {
-  const prediction = useAppStore((state) => state.answer?.prediction ?? null);
+  // The answer comes first.
+  const prediction = useAfterPaint(useAppStore((state) => state.answer?.prediction ?? null));
   const workers = useAppStore((state) => state.workers);
   return (
     <section className={styles.panel} aria-labelledby="shares-title">

@@ -1,15 +1,10 @@
-// @vitest-environment happy-dom
-
-import { act, cleanup, renderHook } from '@testing-library/react';
 import type { WorkerView } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
-import type { ReactNode } from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EngineContext } from '../../app/engine-context.js';
 import type { Engine } from '../../compute/engine.js';
 import type { ModelSummary, PredictionView } from '../../compute/worker/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
-import { usePrediction } from './use-prediction.js';
+import { keepAsking } from './asking.js';
 
 const MODEL: ModelSummary = {
   name: 'mnist',
@@ -37,11 +32,12 @@ const prediction = (digitClass: number) =>
   ({ classes: Int32Array.of(digitClass) }) as unknown as PredictionView;
 
 const predict = vi.fn<Engine['predict']>();
-const wrapper = ({ children }: { readonly children: ReactNode }) => (
-  <EngineContext value={{ predict } as unknown as Engine}>{children}</EngineContext>
-);
+const start = () => {
+  stop = keepAsking({ predict });
+};
+let stop = () => {};
 const state = () => useAppStore.getState();
-const later = () => act(() => vi.advanceTimersByTimeAsync(100));
+const later = () => vi.advanceTimersByTimeAsync(100);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -50,18 +46,20 @@ beforeEach(() => {
   state().setWorkers(workers(), [MODEL]);
 });
 afterEach(() => {
-  cleanup();
+  stop();
   vi.useRealTimers();
 });
 
-describe('usePrediction', () => {
-  it('asks once, shortly after the stroke, and keeps the answer', async () => {
+describe('keepAsking', () => {
+  it('asks in the very moment in which the pen is lifted, once, and keeps the answer', async () => {
     predict.mockResolvedValue(prediction(7));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit(false)));
+    start();
+    state().setDigit(digit(false));
     await later();
     expect(predict).not.toHaveBeenCalled();
-    act(() => state().setDigit(digit()));
+    state().addStroke([], { pixels: new Uint8Array(784), prepareMs: 1 });
+    expect(predict).toHaveBeenCalledTimes(1);
+    expect(state().phase).toBe('running');
     await later();
     expect(predict).toHaveBeenCalledTimes(1);
     expect(state().answer?.prediction.classes[0]).toBe(7);
@@ -69,16 +67,16 @@ describe('usePrediction', () => {
 
   it('asks in the middle of a stroke when the pen rests, unless the owner counts', async () => {
     predict.mockResolvedValue(prediction(7));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit(false)));
+    start();
+    state().setDigit(digit(false));
     await later();
-    act(() => state().setDigit(digit(false)));
+    state().setDigit(digit(false));
     await later();
     expect(predict).not.toHaveBeenCalled();
     await later();
     expect(predict).toHaveBeenCalledTimes(1);
-    act(() => state().setWorkers(workers(), [{ ...MODEL, requestLimit: 5 }]));
-    act(() => state().setDigit(digit(false)));
+    state().setWorkers(workers(), [{ ...MODEL, requestLimit: 5 }]);
+    state().setDigit(digit(false));
     await later();
     await later();
     expect(predict).toHaveBeenCalledTimes(1);
@@ -93,36 +91,37 @@ describe('usePrediction', () => {
         }),
     );
     predict.mockResolvedValueOnce(prediction(8));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit()));
+    start();
+    state().setDigit(digit());
     await later();
-    act(() => state().setDigit(digit()));
+    state().setDigit(digit());
     expect(predict.mock.calls[0]![1]!.aborted).toBe(true);
     await later();
-    await act(async () => finishFirst(prediction(3)));
+    finishFirst(prediction(3));
+    await later();
     expect(state().answer?.prediction.classes[0]).toBe(8);
   });
 
   it('shows a failure, and asks again by itself once the worker is back', async () => {
     predict.mockRejectedValueOnce(new TrivetError('UNAVAILABLE', 'bob was lost.', 'bob'));
     predict.mockResolvedValueOnce(prediction(5));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit()));
+    start();
+    state().setDigit(digit());
     await later();
     expect(state().failure).toMatchObject({ worker: 'bob' });
-    act(() => state().setWorkers(workers(false), [MODEL]));
+    state().setWorkers(workers(false), [MODEL]);
     await later();
     expect(predict).toHaveBeenCalledTimes(1);
-    act(() => state().setWorkers(workers(), [MODEL]));
+    state().setWorkers(workers(), [MODEL]);
     await later();
     expect(state().answer?.prediction.classes[0]).toBe(5);
     expect(state().failure).toBeNull();
   });
 
   it('names the worker that is away when there is nobody to ask', async () => {
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setWorkers(workers(false), []));
-    act(() => state().setDigit(digit()));
+    start();
+    state().setWorkers(workers(false), []);
+    state().setDigit(digit());
     await later();
     expect(predict).not.toHaveBeenCalled();
     expect(state().failure).toEqual({ code: 'UNAVAILABLE', message: 'bob is gone.', worker: 'bob' });
@@ -130,22 +129,41 @@ describe('usePrediction', () => {
 
   it('waits for the button when it is not to ask by itself', async () => {
     predict.mockResolvedValue(prediction(1));
-    act(() => state().changeSettings({ predictAutomatically: false }));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit()));
+    state().changeSettings({ predictAutomatically: false });
+    start();
+    state().setDigit(digit());
     await later();
     expect(predict).not.toHaveBeenCalled();
-    act(() => state().askAgain());
+    state().askAgain();
     await later();
     expect(predict).toHaveBeenCalledTimes(1);
   });
 
   it('forgets the answer when the pad is cleared', async () => {
     predict.mockResolvedValue(prediction(1));
-    renderHook(usePrediction, { wrapper });
-    act(() => state().setDigit(digit()));
+    start();
+    state().setDigit(digit());
     await later();
-    act(() => state().clear());
+    state().clear();
     expect(state().answer).toBeNull();
+  });
+
+  it('hears nothing any more, and asks no more, once it is ended', async () => {
+    let finish = (_: PredictionView) => {};
+    predict.mockImplementationOnce(
+      () =>
+        new Promise((resolve) => {
+          finish = resolve;
+        }),
+    );
+    start();
+    state().setDigit(digit());
+    stop();
+    expect(predict.mock.calls[0]![1]!.aborted).toBe(true);
+    finish(prediction(3));
+    state().setDigit(digit());
+    await later();
+    expect(predict).toHaveBeenCalledTimes(1);
+    expect(state()).toMatchObject({ phase: 'idle', answer: null });
   });
 });
