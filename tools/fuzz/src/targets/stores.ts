@@ -174,23 +174,24 @@ const clusterUpgrade: Target = {
       seeds: [json(earlier), json(cluster)],
       async run(input) {
         writeFileSync(clusterFile, input);
-        try {
-          const upgraded = await upgradeCluster(folder);
-          const written = readClusterText(readFileSync(clusterFile, 'utf8'), 'The cluster file');
-          promise(canonicalJson(written) === canonicalJson(upgraded), 'another file is written than is told');
-          const keys = written.workers.map(({ sealingKey }) => sealingKey);
-          promise(
-            cluster.workers.every(({ sealingKey }) => keys.includes(sealingKey)),
-            'keys are made anew that are there',
-          );
-        } catch (error) {
+        const upgraded = await upgradeCluster(folder).catch((error: unknown) => {
           promise(readFileSync(clusterFile).equals(input), 'a file that was refused is changed');
-          throw error;
-        } finally {
           promise(files() === there, 'files are left behind');
-        }
+          throw error;
+        });
+        const written = readClusterText(readFileSync(clusterFile, 'utf8'), 'The cluster file');
+        promise(
+          canonicalJson(written) === canonicalJson(upgraded.cluster),
+          'another file is written than is told',
+        );
+        const keys = written.workers.map(({ sealingKey }) => sealingKey);
+        promise(
+          cluster.workers.every(({ sealingKey }) => keys.includes(sealingKey)) && upgraded.made.length === 0,
+          'keys are made anew that are there',
+        );
+        promise(files() === there, 'files are left behind');
       },
-      expects: coded('INVALID_ARGUMENT', 'FAILED_PRECONDITION'),
+      expects: coded('INVALID_ARGUMENT', 'FAILED_PRECONDITION', 'PERMISSION_DENIED'),
       close: () => rmSync(root, { recursive: true }),
     };
   },
