@@ -86,4 +86,4 @@ it('prints what the page says', async (context) => {
   } finally {
     await shell.close();
   }
-}, 180_000);
+}, 300_000);
