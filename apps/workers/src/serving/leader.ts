@@ -42,7 +42,7 @@ const EARLY_PAUSE_MS = 1000;
 /** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
 const EARLY_MS = PARKED_MS;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
-const MOST_WAITING = 0.6;
+const MOST_WAITING = 0.5;
 /** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */
 const FULL = 0.8;
 
