@@ -7,6 +7,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Coverage } from '../src/coverage.js';
 import { readFinding, saveFinding } from '../src/crashes.js';
 import { fuzzTarget } from '../src/fuzz-target.js';
+import { Mutator } from '../src/mutate/mutate.js';
+import { Choices } from '../src/mutate/random.js';
 import { type Finding, Oracle } from '../src/oracle.js';
 import { formatResults, summaryJson } from '../src/report.js';
 import { type PreparedTarget, promise, type Target } from '../src/target.js';
@@ -107,6 +109,12 @@ describe('the fuzzer', () => {
     };
     expect(await inputs(1)).toEqual(await inputs(1));
     expect(await inputs(1)).not.toEqual(await inputs(2));
+  });
+
+  it('changes what is nested very deep, too', () => {
+    const deep = Buffer.from(`{"a":${'['.repeat(20_000)}${']'.repeat(20_000)},"b":1}`);
+    const mutator = new Mutator({ form: 'json' }, [deep], new Choices(SEED, 1));
+    for (let at = 0; at < 60; at++) expect(mutator.next().length).toBeGreaterThan(0);
   });
 
   it('does not begin with an input that the decoder refuses', async () => {

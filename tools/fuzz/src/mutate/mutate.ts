@@ -26,9 +26,19 @@ export class Mutator {
     const input = choices.pick(recent);
     if (this.target.form === 'json' && !choices.chance(JSON_AS_BYTES)) {
       const other = () => Buffer.from(choices.pick(corpus)).toString('utf8');
-      const text = mutateJson(Buffer.from(input).toString('utf8'), choices, other);
+      const text = withoutOverflow(() => mutateJson(Buffer.from(input).toString('utf8'), choices, other));
       if (text !== null) return Buffer.from(text, 'utf8').subarray(0, MAX_INPUT_BYTES);
     }
     return mutateBytes(input, choices, { other: () => choices.pick(corpus), dictionary: this.#dictionary });
+  }
+}
+
+/** What is nested very deep cannot be changed as JSON: null, and it is changed as bytes. */
+function withoutOverflow<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }
