@@ -23,7 +23,7 @@ import { dealsAhead } from '../deals-ahead.js';
 import { MODEL_NAME, type ServingCluster, startServing } from './cluster.js';
 import { DealtAhead } from './dealt-ahead.js';
 import { estimateAll } from './estimates.js';
-import { runLoad } from './load/start-load.js';
+import { LoadProcess } from './load/start-load.js';
 import { PlaintextModel } from './plaintext.js';
 import { type Budget, repeat } from './repeat.js';
 import type {
@@ -84,14 +84,16 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   const protocols: { -readonly [Name in keyof BenchReport['protocols']]: BenchReport['protocols'][Name] } =
     {};
   let estimates: EstimateReport | null = null;
+  const both = AbortSignal.any([signal, crash.signal]);
+  const load = new LoadProcess(both);
   try {
-    const both = AbortSignal.any([signal, crash.signal]);
     for (const [index, name] of options.protocols.entries()) {
       await serving.serve(name);
       const run: ProtocolRun = {
         protocol: knownProtocol(name),
         settings: index === 0 ? settings : options.furtherSettings,
         signal: both,
+        load,
         onStage: (what) => onStage(`${name}: ${what}`),
       };
       protocols[name] = await measureProtocol(run, serving, compiled.plan, digits, plaintext);
@@ -103,6 +105,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   } catch (error) {
     throw crashed ?? error;
   } finally {
+    await load.close();
     await serving.stop();
   }
   onStage('plaintext again');
@@ -172,6 +175,7 @@ async function startPlaintext(graph: LayerGraph, digits: Digits, settings: Bench
 
 interface ProtocolRun extends Pick<BenchOptions, 'settings' | 'signal' | 'onStage'> {
   readonly protocol: Protocol;
+  readonly load: LoadProcess;
 }
 
 async function predictAll(
@@ -248,7 +252,7 @@ async function measureProtocol(
     };
 
     onStage('warming up');
-    await warmUp(serving, settings.warmUpMs, signal);
+    await warmUp(serving, settings.warmUpMs, run.load);
     onStage('one digit at a time');
     await checkAnswer(client, plaintext, digits.next(1));
     const recorder = new StepRecorder(plan);
@@ -265,7 +269,7 @@ async function measureProtocol(
     const loads: LoadReport[] = [];
     for (const load of settings.loads) {
       onStage(`${load.clients} clients, ${load.requestSize} digits a request`);
-      loads.push(await measureLoad(serving, load, signal, metrics));
+      loads.push(await measureLoad(serving, load, run.load, metrics));
     }
     let allDigits: AllDigitsReport | null = null;
     if (settings.allDigits !== null) {
@@ -299,23 +303,20 @@ async function measureProtocol(
   }
 }
 
-async function warmUp({ cluster }: ServingCluster, measureMs: number, signal: AbortSignal): Promise<void> {
-  const order = { cluster, model: MODEL_NAME, clients: 8, requestSize: 1, warmUpMs: 0, measureMs };
-  const nothing = async () => undefined;
-  await runLoad(order, signal, nothing, nothing);
+async function warmUp({ cluster }: ServingCluster, measureMs: number, load: LoadProcess): Promise<void> {
+  await load.run({ cluster, model: MODEL_NAME, clients: 8, requestSize: 1, warmUpMs: 0, measureMs });
 }
 
 async function measureLoad(
   { cluster }: ServingCluster,
   load: BenchSettings['loads'][number],
-  signal: AbortSignal,
+  clients: LoadProcess,
   metrics: () => Promise<PerWorker<ProcessMetrics>>,
 ): Promise<LoadReport> {
   let before: PerWorker<ProcessMetrics> | undefined;
   let after: PerWorker<ProcessMetrics> | undefined;
-  const result = await runLoad(
+  const result = await clients.run(
     { cluster, model: MODEL_NAME, ...load },
-    signal,
     async () => {
       before = await metrics();
     },

@@ -10,7 +10,7 @@ import { TrivetError } from '@trivet/shared-types';
 import { Command } from 'commander';
 import { MODEL_NAME, type ServingCluster, startServing } from '../bench/cluster.js';
 import { defaultModel } from '../bench/default-model.js';
-import { runLoad } from '../bench/load/start-load.js';
+import { LoadProcess } from '../bench/load/start-load.js';
 import { addProtocolOption, type ProtocolOption, wholeNumber } from '../commands/options.js';
 import { interruptible } from '../interrupt.js';
 import { runProgram } from '../program.js';
@@ -59,7 +59,8 @@ async function record(
     warmUpMs: WARM_UP_MS,
     measureMs: options.seconds * 1000,
   };
-  const { digits, seconds: measured } = await runLoad(order, signal, toggle, toggle);
+  const load = new LoadProcess(signal);
+  const { digits, seconds: measured } = await load.run(order, toggle, toggle).finally(() => load.close());
   const profiles = await Promise.all(
     [...pids, clients].map(async (pid) => {
       return analyseProfile(JSON.parse(await readWhenWritten(join(directory, `${pid}.cpuprofile`))));

@@ -7,6 +7,7 @@ type Numeric = (...values: number[]) => void;
 type Export = (...values: (number | bigint)[]) => number;
 
 const PAGE = 65_536;
+const LEAST_GROWTH_BYTES = 16 * 1024 * 1024;
 const ALL_ONES = -1n;
 
 class WasmMemory extends Redacted implements LinearMemory {
@@ -33,9 +34,20 @@ class WasmMemory extends Redacted implements LinearMemory {
     return this.view;
   }
 
+  /**
+   * Grows in large steps: V8 takes each growth for so many bytes more to collect, and collects its whole heap. What is
+   * never touched takes no memory but addresses.
+   */
   ensure(bytes: number): void {
     const missing = bytes - this.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / PAGE));
+    if (missing <= 0) return;
+    const ample = Math.max(missing, LEAST_GROWTH_BYTES, this.byteLength / 2);
+    try {
+      this.memory.grow(Math.ceil(ample / PAGE));
+    } catch {
+      // There may be room for what is needed, and not for more.
+      this.memory.grow(Math.ceil(missing / PAGE));
+    }
   }
 }
 
