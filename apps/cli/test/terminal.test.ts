@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 /** What the command line draws. */
 import { TrivetError } from '@trivet/shared-types';
 import { InvalidArgumentError } from 'commander';
@@ -113,5 +116,19 @@ describe('what is printed', () => {
     const ran = await trivet('keys', 'list', '/nowhere/\u001b[2J\u001b]52;c;eA==\u0007.key');
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('\\u001b[2J\\u001b]52') });
     expect(ran.stderr).not.toContain('\u001b');
+  });
+});
+
+describe('a pipe that nobody reads any more', () => {
+  it('ends the command without a word', async () => {
+    const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+    const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    let stderr = '';
+    child.stderr.on('data', (text) => {
+      stderr += text;
+    });
+    const [code] = await once(child, 'close');
+    expect({ code, stderr }).toEqual({ code: 141, stderr: '' });
   });
 });
