@@ -30,12 +30,12 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
   return { warmUpMs, measureMs, minRuns, maxRuns };
 };
 
-/** About 16 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
+/** About 20 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
-  warmUpMs: 2000,
+  warmUpMs: 5000,
   plaintextSingle: budget(200, 500, 20, 5000),
   plaintextBatch: budget(100, 300, 3, 200),
-  single: budget(2500, 3000, 5, 3000),
+  single: budget(3500, 3000, 5, 3000),
   batches: [
     { digits: 10, budget: budget(200, 400, 3, 200) },
     { digits: 100, budget: budget(600, 1800, 3, 100) },
