@@ -240,6 +240,43 @@ describe('at a moment of its own', () => {
   );
 
   it(
+    'far more than can be done, for a while: right answers or refusals, every request ends, and all is well after it',
+    async () => {
+      await settled();
+      // However fast the machine is: a batch takes a quarter of a second at least, and holds two requests.
+      await delayEvaluators(25);
+      const load = { connections: 3, timeoutMs: 10_000, largeEvery: 1, largeDigits: 40, cancelEvery: 0 };
+      const random = new SeededRandom(SEED, 2);
+      const { cluster } = serving;
+      const many = await Requests.connect({ cluster, model: MODEL_NAME, reference, random, ...load });
+      const { tally } = many;
+      many.setRate(40);
+      await until(async () => {
+        const byWorkers = (tally.refused.RESOURCE_EXHAUSTED ?? 0) - tally.refusedHere;
+        return tally.right > 0 && byWorkers > 0 && tally.refusedHere > 0;
+      });
+      const { requests: sofar } = tally;
+      await until(async () => tally.requests > sofar + 100);
+      many.setRate(0);
+      await until(async () => many.open === 0);
+      expect(tally).toMatchObject({ wrong: 0, hung: 0 });
+      expect(tally.right + refusedTotal(tally)).toBe(tally.requests);
+      for (const code of Object.keys(tally.refused)) {
+        expect(['RESOURCE_EXHAUSTED', 'DEADLINE_EXCEEDED']).toContain(code);
+      }
+      await delayEvaluators(0);
+      await settled();
+      const answeredNow = new Promise((resolve) => many.mark(resolve));
+      many.setRate(2);
+      await answeredNow;
+      many.close();
+      await settled();
+      expect(crashes).toEqual([]);
+    },
+    BACK_MS,
+  );
+
+  it(
     'garbage both ways between clients and all three workers: codes in time for them, and nothing for others',
     async () => {
       await settled();

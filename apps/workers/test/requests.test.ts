@@ -91,6 +91,20 @@ describe('the request table', () => {
     bytes.remove(large);
     expect(next).not.toThrow();
   });
+
+  it('has room for fewer than it takes, and always for one', () => {
+    const { table } = make(10);
+    const room = () => table.checkRoom('a third', 0.8);
+    for (const id of ['1', '2', '3', '4']) table.admit(request(id), MODEL, somebody, () => {});
+    for (const id of ['5', '6', '7']) table.admit(request(id), MODEL, somebodyElse, () => {});
+    expect(room).not.toThrow();
+    table.admit(request('8'), MODEL, { token: null, client: 'a fourth' }, () => {});
+    expect(room).toThrow(expect.objectContaining({ code: 'RESOURCE_EXHAUSTED', worker: 'bob' }));
+    expect(() =>
+      table.admit(request('9'), MODEL, { token: null, client: 'a third' }, () => {}),
+    ).not.toThrow();
+    expect(() => make(1).table.checkRoom('anybody', 0.8)).not.toThrow();
+  });
 });
 
 describe('places', () => {

@@ -203,6 +203,30 @@ describe('predictions', () => {
   });
 });
 
+describe('who asks for room', () => {
+  it('is told by each worker, or why not, and nothing is kept of the question', async () => {
+    const client = await connect();
+    const question = { digest: model.digest, count: 1, deadlineMs: 1000 };
+    for (const worker of [0, 1, 2] as const) {
+      expect(await client.call(worker, EVENTS.room, question)).toEqual({});
+    }
+    const bad: [unknown, string][] = [
+      [{ ...question, digest: '0f'.repeat(32) }, 'NOT_FOUND'],
+      [{ ...question, digest: 'x' }, 'INVALID_ARGUMENT'],
+      [{ ...question, count: 0 }, 'INVALID_ARGUMENT'],
+      [{ ...question, count: 1001 }, 'INVALID_ARGUMENT'],
+      [{ ...question, deadlineMs: 0 }, 'INVALID_ARGUMENT'],
+      [{ ...question, deadlineMs: 600_001 }, 'INVALID_ARGUMENT'],
+      [{ ...question, more: 1 }, 'INVALID_ARGUMENT'],
+      [new Uint8Array(3), 'INVALID_ARGUMENT'],
+    ];
+    for (const [payload, code] of bad) {
+      await expect(client.call(0, EVENTS.room, payload)).rejects.toMatchObject({ code, worker: 'alice' });
+    }
+    expectClose(await client.predict(model, someInputs(1)), someInputs(1));
+  });
+});
+
 describe('misbehaving clients', () => {
   it('get coded errors, or are cut off, and others are served', async () => {
     const client = await connect();

@@ -25,6 +25,7 @@ export {
 } from './prediction.js';
 export * from './prediction-client.js';
 export type { ServeOptions } from './serve.js';
+export { RefusedHereError } from './throttle.js';
 export {
   type StatusListener,
   type Triple,

@@ -17,6 +17,7 @@ import type { WorkerAddress, WorkerLink } from './link.js';
 import { checkProtocol, ModelCatalogue, type SharedModel, type VersionChoice } from './models.js';
 import { joinPredictions, type Prediction } from './prediction.js';
 import { runRequest } from './request.js';
+import { RefusedHereError, Throttle } from './throttle.js';
 import { presentToken } from './token.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
@@ -38,6 +39,12 @@ export interface PredictionClientOptions {
   /** Where inputs are shared: WebGPU, WASM… The CPU unless told. */
   readonly sharer?: InputSharer;
   readonly kernels?: Kernels;
+  /**
+   * While the workers refuse most requests of a model for want of room, most are refused on this device and not sent, with
+   * a `RefusedHereError`; of the others worker 0 is asked for room before anything is shared. False: every request is
+   * shared and sent at once.
+   */
+  readonly throttling?: boolean;
 }
 
 export interface PredictOptions extends VersionChoice {
@@ -73,12 +80,22 @@ export class PredictionClient {
   readonly #catalogue: ModelCatalogue;
   readonly #sharer: InputSharer;
   readonly #kernels: Kernels;
+  readonly #throttling: boolean;
+  /** By model. */
+  readonly #throttles = new Map<string, Throttle>();
 
-  private constructor(links: WorkerLinks, catalogue: ModelCatalogue, sharer: InputSharer, kernels: Kernels) {
+  private constructor(
+    links: WorkerLinks,
+    catalogue: ModelCatalogue,
+    sharer: InputSharer,
+    kernels: Kernels,
+    throttling: boolean,
+  ) {
     this.#links = links;
     this.#catalogue = catalogue;
     this.#sharer = sharer;
     this.#kernels = kernels;
+    this.#throttling = throttling;
   }
 
   /**
@@ -95,7 +112,8 @@ export class PredictionClient {
       if (token !== null) await presentToken(link, id, token);
     };
     const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal });
-    return new PredictionClient(links, new ModelCatalogue(options.ownerKey), sharer, kernels);
+    const catalogue = new ModelCatalogue(options.ownerKey);
+    return new PredictionClient(links, catalogue, sharer, kernels, options.throttling ?? true);
   }
 
   /** The models that the three workers agree on, asked for anew. @throws TrivetError UNAVAILABLE */
@@ -126,7 +144,7 @@ export class PredictionClient {
    * Classifies `inputs`, the concatenated numbers of one or more samples, preprocessed as the manifest says.
    * @throws TrivetError INVALID_ARGUMENT before anything is sent when the inputs do not fit; NOT_FOUND or
    *   FAILED_PRECONDITION when the workers do not serve the model together; UNAVAILABLE naming the worker that is lost;
-   *   RESOURCE_EXHAUSTED; DEADLINE_EXCEEDED; CANCELLED
+   *   RESOURCE_EXHAUSTED, which is a `RefusedHereError` when no worker was asked; DEADLINE_EXCEEDED; CANCELLED
    */
   async predict(modelName: string, inputs: Float32Array, options: PredictOptions = {}): Promise<Prediction> {
     const { timeoutMs = DEFAULT_PREDICT_TIMEOUT_MS, signal } = options;
@@ -195,21 +213,41 @@ export class PredictionClient {
     return next?.digest === model.digest ? undefined : next;
   }
 
-  #request(
+  async #request(
     model: SharedModel,
     inputs: Float32Array,
     count: number,
     deadline: Deadline,
     options: PredictOptions,
-  ) {
-    return runRequest(model, inputs, count, {
-      links: this.#links,
-      sharer: options.sharer ?? this.#sharer,
-      kernels: this.#kernels,
-      deadline,
-      protocol: options.protocol ?? null,
-      keepTranscript: options.keepTranscript ?? false,
-    });
+  ): Promise<Prediction> {
+    const throttle = this.#throttling ? this.#throttleOf(model.name) : undefined;
+    throttle?.check();
+    try {
+      const prediction = await runRequest(model, inputs, count, {
+        links: this.#links,
+        sharer: options.sharer ?? this.#sharer,
+        kernels: this.#kernels,
+        deadline,
+        protocol: options.protocol ?? null,
+        keepTranscript: options.keepTranscript ?? false,
+        askForRoom: throttle?.hasRefusals ?? false,
+      });
+      throttle?.answered();
+      return prediction;
+    } catch (error) {
+      const failure = toTrivetError(error);
+      if (failure.code === 'RESOURCE_EXHAUSTED') throttle?.refused(failure);
+      throw failure;
+    }
+  }
+
+  #throttleOf(model: string): Throttle {
+    let throttle = this.#throttles.get(model);
+    if (throttle === undefined) {
+      throttle = new Throttle(model);
+      this.#throttles.set(model, throttle);
+    }
+    return throttle;
   }
 
   /** The version that is meant, when the three serve it: by their last reports if those say so, else asked for anew. */
@@ -238,10 +276,11 @@ export class PredictionClient {
         return await work();
       } catch (error) {
         if (attempt >= attempts || !isTransient(error) || deadline.signal.aborted) throw toTrivetError(error);
-        await delay(
-          Math.min(FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1), LAST_RETRY_DELAY_MS),
-          deadline.signal,
-        );
+        const backoffMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1), LAST_RETRY_DELAY_MS);
+        const retryAfterMs = error instanceof RefusedHereError ? error.retryAfterMs : 0;
+        // That there was no room says more than that the time was up.
+        if (retryAfterMs >= deadline.remainingMs()) throw error;
+        await delay(Math.max(backoffMs, retryAfterMs), deadline.signal);
         await this.#links.ready(deadline.signal, true);
       }
     }

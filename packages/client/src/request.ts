@@ -38,6 +38,8 @@ export interface RequestContext {
   /** Null: the one that the model is served with. */
   readonly protocol: ProtocolName | null;
   readonly keepTranscript: boolean;
+  /** Before anything is shared worker 0, which decides, is asked whether it would take the request now. */
+  readonly askForRoom: boolean;
 }
 
 /** How long the other workers may take to say what they know, once one has failed. */
@@ -55,6 +57,7 @@ export async function runRequest(
   const { links, sharer, deadline, protocol } = context;
   const { plan } = model.manifest;
   const start = performance.now();
+  if (context.askForRoom) await askForRoom(model.digest, count, links, deadline);
   const requestId = bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
   const seeds = [randomSeed(), randomSeed()] as const;
   const explicit = await sharer.share(inputs, plan.fractionalBits, seeds);
@@ -107,6 +110,26 @@ export async function runRequest(
       ? { transcript: transcribe(messages, received, shares, context.kernels) }
       : {}),
   };
+}
+
+/** @throws TrivetError RESOURCE_EXHAUSTED when there is no room; DEADLINE_EXCEEDED; CANCELLED */
+async function askForRoom(
+  digest: string,
+  count: number,
+  links: WorkerLinks,
+  deadline: Deadline,
+): Promise<void> {
+  const [leader] = links.links;
+  const deadlineMs = Math.min(deadline.remainingMs(), CLIENT_LIMITS.maxDeadlineMs);
+  try {
+    await leader.call(EVENTS.room, { digest, count, deadlineMs }, emptySchema, {
+      signal: deadline.signal,
+      timeoutMs: deadlineMs + GRACE_MS,
+    });
+  } catch (error) {
+    // Whatever else is in the way, the request itself says better; a worker of before does not know the question.
+    if (deadline.signal.aborted || toTrivetError(error).code === 'RESOURCE_EXHAUSTED') throw error;
+  }
 }
 
 /**

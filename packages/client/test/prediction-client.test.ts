@@ -1,8 +1,13 @@
 /** The client against workers that misbehave in every way that a client must survive. */
 import { createCpuSharer, createKernels, type InputSharer } from '@trivet/mpc-core';
 import { bytesToHex, manifestDigest, TrivetError } from '@trivet/shared-types';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PredictionClient, type PredictionClientOptions, watchWorkers } from '../src/index.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  PredictionClient,
+  type PredictionClientOptions,
+  RefusedHereError,
+  watchWorkers,
+} from '../src/index.js';
 import {
   addresses,
   CLUSTER_ID,
@@ -314,6 +319,100 @@ describe('predict', () => {
     workers[0].onPredict = (_, acknowledge) =>
       acknowledge(refuse('INVALID_ARGUMENT', 'a\x1b[31mred', 'alice'));
     expect((await failure((await connect()).predict('tiny', ONE))).message).toBe('a [31mred');
+  });
+});
+
+describe('when workers have no room', () => {
+  const full = refuse('RESOURCE_EXHAUSTED', 'No room.', 'alice');
+  const refuseAll = () => {
+    for (const worker of workers) worker.onPredict = (_, acknowledge) => acknowledge(full);
+  };
+  const sent = () => workers.flatMap((worker) => worker.requests).length;
+  const asked = () => workers.map((worker) => worker.asked.length);
+
+  it('asks worker 0 after a refusal, before anything is shared', async () => {
+    const sharer = createCpuSharer(await createKernels());
+    let shared = 0;
+    const counted: InputSharer = {
+      ...sharer,
+      share: (...parts) => {
+        shared += 1;
+        return sharer.share(...parts);
+      },
+    };
+    const client = await connect({ sharer: counted });
+    await client.predict('tiny', ONE);
+    expect(asked()).toEqual([0, 0, 0]);
+    workers[0].onPredict = (_, acknowledge) => acknowledge(full);
+    await failure(client.predict('tiny', ONE));
+    expect([shared, sent()]).toEqual([2, 6]);
+    workers[0].room = full;
+    expect(await failure(client.predict('tiny', ONE, { timeoutMs: 5000 }))).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      worker: 'alice',
+    });
+    expect(asked()).toEqual([1, 0, 0]);
+    const [{ digest, count, deadlineMs }] = workers[0].asked as [(typeof workers)[0]['asked'][0]];
+    expect([digest, count]).toEqual([workers[0].status.models[0]!.digest, 1]);
+    expect(deadlineMs).toBeLessThanOrEqual(5000);
+    expect([shared, sent()]).toEqual([2, 6]);
+  });
+
+  it.each([
+    ['there is', { ok: true, value: {} }],
+    ['a worker of before does not know the question', refuse('INVALID_ARGUMENT', 'Unknown event.', 'alice')],
+  ])('sends the request when %s', async (_, room) => {
+    const client = await connect();
+    const { onPredict } = workers[0];
+    workers[0].onPredict = (_request, acknowledge) => acknowledge(full);
+    await failure(client.predict('tiny', ONE));
+    workers[0].onPredict = onPredict;
+    workers[0].room = room;
+    expect((await client.predict('tiny', ONE)).count).toBe(1);
+    expect(asked()).toEqual([1, 0, 0]);
+  });
+
+  it('refuses most requests on this device, of that model alone', async () => {
+    refuseAll();
+    workers[0].room = full;
+    const client = await connect();
+    const errors: TrivetError[] = [];
+    for (let request = 0; request < 60; request++) errors.push(await failure(client.predict('tiny', ONE)));
+    const here = errors.filter((error) => error instanceof RefusedHereError);
+    expect(new Set(errors.map(({ code }) => code))).toEqual(new Set(['RESOURCE_EXHAUSTED']));
+    // Chance has it: of 60, 20 are far fewer than half of what is to be expected.
+    expect(here.length).toBeGreaterThan(20);
+    expect(asked()[0]).toBe(60 - here.length - 1);
+    expect(sent()).toBe(3);
+    expect(here.at(-1)).toMatchObject({ worker: null, retryAfterMs: expect.any(Number) });
+    expect(await failure(client.predict('other', ONE))).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('sends every request when it is told to', async () => {
+    refuseAll();
+    const client = await connect({ throttling: false });
+    for (let request = 0; request < 20; request++) {
+      expect(await failure(client.predict('tiny', ONE))).not.toBeInstanceOf(RefusedHereError);
+    }
+    expect(asked()).toEqual([0, 0, 0]);
+    expect(sent()).toBe(60);
+  });
+
+  it('tells of the refusal at once when the next try would come after the deadline', async () => {
+    refuseAll();
+    const client = await connect();
+    for (let request = 0; request < 4; request++) await failure(client.predict('tiny', ONE));
+    // The unluckiest coin; seeds and ids stay random.
+    const draw = crypto.getRandomValues.bind(crypto);
+    const coin = vi.spyOn(crypto, 'getRandomValues').mockImplementation((into) => {
+      return into instanceof Uint32Array ? into.fill(0) : draw(into);
+    });
+    try {
+      const retrying = client.predict('tiny', ONE, { retry: { attempts: 3 }, timeoutMs: 400 });
+      expect(await failure(retrying)).toBeInstanceOf(RefusedHereError);
+    } finally {
+      coin.mockRestore();
+    }
   });
 });
 

@@ -15,6 +15,7 @@ import {
   type Manifest,
   manifestDigest,
   type PredictRequest,
+  type RoomQuery,
   type SignedManifest,
   sealingWorker,
   signManifest,
@@ -107,6 +108,10 @@ export class ScriptedWorker {
   readonly name: string;
   readonly requests: { request: PredictRequest; bytes: Uint8Array }[] = [];
   readonly cancelled: string[] = [];
+  /** The questions whether there is room. */
+  readonly asked: RoomQuery[] = [];
+  /** What they are answered. */
+  room: unknown = { ok: true, value: {} };
   status: WorkerStatus;
   /** What `watch` and `describe` answer, when not the status. */
   description: unknown;
@@ -194,6 +199,9 @@ export class ScriptedWorker {
     } else if (name === EVENTS.cancel) {
       this.cancelled.push((payload as { requestId: string }).requestId);
       acknowledge({ ok: true, value: {} });
+    } else if (name === EVENTS.room) {
+      this.asked.push(payload as RoomQuery);
+      acknowledge(this.room);
     } else if (name === EVENTS.predict) {
       const bytes = payload as Uint8Array;
       const request = decodePredictRequest(bytes, { maxCount: 1000, inputSizeOf: () => INPUT_SIZE });

@@ -9,6 +9,7 @@
  * | ------------ | ------------------------ | ----------------------------------------------------------- |
  * | describe     | `emptySchema`            | `workerStatusSchema`                                        |
  * | predict      | request bytes            | reply bytes                                                 |
+ * | room         | `roomSchema`             | `emptySchema`; RESOURCE_EXHAUSTED as predict would answer now |
  * | cancel       | `cancelSchema`           | `emptySchema`; the predict itself answers CANCELLED         |
  * | watch        | `emptySchema`            | `workerStatusSchema`; then `server.status` at every change  |
  * | tokenChallenge | `emptySchema`          | `challengeSchema`; good once, on this connection            |
@@ -60,6 +61,7 @@ export const EVENTS = {
   sealed: 'trivet:sealed',
   describe: 'trivet:describe',
   predict: 'trivet:predict',
+  room: 'trivet:room',
   cancel: 'trivet:cancel',
   watch: 'trivet:watch',
   tokenChallenge: 'trivet:token:challenge',
@@ -160,6 +162,14 @@ export const workerStatusSchema = z.strictObject({
   memoryBytes: z.int().min(0),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
+
+/** What a request would be, for which there may be room or not. */
+export const roomSchema = z.strictObject({
+  digest: hexSchema(32),
+  count: z.number().int().min(1).max(CLIENT_LIMITS.maxImagesPerRequest),
+  deadlineMs: z.number().int().min(CLIENT_LIMITS.minDeadlineMs).max(CLIENT_LIMITS.maxDeadlineMs),
+});
+export type RoomQuery = z.infer<typeof roomSchema>;
 
 export const cancelSchema = z.strictObject({ requestId: hexSchema(16) });
 

@@ -25,6 +25,7 @@ interface Options {
   readonly predict?: true;
   readonly soak?: true;
   readonly overload?: true;
+  readonly throttling: boolean;
   readonly json?: true;
   readonly out?: string;
 }
@@ -56,6 +57,7 @@ const program = new Command('bench')
   .option('--predict', 'hold the cost model against what is measured; a full run does so anyway')
   .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
   .option('--overload', 'instead of all that: load at up to four times what the workers can answer; 3 min')
+  .option('--no-throttling', 'with --overload: clients that send all they are asked, however much is refused')
   .option('--json', 'end standard output with one line of JSON, and print nothing else there')
   .option('--out <file>', 'also write the whole report to a file, as JSON')
   .addHelpText('after', EXIT_CODES_HELP)
@@ -65,8 +67,9 @@ const program = new Command('bench')
       const onStage = (what: string) => console.error(`bench: ${what} …`);
       if (options.overload) {
         const [protocol] = options.protocol as [ProtocolName];
-        const { model } = options;
-        const report = await overload({ model, protocol, seconds: OVERLOAD_SECONDS, signal, onStage });
+        const { model, throttling } = options;
+        const seconds = OVERLOAD_SECONDS;
+        const report = await overload({ model, protocol, seconds, throttling, signal, onStage });
         if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(report, null, 2)}\n`);
         console.log(options.json ? JSON.stringify(report) : formatOverload(report));
         return;

@@ -16,6 +16,8 @@ export interface OverloadOptions {
   readonly model: string;
   readonly protocol: ProtocolName;
   readonly seconds: number;
+  /** Of the clients. */
+  readonly throttling: boolean;
   readonly signal: AbortSignal;
   readonly onStage: (what: string) => void;
 }
@@ -25,10 +27,11 @@ export interface OverloadStage {
   /** Of the peak. */
   readonly factor: number;
   readonly timeoutMs: number;
-  /** Requests a second. */
+  /** Requests a second that began; what was due and not begun, for the clients' process did not keep up, is in `tally`. */
   readonly offered: number;
+  /** Goodput: right answers within their deadline, a second. */
   readonly answered: number;
-  /** Milliseconds of the requests that were answered; null when none was. */
+  /** Milliseconds from when a request was due to its right answer; null when there was none. */
   readonly latency: Summary | null;
   readonly tally: Tally;
   /** Workers' CPU time of all that was asked for, milliseconds a second. */
@@ -42,6 +45,7 @@ export interface OverloadReport {
   readonly date: string;
   readonly machine: { readonly cpu: string; readonly cores: number; readonly loadAverage: number };
   readonly protocol: ProtocolName;
+  readonly throttling: boolean;
   /** Answers a second while so many requests are kept open. */
   readonly closed: readonly { readonly lanes: number; readonly answered: number }[];
   /** The largest of them. */
@@ -68,7 +72,7 @@ const METRICS_MS = 60_000;
 
 /** @throws TrivetError when the workers do not start or one ends; INTERNAL when an answer is wrong */
 export async function overload(options: OverloadOptions): Promise<OverloadReport> {
-  const { model, protocol, seconds, signal, onStage } = options;
+  const { model, protocol, seconds, throttling, signal, onStage } = options;
   const [loadAverage] = loadavg() as [number];
   onStage('starting three workers');
   const { compiled } = await compileModelFile(model, MNIST_INPUT_RANGE);
@@ -94,6 +98,7 @@ export async function overload(options: OverloadOptions): Promise<OverloadReport
       largeEvery: 1_000_000,
       largeDigits: 1,
       cancelEvery: 0,
+      throttling,
       seed: SEED,
     });
     onStage('warming up');
@@ -120,6 +125,7 @@ export async function overload(options: OverloadOptions): Promise<OverloadReport
       date: new Date().toISOString(),
       machine: { cpu, cores: cpus().length, loadAverage },
       protocol,
+      throttling,
       closed,
       peak,
       stages,
@@ -164,7 +170,7 @@ async function measure(
     factor,
     timeoutMs,
     offered: tally.requests / elapsed,
-    answered: tally.right / elapsed,
+    answered: (tally.right - tally.late) / elapsed,
     latency: after.times.length === 0 ? null : summarise(after.times),
     tally,
     workerCpuMs: [cpu(0), cpu(1), cpu(2)],
@@ -175,30 +181,38 @@ async function measure(
 
 /** For people. */
 export function formatOverload(report: OverloadReport): string {
-  const { machine, closed, peak, stages, protocol } = report;
+  const { machine, closed, peak, stages, protocol, throttling } = report;
+  const how = throttling ? '' : ', clients that do not throttle themselves';
   const lines = [
-    `${machine.cpu}, ${machine.cores} cores, load average before ${machine.loadAverage.toFixed(2)}; ${protocol}, requests of one digit`,
+    `${machine.cpu}, ${machine.cores} cores, load average before ${machine.loadAverage.toFixed(2)}; ${protocol}, requests of one digit${how}`,
     ...closed.map(({ lanes, answered }) => `  ${lanes} open at all times: ${answered.toFixed(0)} answers/s`),
     `  peak ${peak.toFixed(0)} answers/s`,
     '',
-    '  load   deadline   offered/s   answered/s   of peak   p50 ms   p99 ms   max ms   refused',
+    '  load   deadline   offered/s   goodput/s   of peak   p50 ms   p95 ms   p99 ms   max ms   refused by clients, by workers',
   ];
-  for (const { factor, timeoutMs, offered, answered, latency, tally, residentBytes } of stages) {
+  for (const stage of stages) {
+    const { factor, timeoutMs, offered, answered, latency, tally, residentBytes, workerCpuMs, clientCpuMs } =
+      stage;
     const ms = (value: number | undefined) => (value === undefined ? '—' : value.toFixed(0)).padStart(9);
+    const refused = refusedTotal(tally);
     const codes = Object.entries(tally.refused).map(([code, count]) => `${code} ${count}`);
+    const memory = residentBytes.map((bytes) => `${Math.round(bytes / 1e6)} MB`).join(', ');
+    const cpu = `${workerCpuMs.map((used) => used.toFixed(0)).join(', ')}, clients ${clientCpuMs.toFixed(0)}`;
     lines.push(
       [
         `${factor} ×`.padStart(6),
         `${timeoutMs / 1000} s`.padStart(11),
         offered.toFixed(0).padStart(12),
-        answered.toFixed(0).padStart(13),
+        answered.toFixed(0).padStart(12),
         `${((100 * answered) / peak).toFixed(0)} %`.padStart(10),
         ms(latency?.p50),
+        ms(latency?.p95),
         ms(latency?.p99),
         ms(latency?.max),
-        `   ${codes.join(', ') || 'none'} (${refusedTotal(tally)} of ${tally.requests})`,
+        `   ${tally.refusedHere}, ${refused - tally.refusedHere} of ${tally.requests}`,
       ].join(''),
-      `          memory ${residentBytes.map((bytes) => `${Math.round(bytes / 1e6)} MB`).join(', ')}`,
+      `          ${codes.join(', ') || 'none refused'}; ${tally.late} answers late, ${tally.dropped} requests not begun`,
+      `          memory ${memory}; CPU ms/s of workers ${cpu}`,
     );
   }
   return lines.join('\n');

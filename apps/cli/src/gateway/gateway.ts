@@ -101,6 +101,7 @@ interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly retryAfterSeconds?: number;
 }
 
 class Service {
@@ -204,17 +205,19 @@ class Service {
   }
 
   #failed(error: unknown): Answer {
-    const { status, message } = toHttpFailure(error);
+    const { status, message, retryAfterSeconds } = toHttpFailure(error);
     // Its stack, and not its message: that may carry an input.
     if (!(error instanceof HttpError) && !(error instanceof TrivetError)) {
       const where =
         error instanceof Error ? error.stack?.split('\n    at ').slice(1, 4).join(' < ') : undefined;
       this.#notice(`A request failed in a way that was not foreseen, at ${where ?? 'an unknown place'}.`);
     }
-    return { status, type: 'application/json', body: `${JSON.stringify({ error: message })}\n` };
+    const body = `${JSON.stringify({ error: message })}\n`;
+    return { status, type: 'application/json', body, ...(retryAfterSeconds && { retryAfterSeconds }) };
   }
 
-  #send(response: ServerResponse, { status, type, body }: Answer): void {
+  #send(response: ServerResponse, { status, type, body, retryAfterSeconds }: Answer): void {
+    if (retryAfterSeconds !== undefined) response.setHeader('retry-after', retryAfterSeconds);
     if (this.stopping) response.setHeader('connection', 'close');
     response.writeHead(status, {
       'content-type': type,

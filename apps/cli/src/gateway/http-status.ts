@@ -2,6 +2,7 @@
  * Errors as HTTP, as TensorFlow Serving's HTTP server maps the canonical codes (`ToHTTPStatusCode` in its
  * `model_servers/http_server.cc`): a client that retries on 429 and 503 need not be told anything new.
  */
+import { RefusedHereError } from '@trivet/client';
 import { type ErrorCode, TrivetError } from '@trivet/shared-types';
 
 const HTTP_STATUS: Record<ErrorCode, number> = {
@@ -34,10 +35,16 @@ export interface HttpFailure {
   readonly status: number;
   /** A sentence; it never repeats an input. */
   readonly message: string;
+  /** For the header of that name (RFC 9110, section 10.2.3). */
+  readonly retryAfterSeconds?: number;
 }
 
 export function toHttpFailure(error: unknown): HttpFailure {
   if (error instanceof HttpError) return { status: error.status, message: error.message };
+  if (error instanceof RefusedHereError) {
+    const { code, message, retryAfterMs } = error;
+    return { status: HTTP_STATUS[code], message, retryAfterSeconds: Math.ceil(retryAfterMs / 1000) };
+  }
   if (error instanceof TrivetError) return { status: HTTP_STATUS[error.code], message: error.message };
   // What was not foreseen may carry anything in its message, an input too.
   return { status: 500, message: 'The gateway failed; its own log says why.' };

@@ -19,6 +19,8 @@ export interface RequestsOrder {
   readonly largeEvery: number;
   readonly largeDigits: number;
   readonly cancelEvery: number;
+  /** Of the clients; true unless told. */
+  readonly throttling?: boolean;
   readonly seed: number;
 }
 

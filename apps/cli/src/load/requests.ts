@@ -2,7 +2,7 @@
  * Clients that ask without end: closed, each asking as soon as it was answered, which finds the capacity; or open, at
  * a rate that does not care for the answers, as many people who do not know of each other. Every answer is checked.
  */
-import { PredictionClient } from '@trivet/client';
+import { PredictionClient, RefusedHereError } from '@trivet/client';
 import type { SeededRandom } from '@trivet/seeded-random';
 import { type Cluster, TrivetError } from '@trivet/shared-types';
 import type { Reference } from './reference.js';
@@ -20,13 +20,17 @@ export interface RequestsOptions {
   readonly largeDigits: number;
   /** One request in so many is cancelled by its client a moment after it was sent; 0: none. */
   readonly cancelEvery: number;
+  /** Of the clients; true unless told. */
+  readonly throttling?: boolean;
   readonly random: SeededRandom;
 }
 
 /** How long after its deadline a request that has not ended counts as hung, on a busy machine too. */
 const HUNG_AFTER_MS = 5000;
-/** A load that cannot keep up drops what it owes beyond this, rather than ask for it all at once. */
-const MOST_OWED = 50;
+/** Requests that begin in one breath; what comes back is read before the next. */
+const AT_ONCE = 20;
+/** A load that cannot keep up begins so much later what was due in the meantime, and drops the rest. */
+const MOST_OWED_MS = 200;
 
 interface Mark {
   readonly at: number;
@@ -55,9 +59,10 @@ export class Requests {
   /** @throws TrivetError when a worker cannot be reached */
   static async connect(options: RequestsOptions): Promise<Requests> {
     const { workers, clusterId, ownerKey } = options.cluster;
+    const { throttling = true } = options;
     const clients = await Promise.all(
       Array.from({ length: options.connections }, () =>
-        PredictionClient.connect({ workers, clusterId, ownerKey, timeoutMs: 60_000 }),
+        PredictionClient.connect({ workers, clusterId, ownerKey, throttling, timeoutMs: 60_000 }),
       ),
     );
     return new Requests(options, clients);
@@ -80,7 +85,7 @@ export class Requests {
     const start = performance.now();
     const before = { right: this.tally.right, digits: this.tally.digits };
     const lane = async () => {
-      while (performance.now() - start < ms) await this.#ask(digits);
+      while (performance.now() - start < ms) await this.#ask({ digits });
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     const seconds = (performance.now() - start) / 1000;
@@ -116,15 +121,19 @@ export class Requests {
 
   #askWhenDue(): void {
     const now = performance.now();
-    for (let owed = 0; this.#dueAt <= now; owed++) {
-      if (owed < MOST_OWED) void this.#ask();
+    for (; this.#dueAt <= now - MOST_OWED_MS; this.#dueAt += this.#gap()) this.tally.dropped += 1;
+    for (let begun = 0; this.#dueAt <= now && begun < AT_ONCE; begun++) {
+      void this.#ask({ dueAt: this.#dueAt });
       this.#dueAt += this.#gap();
     }
     this.#timer = setTimeout(() => this.#askWhenDue(), Math.max(1, this.#dueAt - now));
   }
 
-  /** One request; never rejects. */
-  async #ask(digits?: number): Promise<void> {
+  /**
+   * One request; never rejects.
+   * @param dueAt what its time is counted from, so that clients that lag behind make nothing look faster; now unless told
+   */
+  async #ask({ digits, dueAt }: { digits?: number | undefined; dueAt?: number }): Promise<void> {
     const { model, reference, random, largeEvery, largeDigits, cancelEvery } = this.options;
     const timeoutMs = this.#timeoutMs;
     const client = this.clients[this.#next++ % this.clients.length]!;
@@ -132,7 +141,7 @@ export class Requests {
     const from = random.below(reference.images - count + 1);
     const cancelled = cancelEvery > 0 && random.below(cancelEvery) === 0;
     const signal = cancelled ? AbortSignal.timeout(random.below(50)) : undefined;
-    const start = performance.now();
+    const start = dueAt ?? performance.now();
     this.#open += 1;
     this.tally.requests += 1;
     let hung = false;
@@ -148,7 +157,7 @@ export class Requests {
         ...(signal !== undefined && { signal }),
       });
       if (hung) return;
-      if (reference.isRight(prediction, from)) this.#right(start, count);
+      if (reference.isRight(prediction, from)) this.#right(start, count, timeoutMs);
       else this.tally.wrong += 1;
     } catch (error) {
       if (hung) return;
@@ -156,6 +165,7 @@ export class Requests {
       // Whatever has no code was not foreseen: as bad as a wrong answer.
       if (code === null) this.tally.wrong += 1;
       else this.tally.refused[code] = (this.tally.refused[code] ?? 0) + 1;
+      if (error instanceof RefusedHereError) this.tally.refusedHere += 1;
     } finally {
       clearTimeout(timer);
       if (!hung) {
@@ -165,9 +175,10 @@ export class Requests {
     }
   }
 
-  #right(start: number, count: number): void {
+  #right(start: number, count: number, timeoutMs: number): void {
     const now = performance.now();
     this.tally.right += 1;
+    if (now - start > timeoutMs) this.tally.late += 1;
     this.tally.digits += count;
     this.times.push(now - start);
     const reached = this.#marks.filter(({ at }) => at <= start);

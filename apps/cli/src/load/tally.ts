@@ -4,7 +4,13 @@ import type { ErrorCode } from '@trivet/shared-types';
 export interface Tally {
   requests: number;
   right: number;
+  /** Of these, right answers that came after the deadline: a client that was busy itself may take one. */
+  late: number;
   refused: Partial<Record<ErrorCode, number>>;
+  /** Of these, what the clients refused themselves, without asking anybody. */
+  refusedHere: number;
+  /** Were due and not even begun: the clients' process had not kept up. */
+  dropped: number;
   wrong: number;
   /** Not ended a good while after their deadline. */
   hung: number;
@@ -15,7 +21,8 @@ export interface Tally {
 }
 
 export function emptyTally(): Tally {
-  return { requests: 0, right: 0, refused: {}, wrong: 0, hung: 0, digits: 0, longestMs: 0 };
+  const counts = { requests: 0, right: 0, late: 0, refusedHere: 0, dropped: 0, wrong: 0, hung: 0 };
+  return { ...counts, refused: {}, digits: 0, longestMs: 0 };
 }
 
 export function refusedTotal({ refused }: Tally): number {
@@ -32,6 +39,9 @@ export function since(before: Tally, after: Tally): Tally {
   return {
     requests: after.requests - before.requests,
     right: after.right - before.right,
+    late: after.late - before.late,
+    refusedHere: after.refusedHere - before.refusedHere,
+    dropped: after.dropped - before.dropped,
     refused,
     wrong: after.wrong - before.wrong,
     hung: after.hung - before.hung,

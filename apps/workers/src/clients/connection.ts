@@ -15,6 +15,7 @@ import {
   orderSchema,
   parseStrict,
   removeSchema,
+  roomSchema,
   type SealingWorker,
   shareBeginSchema,
   shareChunkSchema,
@@ -25,7 +26,7 @@ import {
   type WorkerStatus,
 } from '@trivet/shared-types';
 import type { Socket } from 'socket.io';
-import { type Access, UnknownTokenError } from '../access/access.js';
+import { type Access, type Caller, UnknownTokenError } from '../access/access.js';
 import { type FailedAttempts, sourceOf } from '../access/failed-attempts.js';
 import { isFromThisMachine } from '../access/this-machine.js';
 import type { WorkerConfig } from '../config/schema.js';
@@ -132,6 +133,13 @@ export class ClientConnection {
         },
       ],
       [
+        EVENTS.room,
+        (payload) => {
+          serving.checkRoom(parseStrict(roomSchema, payload, 'The question'), this.#caller);
+          return {};
+        },
+      ],
+      [
         EVENTS.cancel,
         (payload) => {
           const { requestId } = parseStrict(cancelSchema, payload, 'The cancellation');
@@ -231,12 +239,7 @@ export class ClientConnection {
       }
       // The leader may refuse, and answer, before `predict` returns.
       let open: OpenRequest | undefined;
-      const caller = {
-        tokenId: this.#token.tokenId,
-        connection: this.socket.id,
-        isFromThisMachine: this.#isFromThisMachine,
-      };
-      const request = serving.predict(attachmentBytes(payload, 'The request'), caller, (outcome) => {
+      const request = serving.predict(attachmentBytes(payload, 'The request'), this.#caller, (outcome) => {
         if (open !== undefined) this.#requests.delete(open.id);
         acknowledge(outcome instanceof TrivetError ? this.#failure(outcome) : { ok: true, value: outcome });
       });
@@ -247,6 +250,11 @@ export class ClientConnection {
     } catch (error) {
       acknowledge(this.#failure(error));
     }
+  }
+
+  get #caller(): Caller {
+    const { tokenId } = this.#token;
+    return { tokenId, connection: this.socket.id, isFromThisMachine: this.#isFromThisMachine };
   }
 
   async #control(

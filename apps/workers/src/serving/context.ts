@@ -31,8 +31,13 @@ export interface ServingContext {
   readonly onServed: (model: Model) => void;
 }
 
+/** A request, as far as it matters for whether there is room for it. */
+export type Wanted = Pick<OpenRequest, 'client' | 'count' | 'deadlineMs'>;
+
 /** What differs between the worker that forms the batches and those that follow. */
 export interface Role {
+  /** @throws TrivetError RESOURCE_EXHAUSTED when a request like this could not be answered in time */
+  checkRoom(wanted: Wanted): void;
   /** A request has arrived here in full. */
   admitted(request: OpenRequest): void;
   /** A request that this worker will not take; the others need not wait for it. */

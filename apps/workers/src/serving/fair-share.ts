@@ -10,9 +10,9 @@ export class FairShare {
 
   constructor(private readonly limit: number) {}
 
-  /** Whether this client may have so much more. */
-  hasRoom(client: string, amount: number): boolean {
-    return (this.#byClient.get(client) ?? 0) + amount <= this.limit - this.#total;
+  /** Whether this client may have so much more. @param part of the limit, as if there were no more than that */
+  hasRoom(client: string, amount: number, part = 1): boolean {
+    return (this.#byClient.get(client) ?? 0) + amount <= Math.ceil(part * this.limit) - this.#total;
   }
 
   take(client: string, amount: number): void {

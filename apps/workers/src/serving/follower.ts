@@ -54,6 +54,9 @@ export class Follower implements Role {
     return waiting;
   }
 
+  /** The leader knows. */
+  checkRoom(): void {}
+
   admitted(request: OpenRequest): void {
     const { id, model, count, protocol, deadlineMs } = request;
     const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });

@@ -21,7 +21,7 @@ import {
 import type { Session } from '../mesh/session.js';
 import { viewOf } from '../mesh/session-view.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
-import type { Role, ServingContext } from './context.js';
+import type { Role, ServingContext, Wanted } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
 import { Pace } from './pace.js';
 import { PARKED_MS } from './parked.js';
@@ -43,6 +43,11 @@ const EARLY_PAUSE_MS = 1000;
 const EARLY_MS = PARKED_MS;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
 const MOST_WAITING = 0.5;
+/**
+ * Part of the places, and of the wait, up to which whoever asks is told that there is room: many ask at once, and what
+ * they are told should stay true, for to refuse a request that has been shared and sent costs ten times as much as to refuse the question.
+ */
+export const PROMISED = 0.8;
 /** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */
 const FULL = 0.8;
 
@@ -139,6 +144,11 @@ export class Leader implements Role {
     return this.#queue.requests;
   }
 
+  checkRoom(wanted: Wanted): void {
+    const overload = this.#overload(wanted, PROMISED * MOST_WAITING);
+    if (overload !== null) throw overload;
+  }
+
   admitted(request: OpenRequest): void {
     const { id: requestId, model, count, protocol, deadlineMs } = request;
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
@@ -149,7 +159,7 @@ export class Leader implements Role {
       this.#reject(gathering, refusal);
       return;
     }
-    const overload = this.#overload(request);
+    const overload = this.#overload(request, MOST_WAITING);
     if (overload !== null) {
       this.#reject(gathering, overload);
       return;
@@ -276,8 +286,11 @@ export class Leader implements Role {
     this.#pump();
   }
 
-  /** Why a request cannot be answered in time, by those that all three workers hold already; null when it can. */
-  #overload({ client, count, deadlineMs }: OpenRequest): TrivetError | null {
+  /**
+   * Why a request cannot be answered in time, by those that all three workers hold already; null when it can.
+   * @param mostWaiting the part of its deadline that it may wait
+   */
+  #overload({ client, count, deadlineMs }: Wanted, mostWaiting: number): TrivetError | null {
     const { name } = this.context.self;
     const waiting = this.#queue.imagesBefore(client);
     const now = performance.now();
@@ -291,7 +304,7 @@ export class Leader implements Role {
     // Whoever finds nobody before it is taken, whatever the pace was: so the pace is measured anew.
     if (waiting + running === 0) return null;
     const wait = this.#pace.waitMs({ running, runningSince, waiting: waiting + count }, now);
-    if (wait <= MOST_WAITING * deadlineMs) return null;
+    if (wait <= mostWaiting * deadlineMs) return null;
     const why = `this request could not be answered within its ${deadlineMs} ms`;
     const message = `${name} has ${waiting + running} images to do before this one; ${why}: try again later.`;
     return new TrivetError('RESOURCE_EXHAUSTED', message, name);

@@ -87,6 +87,14 @@ export class RequestTable {
     }
   }
 
+  /**
+   * @param part of all places that may be taken
+   * @throws TrivetError RESOURCE_EXHAUSTED when this client could not have one more request here
+   */
+  checkRoom(client: string, part: number): void {
+    if (!this.#places.hasRoom(client, 1, part)) throw this.#noRoom();
+  }
+
   /** Takes a checked request in; `answer` is called exactly once. @throws TrivetError RESOURCE_EXHAUSTED */
   admit(
     request: PredictRequest,
@@ -97,9 +105,7 @@ export class RequestTable {
     const entry = new Entry(request, model, asker, answer);
     const { client, bytes } = entry;
     if (!this.#places.hasRoom(client, 1) || !this.#bytes.hasRoom(client, bytes)) {
-      const { worker } = this.options;
-      const message = `${worker} holds ${this.#open.size} requests and can take no more of this client; try again later.`;
-      throw new TrivetError('RESOURCE_EXHAUSTED', message, worker);
+      throw this.#noRoom();
     }
     this.#places.take(client, 1);
     this.#bytes.take(client, bytes);
@@ -134,6 +140,12 @@ export class RequestTable {
     this.#bytes.giveBack(entry.client, entry.bytes);
     for (const part of [entry.share.first, entry.share.second]) bytesOf(part).fill(0);
     this.#remember(request.id);
+  }
+
+  #noRoom(): TrivetError {
+    const { worker } = this.options;
+    const message = `${worker} holds ${this.#open.size} requests and can take no more of this client; try again later.`;
+    return new TrivetError('RESOURCE_EXHAUSTED', message, worker);
   }
 
   #remember(id: string): void {

@@ -8,6 +8,7 @@ import {
   decodePredictRequest,
   type ModelStatus,
   type PredictRequest,
+  type RoomQuery,
   TrivetError,
 } from '@trivet/shared-types';
 import type { Access, Caller } from '../access/access.js';
@@ -21,7 +22,7 @@ import type { Logger } from '../observe/logger.js';
 import type { Metrics } from '../observe/metrics.js';
 import type { Role, ServingContext } from './context.js';
 import { Follower } from './follower.js';
-import { Leader, placesOf } from './leader.js';
+import { Leader, PROMISED, placesOf } from './leader.js';
 import { Lifecycle } from './lifecycle.js';
 import { defaultProtocol, type HeldModel, type Model, type Models } from './models.js';
 import { LEADER, type Links, Peers } from './peers.js';
@@ -166,6 +167,25 @@ export class Serving implements MeshHandler {
     }
     this.#role.admitted(open);
     return open;
+  }
+
+  /**
+   * Whether a request like this would be taken now. Nothing is kept or counted of the question, and it is asked of worker 0
+   * alone: to be refused by it costs the others nothing.
+   * @throws TrivetError RESOURCE_EXHAUSTED when there is no room; NOT_FOUND; whatever whoever may not ask is told
+   */
+  checkRoom({ digest, count, deadlineMs }: RoomQuery, caller: Caller): void {
+    const { access, models } = this.options;
+    const held = models.held(digest);
+    if (held === undefined) throw this.#error('NOT_FOUND', 'There is no such version of a model here.');
+    const client = access.check(caller, held.name)?.id ?? caller.connection;
+    try {
+      this.table.checkRoom(client, PROMISED);
+      this.#role.checkRoom({ client, count, deadlineMs });
+    } catch (error) {
+      this.options.metrics.requests.inc({ code: (error as TrivetError).code });
+      throw error;
+    }
   }
 
   /** The client does not want the answer any more. */

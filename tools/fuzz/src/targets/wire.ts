@@ -26,6 +26,7 @@ import {
   parseStrict,
   readClusterText,
   removeSchema,
+  roomSchema,
   type ServingOrder,
   servedEventSchema,
   sha256Hex,
@@ -160,6 +161,7 @@ const withBytes = (payload: unknown) =>
 
 const EVENT_SCHEMAS = {
   [EVENTS.describe]: emptySchema,
+  [EVENTS.room]: roomSchema,
   [EVENTS.cancel]: cancelSchema,
   [EVENTS.authenticate]: authenticateSchema,
   [EVENTS.shareBegin]: shareBeginSchema,
@@ -179,6 +181,7 @@ const EVENT_SCHEMAS = {
 
 const EVENT_SEEDS: readonly [keyof typeof EVENT_SCHEMAS, unknown][] = [
   [EVENTS.describe, {}],
+  [EVENTS.room, { digest: '0f'.repeat(32), count: 1, deadlineMs: 1000 }],
   [EVENTS.cancel, { requestId: '0f'.repeat(16) }],
   [EVENTS.authenticate, { signature: '0f'.repeat(64) }],
   [EVENTS.shareBegin, { manifest: SIGNED, bytes: 300 }],
