@@ -9,6 +9,7 @@ import { PemConverter, SubjectAlternativeNameExtension, X509CertificateGenerator
 import {
   type ClientChannel,
   EVENTS,
+  joinedParser,
   type Outcome,
   openChannel,
   type WorkerStatus,
@@ -112,7 +113,12 @@ it('speaks TLS, takes new certificates while it runs, and keeps the old one when
 
   // A client of the whole way: TLS that it verifies, and the sealed connection inside.
   const [{ url, index, name, sealingKey: publicKey }] = created.cluster.workers;
-  socket = io(url, { transports: ['websocket'], ca: first.certificate, reconnection: false });
+  socket = io(url, {
+    transports: ['websocket'],
+    parser: joinedParser,
+    ca: first.certificate,
+    reconnection: false,
+  });
   await new Promise((resolve, reject) =>
     socket.once('connect', () => resolve(null)).once('connect_error', reject),
   );

@@ -6,6 +6,7 @@
 import {
   attachmentBytes,
   type ClientChannel,
+  joinedParser,
   openChannel,
   outcomeSchema,
   parseStrict,
@@ -84,6 +85,7 @@ export class WorkerLink {
     this.#hooks = hooks;
     this.#socket = io(address.url, {
       transports: [LeanWebSocket],
+      parser: joinedParser,
       forceNew: true,
       timeout: CONNECT_TIMEOUT_MS,
       reconnectionDelay: RECONNECT_DELAY_MS,

@@ -12,6 +12,7 @@ import {
   encodePredictReply,
   generateOwnerKeys,
   generateSealingKeys,
+  joinedParser,
   type Manifest,
   manifestDigest,
   type PredictRequest,
@@ -174,7 +175,7 @@ export class ScriptedWorker {
 
   async start(port = 0): Promise<void> {
     this.#http = createServer();
-    this.#io = new Server(this.#http, { transports: ['websocket'] });
+    this.#io = new Server(this.#http, { transports: ['websocket'], parser: joinedParser });
     const worker = await sealingWorker(this.index, this.name, this.sealing.secretKey);
     this.#io.on('connection', (socket) => {
       const channel = acceptChannel(socket, {

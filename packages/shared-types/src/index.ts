@@ -5,6 +5,7 @@ export * from './canonical-json.js';
 export * from './client-token.js';
 export * from './cluster.js';
 export * from './errors.js';
+export * from './joined-parser.js';
 export * from './manifest.js';
 export * from './messages.js';
 export * from './parse.js';

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A message of the websocket. */
+/** A message of the websocket; of one with bytes, the text before them and the bytes are two. */
 export interface Seen {
   readonly toWorker: boolean;
   readonly bytes: Buffer;
@@ -20,6 +20,7 @@ class MessageReader {
   #rest: Buffer = Buffer.alloc(0);
   #isPastHttp = false;
   #message: Buffer[] = [];
+  #isBinary = false;
 
   constructor(private readonly seen: (message: Buffer) => void) {}
 
@@ -54,9 +55,20 @@ class MessageReader {
     const payload = Buffer.from(rest.subarray(at, at + length)).map((byte, i) => byte ^ mask[i % 4]!);
     this.#rest = rest.subarray(at + length);
     if (opcode > OPCODES.binary) return true;
+    if (opcode !== OPCODES.continuation) this.#isBinary = opcode === OPCODES.binary;
     this.#message.push(Buffer.from(payload));
-    if ((rest[0]! & 128) !== 0) this.seen(Buffer.concat(this.#message.splice(0)));
+    if ((rest[0]! & 128) !== 0) this.#whole(Buffer.concat(this.#message.splice(0)));
     return true;
+  }
+
+  #whole(message: Buffer): void {
+    if (!this.#isBinary) {
+      this.seen(message);
+      return;
+    }
+    const end = 2 + message.readUInt16LE(0);
+    this.seen(message.subarray(2, end));
+    this.seen(message.subarray(end));
   }
 }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { CLIENT_LIMITS, SEALED_EVENT_BYTES } from '@trivet/shared-types';
+import { CLIENT_LIMITS, JOINED_HEAD_BYTES, joinedParser, SEALED_EVENT_BYTES } from '@trivet/shared-types';
 import { Server, type Socket } from 'socket.io';
 import type { Model } from '../serving/models.js';
 import { CertificateFiles, type CertificatePair } from './certificate-files.js';
@@ -83,8 +83,9 @@ export class ClientEndpoint {
     });
     this.#io = new Server(this.#http, {
       transports: ['websocket'],
+      parser: joinedParser,
       serveClient: false,
-      maxHttpBufferSize: maxMessageBytes,
+      maxHttpBufferSize: maxMessageBytes + JOINED_HEAD_BYTES,
       perMessageDeflate: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
       pingInterval: 10_000,

@@ -27,6 +27,7 @@ import {
   decodePredictReply,
   EVENTS,
   encodePredictRequest,
+  joinedParser,
   type Manifest,
   manifestDigest,
   type Outcome,
@@ -182,6 +183,7 @@ export class TestClient {
     this.sockets = cluster.cluster.workers.map(({ url, index, name, sealingKey: publicKey }) => {
       const socket = io(url, {
         transports: ['websocket'],
+        parser: joinedParser,
         forceNew: true,
         extraHeaders,
         reconnectionDelay: 50,

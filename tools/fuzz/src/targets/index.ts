@@ -28,6 +28,7 @@ export const CATALOGUE: ReadonlyMap<string, { readonly group: number; readonly w
   ['cluster-json', { group: 0, what: 'the public cluster file, signed or not, at clients' }],
   ['reveal-manifest', { group: 0, what: 'the manifest of a model that reveals classes only' }],
   ['reveal-reply', { group: 0, what: 'three replies that are to add up to classes, at a client' }],
+  ['socket-frames', { group: 6, what: "frames of a client's websocket, as packets" }],
   ['seal-hello', { group: 6, what: 'how a client begins a sealed connection, at a worker' }],
   ['seal-answer', { group: 6, what: "a worker's answer to that, at a client" }],
   ['seal-records', { group: 6, what: 'records of a sealed connection, in any order' }],

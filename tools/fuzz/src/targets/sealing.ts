@@ -9,6 +9,7 @@ import {
   type ErrorCode,
   EVENTS,
   hexToBytes,
+  joinedParser,
   openChannel,
   type SealingWorker,
   sealingWorker,
@@ -32,7 +33,7 @@ import {
 import type { sealedConnection } from '../../../../packages/shared-types/test/build-sealing-vectors.js';
 import { Wire } from '../../../../packages/shared-types/test/fake-socket.js';
 import { promise, sameBytes, type Target } from '../target.js';
-import { coded, joinPieces, requirePlain, splitPieces, utf8 } from './support.js';
+import { coded, joinPieces, requirePlain, splitPieces, textOf, utf8 } from './support.js';
 
 type Vectors = ReturnType<typeof sealedConnection>;
 const FILE = new URL('../../../../packages/shared-types/vectors/v1/sealed-connection.json', import.meta.url);
@@ -146,6 +147,45 @@ const records: Target = {
         }
       },
       expects: refuses(),
+    };
+  },
+};
+
+/** Each piece is a frame: a text when its first byte is even. */
+const frames: Target = {
+  name: 'socket-frames',
+  form: 'bytes',
+  dictionary: [
+    '51-',
+    '61-',
+    '52-',
+    '{"_placeholder":true,"num":0}',
+    '["trivet:sealed",',
+    '"connect"',
+    '__proto__',
+  ],
+  prepare: () => {
+    const placeholder = '{"_placeholder":true,"num":0}';
+    const heads = [`51-3["trivet:sealed",${placeholder}]`, `61-0[${placeholder}]`].map(utf8);
+    const joined = heads.map((head) => Buffer.from([1, head.length, 0, ...head, 1, 2, 3]));
+    const texts = ['0', '27["a",{"b":1}]', `51-["a",${placeholder}]`].map((one) => Buffer.from(`\0${one}`));
+    return {
+      seeds: [joinPieces(joined), joinPieces([...texts, Buffer.of(1, 9, 9), ...joined])],
+      run(input) {
+        const decoder = new joinedParser.Decoder();
+        const pieces = splitPieces(input).filter((piece) => piece.length > 0);
+        let packets = 0;
+        decoder.on('decoded', ({ data }) => {
+          packets += 1;
+          requirePlain(data);
+        });
+        for (const [kind, ...bytes] of pieces) {
+          decoder.add(kind! % 2 === 0 ? textOf(Uint8Array.from(bytes)) : Uint8Array.from(bytes));
+        }
+        promise(packets <= pieces.length, 'more packets than frames');
+      },
+      // What the library throws, and socket.io closes the connection for.
+      expects: (error) => error instanceof Error && !(error instanceof RangeError),
     };
   },
 };
@@ -361,4 +401,12 @@ const clientChannel: Target = {
   },
 };
 
-export const SEALING: readonly Target[] = [hello, answer, records, text, workerChannel, clientChannel];
+export const SEALING: readonly Target[] = [
+  frames,
+  hello,
+  answer,
+  records,
+  text,
+  workerChannel,
+  clientChannel,
+];
