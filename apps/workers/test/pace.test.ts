@@ -45,6 +45,16 @@ describe('Pace', () => {
     expect(waitMs(pace, 1)).toBe(100);
   });
 
+  it('goes by images, not by batches: those of a large batch take less each', () => {
+    const pace = new Pace();
+    const at = run(pace, 8, 1, 10);
+    pace.ended(50, at, at + 100);
+    expect(waitMs(pace, 50)).toBe(100);
+    // As soon as most images are of small batches, they are the rule.
+    run(pace, 9, 1, 10, at + 100);
+    expect(waitMs(pace, 2)).toBe(20);
+  });
+
   it('takes off what those that run have done since, and half of it at most', () => {
     const pace = new Pace();
     const at = run(pace, 9, 10, 100);

@@ -230,13 +230,14 @@ export class PredictionClient {
         deadline,
         protocol: options.protocol ?? null,
         keepTranscript: options.keepTranscript ?? false,
-        askForRoom: throttle?.hasRefusals ?? false,
+        askForRoom: throttle?.mayHaveNoRoom ?? false,
       });
       throttle?.answered();
       return prediction;
     } catch (error) {
       const failure = toTrivetError(error);
       if (failure.code === 'RESOURCE_EXHAUSTED') throttle?.refused(failure);
+      else if (failure.code === 'DEADLINE_EXCEEDED') throttle?.late();
       throw failure;
     }
   }

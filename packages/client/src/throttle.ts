@@ -24,6 +24,8 @@ const CALM_MS = 2000;
 /** Unanswered requests of a window for which nobody is refused here. */
 const FREE = 3;
 const LEAST_RETRY_MS = 500;
+/** Of what is sent; where less is refused, questions cost more than they save. */
+const REFUSED_PART = 0.1;
 
 /** A request that was refused on this device: RESOURCE_EXHAUSTED, and no worker was asked. */
 export class RefusedHereError extends TrivetError {
@@ -48,6 +50,8 @@ interface Slot {
   readonly number: number;
   answered: number;
   refused: number;
+  /** In vain too, but for want of time. */
+  late: number;
   refusedHere: number;
 }
 
@@ -63,10 +67,11 @@ export class Throttle {
     private readonly sources: ThrottleSources = { now: () => performance.now(), random: secureRandom },
   ) {}
 
-  /** Whether workers have refused something within the window: then it is worth asking whether there is room. */
-  get hasRefusals(): boolean {
+  /** Whether workers refuse so much of what they are sent that to ask whether there is room costs less than it saves. */
+  get mayHaveNoRoom(): boolean {
     this.#slot();
-    return this.#slots.some(({ refused }) => refused > 0);
+    const { answered, refused, late } = this.#total();
+    return refused > REFUSED_PART * (answered + refused + late);
   }
 
   /** Before each request. @throws RefusedHereError when it is not to be sent; it is counted then */
@@ -96,22 +101,31 @@ export class Throttle {
     this.#lastRefusal = { at: this.sources.now(), error };
   }
 
+  /**
+   * A request that was sent had no answer in time. While workers refuse as well, that is for the same reason; otherwise its
+   * time may have been short, and it does not count.
+   */
+  late(): void {
+    this.#slot().late += 1;
+  }
+
   #probability(): number {
     const { at } = this.#lastRefusal ?? { at: Number.NEGATIVE_INFINITY };
     const isCalm = this.sources.now() - at >= CALM_MS;
     // What was before the last refusal says nothing of the room that there is now.
-    const { answered, refused, refusedHere } = this.#total(isCalm ? slotOf(at) + 1 : 0);
-    const requests = answered + refused + refusedHere;
+    const { answered, refused, late, refusedHere } = this.#total(isCalm ? slotOf(at) + 1 : 0);
+    const requests = answered + refused + (isCalm ? 0 : late) + refusedHere;
     return Math.max(0, (requests - (isCalm ? K_CALM : K_REFUSED) * answered - FREE) / (requests + 1));
   }
 
   /** @param from number of the first slot that counts */
   #total(from = 0): Omit<Slot, 'number'> {
-    const total = { answered: 0, refused: 0, refusedHere: 0 };
-    for (const { number, answered, refused, refusedHere } of this.#slots) {
+    const total = { answered: 0, refused: 0, late: 0, refusedHere: 0 };
+    for (const { number, answered, refused, late, refusedHere } of this.#slots) {
       if (number < from) continue;
       total.answered += answered;
       total.refused += refused;
+      total.late += late;
       total.refusedHere += refusedHere;
     }
     return total;
@@ -123,7 +137,7 @@ export class Throttle {
     while (this.#slots.length > 0 && this.#slots[0]!.number <= number - SLOTS) this.#slots.shift();
     let newest = this.#slots.at(-1);
     if (newest?.number !== number) {
-      newest = { number, answered: 0, refused: 0, refusedHere: 0 };
+      newest = { number, answered: 0, refused: 0, late: 0, refusedHere: 0 };
       this.#slots.push(newest);
     }
     return newest;

@@ -28,7 +28,7 @@ describe('a throttle', () => {
       throttle.check();
       throttle.answered();
     }
-    expect(throttle.hasRefusals).toBe(false);
+    expect(throttle.mayHaveNoRoom).toBe(false);
   });
 
   it('refuses nobody for three refusals, and the fourth request then', () => {
@@ -37,10 +37,19 @@ describe('a throttle', () => {
       expect(refusal(throttle)).toBeNull();
       throttle.refused(NO_ROOM);
     }
-    expect(throttle.hasRefusals).toBe(true);
+    expect(throttle.mayHaveNoRoom).toBe(true);
     expect(refusal(throttle)).toBeNull();
     throttle.refused(NO_ROOM);
     expect(refusal(throttle)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', worker: null, cause: NO_ROOM });
+  });
+
+  it('has questions asked as long as more than a tenth is refused', () => {
+    const { throttle } = make();
+    for (let request = 0; request < 9; request++) throttle.answered();
+    throttle.refused(NO_ROOM);
+    expect(throttle.mayHaveNoRoom).toBe(false);
+    throttle.refused(NO_ROOM);
+    expect(throttle.mayHaveNoRoom).toBe(true);
   });
 
   it('says that it was this device, why, and when to try again', () => {
@@ -82,14 +91,25 @@ describe('a throttle', () => {
     expect(refusal(throttle)).toBeNull();
   });
 
+  it('counts what came too late while workers refuse as well, and only then', () => {
+    const { throttle, clock } = make();
+    for (let request = 0; request < 50; request++) throttle.late();
+    expect(refusal(throttle)).toBeNull();
+    throttle.refused(NO_ROOM);
+    expect(refusal(throttle)).not.toBeNull();
+    clock.now += 2000;
+    for (let request = 0; request < 50; request++) throttle.late();
+    expect(refusal(throttle)).toBeNull();
+  });
+
   it('forgets what is older than its window', () => {
     const { throttle, clock } = make();
     for (let request = 0; request < 1000; request++) throttle.refused(NO_ROOM);
     expect(refusal(throttle)).not.toBeNull();
     clock.now += WINDOW_MS - 1000;
-    expect(throttle.hasRefusals).toBe(true);
+    expect(throttle.mayHaveNoRoom).toBe(true);
     clock.now += 1000;
-    expect(throttle.hasRefusals).toBe(false);
+    expect(throttle.mayHaveNoRoom).toBe(false);
     expect(refusal(throttle)).toBeNull();
   });
 

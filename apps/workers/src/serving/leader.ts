@@ -45,7 +45,7 @@ const EARLY_MS = PARKED_MS;
 const MOST_WAITING = 0.5;
 /**
  * Part of the places, and of the wait, up to which whoever asks is told that there is room: many ask at once, and what
- * they are told should stay true, for to refuse a request that has been shared and sent costs ten times as much as to refuse the question.
+ * they are told should stay true, for to refuse a request that has been shared and sent costs several times as much as to refuse the question.
  */
 export const PROMISED = 0.8;
 /** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */

@@ -6,8 +6,6 @@
 
 /** The latest batches; fewer say too little. */
 const REMEMBERED = 9;
-/** The median: one that stood still, for a peer was lost or frozen, says nothing of the next. */
-const TYPICAL = 4;
 /** More images than so many times the largest of them are done faster, nobody knows by how much. */
 const FAR = 4;
 
@@ -46,11 +44,25 @@ export class Pace {
   waitMs({ running, runningSince, waiting }: Ahead, now: number): number {
     if (this.#ended.length < REMEMBERED) return 0;
     const judged = FAR * Math.max(...this.#ended.map((batch) => batch.images));
-    const sorted = this.#ended.map(({ msPerImage }) => msPerImage).sort((left, right) => left - right);
-    const ms = sorted[TYPICAL]!;
+    const ms = this.#msPerImage();
     const elapsed = now - Math.max(runningSince, this.#lastEndedAt);
     // One that should have ended long ago has something in its way.
     const left = Math.max(running * ms - elapsed, (running * ms) / 2);
     return Math.min(left + waiting * ms, judged * ms);
+  }
+
+  /**
+   * The median over images, not over batches: what waits makes a large batch, in which an image takes a tenth of what it
+   * takes alone, so many small ones say little of it. A median, for a batch that stood still, because a peer was lost
+   * or frozen, says nothing of the next.
+   */
+  #msPerImage(): number {
+    const sorted = [...this.#ended].sort((left, right) => left.msPerImage - right.msPerImage);
+    let left = sorted.reduce((total, { images }) => total + images, 0) / 2;
+    for (const { images, msPerImage } of sorted) {
+      left -= images;
+      if (left <= 0) return msPerImage;
+    }
+    return 0;
   }
 }
