@@ -1,6 +1,7 @@
 /**
  * Watches a page from outside while somebody draws: when the pen was lifted, when the question left for the compute
  * worker, when the answer came back from it, when it was in the document, and when the frame that shows it was done.
+ * Between the first and the last of them it asks the page for nothing: the page tells it when all is over.
  */
 import type { Page } from '@playwright/test';
 import type { Prediction } from '@trivet/client';
@@ -28,7 +29,6 @@ interface Question {
 
 /** Runs in the page, before anything of it. */
 function probe(): void {
-  const times: unknown[] = [];
   let lifted: number | null = null;
   let question: Question | null = null;
   const RealWorker = Worker;
@@ -37,10 +37,11 @@ function probe(): void {
       super(...options);
       // Registered first, so heard before the page itself.
       this.addEventListener('message', ({ data }) => {
-        if (data.type !== 'result' || data.id !== question?.id) return;
+        if (data.type !== 'progress' || data.id !== question?.id) return;
         question!.answered = performance.now();
-        question!.timings = data.value.timings;
-        question!.workers = data.value.workers;
+        const { timings, workers } = data.value as Prediction;
+        question!.timings = timings;
+        question!.workers = workers.map(({ computeMs, queueMs }) => ({ computeMs, queueMs }));
       });
     }
 
@@ -51,7 +52,8 @@ function probe(): void {
       super.postMessage(message, ...more);
     }
   }
-  Object.assign(globalThis, { Worker: WatchedWorker, answerTimes: times });
+  Object.assign(globalThis, { Worker: WatchedWorker });
+  const { answerPainted } = globalThis as unknown as { answerPainted(times: unknown): void };
   addEventListener(
     'pointerup',
     (event) => {
@@ -69,18 +71,23 @@ function probe(): void {
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = () => {
-        times.push({ lifted: from, asked, answered, shown, painted: performance.now(), timings, workers });
+        answerPainted({ lifted: from, asked, answered, shown, painted: performance.now(), timings, workers });
       };
       port2.postMessage(null);
     });
   }).observe(document, { subtree: true, attributes: true, childList: true, characterData: true });
 }
 
-export async function watchAnswers(page: Page): Promise<() => Promise<readonly AnswerTimes[]>> {
+/** Loads the page anew. @returns a function that gives the next answer's times, once that is painted */
+export async function watchAnswers(page: Page): Promise<() => Promise<AnswerTimes>> {
+  let next: (times: AnswerTimes) => void = () => undefined;
+  await page.exposeFunction('answerPainted', (times: AnswerTimes) => next(times));
   await page.addInitScript(probe);
   await page.reload();
   return () =>
-    page.evaluate(() => (globalThis as unknown as { answerTimes: readonly AnswerTimes[] }).answerTimes);
+    new Promise((resolve) => {
+      next = resolve;
+    });
 }
 
 /** The way of one answer in stages that add up to all of it. */

@@ -14,6 +14,7 @@ import type {
   FromWorker,
   ModelSummary,
   PlaintextView,
+  PredictionAnswer,
   PredictionView,
   RawPicture,
   ToWorker,
@@ -71,9 +72,19 @@ export class Engine {
     return this.#call('prepare', picture, { transfer: [picture.rgba.buffer] });
   }
 
-  /** @throws (rejects) TrivetError, with CANCELLED when `signal` aborts */
-  predict(takes: Calls['predict']['takes'], signal?: AbortSignal): Promise<PredictionView> {
-    return this.#call('predict', takes, signal === undefined ? {} : { signal });
+  /**
+   * `onAnswer` hears the answer as soon as it is there; all that can be shown of it follows.
+   * @throws (rejects) TrivetError, with CANCELLED when `signal` aborts
+   */
+  predict(
+    takes: Calls['predict']['takes'],
+    signal?: AbortSignal,
+    onAnswer?: (answer: PredictionAnswer) => void,
+  ): Promise<PredictionView> {
+    return this.#call('predict', takes, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onAnswer === undefined ? {} : { onProgress: onAnswer }),
+    });
   }
 
   /** Compares the GPU's shares with the CPU's, bit for bit. */

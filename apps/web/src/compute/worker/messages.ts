@@ -56,10 +56,14 @@ export interface StepView {
   }> | null;
 }
 
-/** A prediction as the page shows it: the client's, with pictures of the messages in place of the messages. */
-export type PredictionView = Omit<Prediction, 'transcript' | 'probabilities'> & {
+/** What a prediction answers, as the page shows it. */
+export type PredictionAnswer = Omit<Prediction, 'transcript' | 'probabilities'> & {
   /** Softmax of the logits, also for models that end without one; null for models that reveal classes only. */
   readonly probabilities: Float64Array | null;
+};
+
+/** A prediction with all that the page shows of it: pictures of the messages in place of the messages. */
+export type PredictionView = PredictionAnswer & {
   readonly views: Triple<MessageView>;
   readonly steps: readonly StepView[];
   /** f of the inputs, and of the outputs that the replies carry modulo 2^outputBits. */
@@ -109,6 +113,7 @@ export interface Calls {
     readonly tells: never;
     readonly gives: Uint8Array<ArrayBuffer> | null;
   };
+  /** Tells the answer as soon as it is there; what can be shown of how it came about follows. */
   predict: {
     readonly takes: {
       readonly model: string;
@@ -118,7 +123,7 @@ export interface Calls {
       /** The one that the model is served with unless told. */
       readonly protocol?: ProtocolName;
     };
-    readonly tells: never;
+    readonly tells: PredictionAnswer;
     readonly gives: PredictionView;
   };
   selfTest: { readonly takes: null; readonly tells: never; readonly gives: SelfTestReport };

@@ -5,24 +5,38 @@ import { TrivetError } from '@trivet/shared-types';
 import { toModelInput } from '../preprocess/mnist.js';
 import { protocolNamed } from '../protocols.js';
 import { viewOfMessage } from './message-view.js';
-import type { Calls, PredictionView, StepView } from './messages.js';
+import type { Calls, PredictionAnswer, PredictionView, StepView } from './messages.js';
 import type { Session } from './session.js';
+
+/** More than a frame: the page shows the answer before it hears of anything else. */
+const ANSWER_ALONE_MS = 40;
 
 export async function predict(
   session: Session,
   { model: name, pixels, timeoutMs, protocol }: Calls['predict']['takes'],
   signal: AbortSignal,
+  tell: (answer: PredictionAnswer) => void,
 ): Promise<PredictionView> {
   const client = await session.client();
   const { model: asked, divideBy } = await session.digitModel(name, signal);
   const inputs = toModelInput(pixels, divideBy);
-  const { transcript, ...prediction } = await client.predict(name, inputs, {
+  const { transcript, ...predicted } = await client.predict(name, inputs, {
     signal,
     timeoutMs,
     protocol: protocol ?? null,
     keepTranscript: true,
   });
   if (transcript === undefined) throw new TrivetError('INTERNAL', 'The prediction kept no transcript.');
+  const prediction: PredictionAnswer = {
+    ...predicted,
+    probabilities:
+      predicted.probabilities ??
+      (predicted.logits === null
+        ? null
+        : softmaxRows(predicted.logits, predicted.logits.length / predicted.count)),
+  };
+  tell(prediction);
+  await new Promise((resolve) => setTimeout(resolve, ANSWER_ALONE_MS));
   // The owner may have gone over to another version meanwhile.
   const { version } = prediction;
   const model = version === asked.version ? asked : await client.model(name, { version, signal });
@@ -34,9 +48,6 @@ export async function predict(
   const { fractionalBits, outputFractionalBits, outputBits } = model.manifest.plan;
   return {
     ...prediction,
-    probabilities:
-      prediction.probabilities ??
-      (prediction.logits === null ? null : softmaxRows(prediction.logits, model.outputSize)),
     views: [view(0), view(1), view(2)],
     steps: stepsOf(model, prediction),
     fixedPoint: { fractionalBits, outputFractionalBits, outputBits },

@@ -74,7 +74,7 @@ const handlers: {
     return null;
   },
   prepare,
-  predict: (takes, { signal }) => predict(connected(), takes, signal),
+  predict: (takes, { signal, tell }) => predict(connected(), takes, signal, tell),
   selfTest: async () => (await part(import('./self-test.js'))).selfTest(await kernels, loadGpu),
   readBatch: async (source, { signal, tell }) => {
     const { readBatch } = await part(import('../batch/read-batch.js'));

@@ -29,9 +29,16 @@ const workers = (bob = true) => [view('alice', true), view('bob', bob), view('ca
 const source = { kind: 'drawing', strokes: [] } as const;
 const digit = (complete = true) => ({ pixels: new Uint8Array(784), prepareMs: 1, complete, source });
 const prediction = (digitClass: number) =>
-  ({ classes: Int32Array.of(digitClass) }) as unknown as PredictionView;
+  ({ requestId: `${digitClass}`, classes: Int32Array.of(digitClass) }) as unknown as PredictionView;
 
 const predict = vi.fn<Engine['predict']>();
+/** The answer is told, and then comes all of it. */
+const answering =
+  (digitClass: number): Engine['predict'] =>
+  async (_takes, _signal, onAnswer) => {
+    onAnswer?.(prediction(digitClass));
+    return prediction(digitClass);
+  };
 const start = () => {
   stop = keepAsking({ predict });
 };
@@ -52,7 +59,7 @@ afterEach(() => {
 
 describe('keepAsking', () => {
   it('asks in the very moment in which the pen is lifted, once, and keeps the answer', async () => {
-    predict.mockResolvedValue(prediction(7));
+    predict.mockImplementation(answering(7));
     start();
     state().setDigit(digit(false));
     await later();
@@ -66,7 +73,7 @@ describe('keepAsking', () => {
   });
 
   it('asks in the middle of a stroke when the pen rests, unless the owner counts', async () => {
-    predict.mockResolvedValue(prediction(7));
+    predict.mockImplementation(answering(7));
     start();
     state().setDigit(digit(false));
     await later();
@@ -83,28 +90,70 @@ describe('keepAsking', () => {
   });
 
   it('calls off the old question when the drawing goes on, and ignores its answer', async () => {
-    let finishFirst = (_: PredictionView) => {};
+    let finishFirst = () => {};
     predict.mockImplementationOnce(
-      () =>
+      (_takes, _signal, onAnswer) =>
         new Promise((resolve) => {
-          finishFirst = resolve;
+          finishFirst = () => {
+            onAnswer?.(prediction(3));
+            resolve(prediction(3));
+          };
         }),
     );
-    predict.mockResolvedValueOnce(prediction(8));
+    predict.mockImplementationOnce(answering(8));
     start();
     state().setDigit(digit());
     await later();
     state().setDigit(digit());
     expect(predict.mock.calls[0]![1]!.aborted).toBe(true);
     await later();
-    finishFirst(prediction(3));
+    finishFirst();
     await later();
     expect(state().answer?.prediction.classes[0]).toBe(8);
   });
 
+  it('shows an answer before how it came about, which still comes when the drawing goes on', async () => {
+    let finish = () => {};
+    predict.mockImplementationOnce((_takes, _signal, onAnswer) => {
+      queueMicrotask(() => onAnswer?.(prediction(7)));
+      return new Promise((resolve) => {
+        finish = () => resolve(prediction(7));
+      });
+    });
+    predict.mockImplementationOnce(() => new Promise(() => undefined));
+    start();
+    state().setDigit(digit());
+    await later();
+    expect(state()).toMatchObject({ phase: 'idle', traced: null });
+    expect(state().answer?.prediction.classes[0]).toBe(7);
+    state().setDigit(digit());
+    expect(predict.mock.calls[0]![1]!.aborted).toBe(false);
+    finish();
+    await later();
+    expect(state().phase).toBe('running');
+    expect(state().traced?.prediction.classes[0]).toBe(7);
+  });
+
+  it('does not bring an answer back that was cleared away', async () => {
+    let finish = () => {};
+    predict.mockImplementationOnce((_takes, _signal, onAnswer) => {
+      queueMicrotask(() => onAnswer?.(prediction(7)));
+      return new Promise((resolve) => {
+        finish = () => resolve(prediction(7));
+      });
+    });
+    start();
+    state().setDigit(digit());
+    await later();
+    state().clear();
+    finish();
+    await later();
+    expect(state()).toMatchObject({ phase: 'idle', answer: null, traced: null });
+  });
+
   it('shows a failure, and asks again by itself once the worker is back', async () => {
     predict.mockRejectedValueOnce(new TrivetError('UNAVAILABLE', 'bob was lost.', 'bob'));
-    predict.mockResolvedValueOnce(prediction(5));
+    predict.mockImplementationOnce(answering(5));
     start();
     state().setDigit(digit());
     await later();
@@ -128,7 +177,7 @@ describe('keepAsking', () => {
   });
 
   it('waits for the button when it is not to ask by itself', async () => {
-    predict.mockResolvedValue(prediction(1));
+    predict.mockImplementation(answering(1));
     state().changeSettings({ predictAutomatically: false });
     start();
     state().setDigit(digit());
@@ -140,7 +189,7 @@ describe('keepAsking', () => {
   });
 
   it('forgets the answer when the pad is cleared', async () => {
-    predict.mockResolvedValue(prediction(1));
+    predict.mockImplementation(answering(1));
     start();
     state().setDigit(digit());
     await later();
@@ -149,18 +198,21 @@ describe('keepAsking', () => {
   });
 
   it('hears nothing any more, and asks no more, once it is ended', async () => {
-    let finish = (_: PredictionView) => {};
+    let finish = () => {};
     predict.mockImplementationOnce(
-      () =>
+      (_takes, _signal, onAnswer) =>
         new Promise((resolve) => {
-          finish = resolve;
+          finish = () => {
+            onAnswer?.(prediction(3));
+            resolve(prediction(3));
+          };
         }),
     );
     start();
     state().setDigit(digit());
     stop();
     expect(predict.mock.calls[0]![1]!.aborted).toBe(true);
-    finish(prediction(3));
+    finish();
     state().setDigit(digit());
     await later();
     expect(predict).toHaveBeenCalledTimes(1);

@@ -95,24 +95,33 @@ function after(milliseconds: number, work: () => void): () => void {
 
 /** @returns a function that calls the question off: what is answered then is not heard any more */
 function begin(engine: Pick<Engine, 'predict'>, digit: Digit, model: string | null): () => void {
-  const { beginPrediction, finishPrediction, failPrediction } = useAppStore.getState();
+  const { beginPrediction, finishPrediction, traceAnswer, failPrediction } = useAppStore.getState();
   const controller = new AbortController();
   const { signal } = controller;
-  const answered =
+  let isAnswered = false;
+  let isOver = false;
+  const traced =
     model === null
       ? Promise.reject(whyNoModel())
-      : engine.predict({ model, pixels: digit.pixels, timeoutMs: TIMEOUT_MS }, signal);
+      : engine.predict({ model, pixels: digit.pixels, timeoutMs: TIMEOUT_MS }, signal, (prediction) => {
+          if (signal.aborted) return;
+          isAnswered = true;
+          finishPrediction({ prediction, digit });
+        });
   beginPrediction();
-  answered.then(
+  traced.then(
     (prediction) => {
-      if (!signal.aborted) finishPrediction({ prediction, digit });
+      if (!signal.aborted) traceAnswer({ prediction, digit });
     },
     (error: TrivetError) => {
-      if (!signal.aborted) failPrediction(error.toBody());
+      if (!isOver) failPrediction(error.toBody());
     },
   );
   return () => {
-    if (signal.aborted) return;
+    if (isOver) return;
+    isOver = true;
+    // What belongs to an answer that is shown still comes.
+    if (isAnswered) return;
     controller.abort();
     const { phase, cancelPrediction } = useAppStore.getState();
     if (phase === 'running') cancelPrediction();

@@ -1,7 +1,6 @@
 import { useMemo } from 'react';
 import { formatBytes } from '../../components/format.js';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
-import { useAfterPaint } from '../../components/use-after-paint.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import type { MessageView } from '../../compute/worker/messages.js';
 import { useAppStore } from '../../stores/app-store.js';
@@ -10,8 +9,7 @@ import styles from './shares-panel.module.css';
 
 /** What each worker was sent in the last prediction, byte for byte. */
 export function SharesPanel() {
-  // The answer comes first.
-  const prediction = useAfterPaint(useAppStore((state) => state.answer?.prediction ?? null));
+  const prediction = useAppStore((state) => state.traced?.prediction ?? null);
   const workers = useAppStore((state) => state.workers);
   return (
     <section className={styles.panel} aria-labelledby="shares-title">

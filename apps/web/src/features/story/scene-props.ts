@@ -1,8 +1,8 @@
-import type { Answer } from '../../stores/answer-slice.js';
+import type { TracedAnswer } from '../../stores/answer-slice.js';
 
 /** What a scene draws itself from. */
 export interface SceneProps {
-  readonly answer: Answer;
+  readonly answer: TracedAnswer;
   /** 0 to 1; 1 wherever nothing may move. */
   readonly progress: number;
 }

@@ -1,14 +1,14 @@
 import { useMemo, useState } from 'react';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
 import { Slider } from '../../components/slider.js';
-import type { Answer } from '../../stores/answer-slice.js';
+import type { TracedAnswer } from '../../stores/answer-slice.js';
 import styles from './share-adder.module.css';
 import { greysOfSum, inputShares } from './words.js';
 
 const WORDS = ['one share: noise', 'two shares: still noise', 'three shares: your digit'] as const;
 
 /** Adds the shares up, one after the other: noise, noise, digit. */
-export function ShareAdder({ answer }: { readonly answer: Answer }) {
+export function ShareAdder({ answer }: { readonly answer: TracedAnswer }) {
   const [count, setCount] = useState(1);
   const { prediction } = answer;
   const values = useMemo(

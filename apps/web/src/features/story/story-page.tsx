@@ -1,4 +1,5 @@
 import { Link } from 'wouter';
+import { useShallow } from 'zustand/react/shallow';
 import { Button } from '../../components/button.js';
 import { Icon } from '../../components/icons.js';
 import { PageTitle } from '../../components/page-title.js';
@@ -14,7 +15,14 @@ import { WorkerViews } from './worker-views.js';
 
 /** The way of one digit, from the very bytes of the last request. */
 export default function StoryPage() {
-  const { answer, phase, failure, askAgain } = useAppStore();
+  const {
+    traced: answer,
+    phase,
+    failure,
+    askAgain,
+  } = useAppStore(
+    useShallow(({ traced, phase, failure, askAgain }) => ({ traced, phase, failure, askAgain })),
+  );
   const save = () => {
     if (answer !== null) {
       saveFile(

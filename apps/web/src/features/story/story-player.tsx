@@ -1,8 +1,8 @@
 import { useMemo } from 'react';
 import { Button } from '../../components/button.js';
 import { Icon } from '../../components/icons.js';
-import { useReducedMotion } from '../../components/use-reduced-motion.js';
-import type { Answer } from '../../stores/answer-slice.js';
+import { useReducedMotion } from '../../components/use-media.js';
+import type { TracedAnswer } from '../../stores/answer-slice.js';
 import { SCENES } from './scenes.js';
 import styles from './story-player.module.css';
 import { usePlayer } from './use-player.js';
@@ -10,7 +10,7 @@ import { usePlayer } from './use-player.js';
 const DURATIONS = SCENES.map((scene) => scene.milliseconds);
 
 /** The scenes one after the other, by themselves or step by step. */
-export function StoryPlayer({ answer }: { readonly answer: Answer }) {
+export function StoryPlayer({ answer }: { readonly answer: TracedAnswer }) {
   const { scene, progress, playing, show, toggle } = usePlayer(DURATIONS);
   const still = useReducedMotion();
   const { title, words, wordsOfClasses, Picture } = SCENES[scene]!;

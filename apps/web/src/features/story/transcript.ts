@@ -1,11 +1,11 @@
 /** One request as a file: what this page made, sent and received. Nothing in it was ever a worker's own. */
-import type { Answer } from '../../stores/answer-slice.js';
+import type { TracedAnswer } from '../../stores/answer-slice.js';
 import { inputShares, realOf, sumWords, wordAt } from './words.js';
 
 const WARNING =
   'Whoever has this file can read the digit and the answer: it holds all three shares, which only this browser ever had together.';
 
-export function transcriptOf({ prediction, digit }: Answer, createdAt: Date): Blob {
+export function transcriptOf({ prediction, digit }: TracedAnswer, createdAt: Date): Blob {
   const { views, workers, logits, probabilities, topClasses, fixedPoint, steps } = prediction;
   const outputs = views[0].summands.length / 8;
   const transcript = {
@@ -44,7 +44,7 @@ export function transcriptOf({ prediction, digit }: Answer, createdAt: Date): Bl
 /** The logits, or classes, from the three replies, as anybody with the transcript can add them up. */
 export function outputsOfSummands(
   summands: readonly Uint8Array[],
-  { outputBits, outputFractionalBits }: Answer['prediction']['fixedPoint'],
+  { outputBits, outputFractionalBits }: TracedAnswer['prediction']['fixedPoint'],
 ): number[] {
   const count = (summands[0]?.length ?? 0) / 8;
   return Array.from({ length: count }, (_, output) =>

@@ -3,12 +3,12 @@ import { formatBytes, formatMilliseconds } from '../../components/format.js';
 import { PixelCanvas } from '../../components/pixel-canvas.js';
 import { workerInkClass } from '../../components/worker-ink.js';
 import type { MessageView } from '../../compute/worker/messages.js';
-import type { Answer } from '../../stores/answer-slice.js';
+import type { TracedAnswer } from '../../stores/answer-slice.js';
 import { formsOf, NOISE_EXTENT, noisePicture } from '../shares/noise-picture.js';
 import styles from './worker-views.module.css';
 
 /** What each of the three has of the request, next to each other. */
-export function WorkerViews({ answer }: { readonly answer: Answer }) {
+export function WorkerViews({ answer }: { readonly answer: TracedAnswer }) {
   const { views, workers } = answer.prediction;
   return (
     <section aria-labelledby="views-title">
@@ -50,14 +50,14 @@ export function WorkerViews({ answer }: { readonly answer: Answer }) {
                   <dd>{formatBytes(view.received.length)}</dd>
                 </div>
               </dl>
-              <p className={styles.learned}>
-                <b>Learned:</b> which model, when, and how many digits. <b>Not learned:</b> the digit, the
-                answer, the model’s weights.
-              </p>
             </li>
           );
         })}
       </ul>
+      <p className={styles.learned}>
+        <b>Each of them learned</b> which model, when, and how many digits. <b>None of them learned</b> the
+        digit, the answer, or the model’s weights.
+      </p>
     </section>
   );
 }
