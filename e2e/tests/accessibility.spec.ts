@@ -7,11 +7,10 @@ import { compileModelFile, MNIST_CLASSES, MNIST_INPUT_RANGE, MNIST_PREPROCESSING
 import { expectAccessibleEverywhere } from '../support/axe.js';
 import { type Demo, expect, test } from '../support/demo.js';
 import { held } from '../support/held.js';
+import { KERAS_HDF5_FILE } from '../support/keras-files.js';
 import { draw, expectAnswer, workersReady } from '../support/pad.js';
 
 const MODEL_FILE = fileURLToPath(new URL('../../models/mnist/model.json', import.meta.url));
-/** The tutorial's, in Keras' own format. */
-const KERAS_FILE = fileURLToPath(new URL('../../../shared/models/short-conv-mnist.h5', import.meta.url));
 const SILENT = 'silent';
 
 test.use({ reducedMotion: 'reduce' });
@@ -91,7 +90,7 @@ test('files that are dropped, pasted, read and refused', async ({ page, demo }) 
   await expect(sheet).toHaveAttribute('data-dropping', 'true');
   await sheet.dispatchEvent('drop', { dataTransfer: model });
   await expect(page.getByTestId('inspection')).toContainText('Conv2D');
-  await page.getByLabel('Model files').setInputFiles(KERAS_FILE);
+  await page.getByLabel('Model files').setInputFiles(KERAS_HDF5_FILE);
   await expect(page.getByTestId('inspection')).toContainText('short-conv-mnist.h5');
   await page.getByRole('radio', { name: 'The best few' }).check({ force: true });
   await expect(page.getByTestId('inspection')).toContainText('the best 3 classes, in order');

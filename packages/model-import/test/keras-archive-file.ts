@@ -1,58 +1,19 @@
-/** Writes Keras 3 archives as Keras does: a zip with the architecture, and an HDF5 file of weights. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { strToU8, zipSync } from 'fflate';
-import h5wasm from 'h5wasm/node';
+/** Keras 3 archives of tfjs models. */
+import { kerasWeights } from './keras-archive-writer.js';
 import { type layers, saveFiles } from './tfjs-models.js';
 
-/** Class of each layer -> group of the weights file, as Keras 3 names it. */
-const GROUPS: Readonly<Record<string, string>> = {
-  Conv2D: 'conv2d',
-  Dense: 'dense',
-  DepthwiseConv2D: 'depthwise_conv2d',
-  SeparableConv2D: 'separable_conv2d',
-  BatchNormalization: 'batch_normalization',
-};
+export { zip } from './keras-archive-writer.js';
 
 export async function archive(model: layers.LayersModel): Promise<{ config: object; weights: Uint8Array }> {
   const files = await saveFiles(model);
   const config = files.json.modelTopology as { class_name: string; config: object };
-  await h5wasm.ready;
-  const folder = mkdtempSync(join(tmpdir(), 'keras-archive-'));
-  try {
-    const path = join(folder, 'model.weights.h5');
-    const file = new h5wasm.File(path, 'w');
-    const root = file.create_group('layers');
-    const counts = new Map<string, number>();
-    for (const layer of model.layers) {
-      const base = GROUPS[layer.getClassName()];
-      if (base === undefined) continue;
-      const number = counts.get(base) ?? 0;
-      counts.set(base, number + 1);
-      const group = root.create_group(number === 0 ? base : `${base}_${number}`).create_group('vars');
-      layer.getWeights().forEach((weight, index) => {
-        group.create_dataset({
-          name: String(index),
-          data: weight.dataSync() as Float32Array,
-          shape: weight.shape,
-          dtype: '<f4',
-        });
-      });
-    }
-    file.flush();
-    file.close();
-    return { config, weights: new Uint8Array(readFileSync(path)) };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const weights = await kerasWeights(
+    model.layers.map((layer) => ({
+      className: layer.getClassName(),
+      weights: layer
+        .getWeights()
+        .map((weight) => ({ shape: weight.shape, values: weight.dataSync() as Float32Array })),
+    })),
+  );
+  return { config, weights };
 }
-
-/** The archive as a file. */
-export const zip = ({ config, weights }: { config: object; weights: Uint8Array }, more = {}) =>
-  zipSync({
-    'metadata.json': strToU8('{"keras_version": "3.4.1"}'),
-    'config.json': strToU8(JSON.stringify(config)),
-    'model.weights.h5': [weights, { level: 0 }],
-    ...more,
-  });

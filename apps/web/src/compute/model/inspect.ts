@@ -1,5 +1,5 @@
 /** Reads a model file in the browser: what its layers are, how large its values get, and what it would cost. */
-import { importModel, ModelFormatError, type ModelSource } from '@trivet/model-import';
+import { importModel, type ModelFormat, ModelFormatError, type ModelSource } from '@trivet/model-import';
 import {
   type CompilationResult,
   classCount,
@@ -18,6 +18,8 @@ import { knownProtocols } from '../protocols.js';
 import type { ModelChoice, ModelFile, ModelInspection, ProtocolCost } from './messages.js';
 
 const DIGIT_INPUTS = 784;
+/** Names of models that nobody has named: the file's says more. */
+const GIVEN_BY_KERAS = /^((sequential|functional|model)(_\d+)?)?$/;
 const LARGEST_FILES_BYTES = 512 * 1024 * 1024;
 
 export interface InspectedModel {
@@ -86,7 +88,7 @@ function sourceOf(files: readonly ModelFile[]): ModelSource {
 
 function describe(
   files: readonly ModelFile[],
-  format: string,
+  format: ModelFormat,
   graph: LayerGraph,
   { plan, report, folded, multiplications }: CompilationResult,
 ): ModelInspection {
@@ -95,7 +97,7 @@ function describe(
   return {
     fileName,
     format,
-    suggestedName: nameFrom(graph.name || fileName),
+    suggestedName: nameFrom(GIVEN_BY_KERAS.test(graph.name) ? fileName : graph.name),
     inputShape: graph.inputShape,
     outputShape: plan.outputShape,
     reveal: revealOf(plan),

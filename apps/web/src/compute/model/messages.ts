@@ -1,4 +1,5 @@
 /** What the model page and the compute worker say to each other. */
+import type { ModelFormat } from '@trivet/model-import';
 import type { Reveal, StepReport } from '@trivet/mpc-core';
 import type { ProtocolName, VersionState } from '@trivet/shared-types';
 
@@ -28,7 +29,7 @@ export interface ProtocolCost {
 /** A model file, read and compiled; its weights stay in the compute worker. */
 export interface ModelInspection {
   readonly fileName: string;
-  readonly format: string;
+  readonly format: ModelFormat;
   readonly suggestedName: string;
   readonly inputShape: readonly number[];
   readonly outputShape: readonly number[];

@@ -3,6 +3,16 @@ import { revealWords } from '../../components/reveal-words.js';
 import type { ModelInspection } from '../../compute/model/messages.js';
 import styles from './inspection-view.module.css';
 
+const FORMATS: Readonly<Record<ModelInspection['format'], string>> = {
+  'keras-hdf5': 'Keras HDF5',
+  'keras-zip': 'Keras archive',
+  'tfjs-layers': 'TensorFlow.js layers',
+  'tfjs-graph': 'TensorFlow.js graph',
+  'saved-model': 'SavedModel',
+  onnx: 'ONNX',
+  unknown: 'unknown format',
+};
+
 /** What a model is made of, how large its values get, and what each protocol would make of it. */
 export function InspectionView({ inspection }: { readonly inspection: ModelInspection }) {
   const { fileName, format, inputShape, outputShape, reveal, classes, layers } = inspection;
@@ -13,7 +23,7 @@ export function InspectionView({ inspection }: { readonly inspection: ModelInspe
       <h2 id="inspection-title" className={styles.title}>
         {fileName}
         <span className={styles.aside}>
-          {format}, {shapeWords(inputShape)} to{' '}
+          {FORMATS[format]}, {shapeWords(inputShape)} to{' '}
           {reveal === 'logits' ? shapeWords(outputShape) : `${classes} classes`},{' '}
           {parameters.toLocaleString('en')} trained numbers
         </span>
