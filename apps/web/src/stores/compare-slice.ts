@@ -3,7 +3,7 @@ import type { ErrorBody, ProtocolName } from '@trivet/shared-types';
 import type { PlaintextView } from '../compute/worker/messages.js';
 import type { SetSlice } from './slice.js';
 
-/** A prediction made before its measurement, and the measurement. */
+/** A prediction made before its measurement, and the measurement; both of a question that waits in no queue. */
 export interface Check {
   readonly predictedMs: number;
   readonly measuredMs: number;
@@ -18,6 +18,10 @@ export interface ProtocolResult {
   readonly logits: readonly number[] | null;
   /** Median of the runs, from the question to the answer. */
   readonly totalMs: number;
+  /** Median of what they waited in the queue of the workers: under `fss` for what is dealt ahead, when none of it is ready. */
+  readonly queueMs: number;
+  /** Median of the runs without that: of one question for which all is ready. */
+  readonly readyMs: number;
   readonly rounds: number;
   readonly workerBytes: number;
   readonly clientBytes: number;

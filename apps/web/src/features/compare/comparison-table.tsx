@@ -10,13 +10,14 @@ export function ComparisonTable({ comparison }: { readonly comparison: Compariso
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: wide tables scroll, with keys too
     <section className={styles.scroll} tabIndex={0} aria-label="Comparison">
-      <table className={styles.table}>
+      <table className={`${styles.table} ${styles.cards}`}>
         <thead>
           <tr>
             <th scope="col">How</th>
             <th scope="col">Answer</th>
             <th scope="col">Largest difference of a logit</th>
             <th scope="col">Time</th>
+            <th scope="col">Of it in the queue</th>
             <th scope="col">Rounds</th>
             <th scope="col">Between workers</th>
             <th scope="col">To and from this page</th>
@@ -26,18 +27,21 @@ export function ComparisonTable({ comparison }: { readonly comparison: Compariso
           {clear !== null && (
             <tr data-testid="plaintext">
               <th scope="row">{clear.label}</th>
-              <td className={styles.answer}>{largestOf(clear.logits)}</td>
-              <td>–</td>
-              <td>{formatMilliseconds(clear.milliseconds)}</td>
-              <td>none</td>
-              <td>nothing</td>
-              <td>nothing</td>
+              <td className={styles.answer} data-label="Answer">
+                {largestOf(clear.logits)}
+              </td>
+              <td data-label="Off by">–</td>
+              <td data-label="Time">{formatMilliseconds(clear.milliseconds)}</td>
+              <td data-label="In the queue">none</td>
+              <td data-label="Rounds">none</td>
+              <td data-label="Workers">nothing</td>
+              <td data-label="This page">nothing</td>
             </tr>
           )}
           {plaintext !== null && !('logits' in plaintext) && (
             <tr data-testid="plaintext">
               <th scope="row">in the clear</th>
-              <td colSpan={6} className={styles.failure}>
+              <td colSpan={7} className={styles.failure}>
                 <Sentence text={plaintext.message} />
               </td>
             </tr>
@@ -46,7 +50,7 @@ export function ComparisonTable({ comparison }: { readonly comparison: Compariso
             <tr key={result.protocol} data-testid={`protocol-${result.protocol}`}>
               <th scope="row">{result.protocol}</th>
               {'failure' in result ? (
-                <td colSpan={6} className={styles.failure}>
+                <td colSpan={7} className={styles.failure}>
                   <Sentence text={result.failure.message} />
                 </td>
               ) : (
@@ -67,21 +71,28 @@ function Figures({
   readonly result: ProtocolResult;
   readonly clear: readonly number[] | null;
 }) {
-  const { answer, logits, totalMs, rounds, workerBytes, clientBytes } = result;
+  const { answer, logits, totalMs, queueMs, rounds, workerBytes, clientBytes } = result;
   const difference =
     clear === null || logits === null
       ? null
       : Math.max(...logits.map((logit, index) => Math.abs(logit - clear[index]!)));
   return (
     <>
-      <td className={styles.answer}>{answer}</td>
-      <td>{difference === null ? withoutLogits(answer, logits, clear) : difference.toFixed(5)}</td>
-      <td>
+      <td className={styles.answer} data-label="Answer">
+        {answer}
+      </td>
+      <td data-label="Off by">
+        {difference === null ? withoutLogits(answer, logits, clear) : difference.toFixed(5)}
+      </td>
+      <td data-label="Time">
         <data value={totalMs}>{formatMilliseconds(totalMs)}</data>
       </td>
-      <td>{rounds}</td>
-      <td>{formatBytes(workerBytes)}</td>
-      <td>{formatBytes(clientBytes)}</td>
+      <td data-label="In the queue">
+        <data value={queueMs}>{formatMilliseconds(queueMs)}</data>
+      </td>
+      <td data-label="Rounds">{rounds}</td>
+      <td data-label="Workers">{formatBytes(workerBytes)}</td>
+      <td data-label="This page">{formatBytes(clientBytes)}</td>
     </>
   );
 }

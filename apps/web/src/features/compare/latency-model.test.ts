@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deviationOf, medianOf, predictMs } from './latency-model.js';
 
 describe('what another line makes of a prediction', () => {
-  const measured = { totalMs: 42, rounds: 10, roundTripMs: 5 };
+  const measured = { readyMs: 42, rounds: 10, roundTripMs: 5 };
 
   it('is what was measured where it was measured', () => {
     expect(predictMs(measured, 5)).toBe(42);

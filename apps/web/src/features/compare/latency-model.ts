@@ -5,18 +5,18 @@
 import { roundTripsOf } from '@trivet/mpc-core';
 
 export interface Measured {
-  /** From the question to the answer. */
-  readonly totalMs: number;
+  /** From the question to the answer, without what it waited in the workers' queue. */
+  readonly readyMs: number;
   readonly rounds: number;
   /** Between any two machines while it was measured. */
   readonly roundTripMs: number;
 }
 
 /** Milliseconds that the same prediction takes on a line with round trips of `roundTripMs`. */
-export function predictMs({ totalMs, rounds, roundTripMs: then }: Measured, roundTripMs: number): number {
+export function predictMs({ readyMs, rounds, roundTripMs: then }: Measured, roundTripMs: number): number {
   const onTheWay = roundTripsOf(rounds);
   // A line can be quicker than the round trip that was reported of it: what is left for computing is never less than nothing.
-  return Math.max(0, totalMs - onTheWay * then) + onTheWay * roundTripMs;
+  return Math.max(0, readyMs - onTheWay * then) + onTheWay * roundTripMs;
 }
 
 /** How much longer than predicted it took: 0.1 for a tenth, negative for less. */

@@ -95,18 +95,29 @@ async function measure(
   const runs: PredictionView[] = [];
   for (let count = 0; count < RUNS; count++) runs.push(await ask());
   const last = runs.at(-1)!;
-  const times = runs.map((run) => run.timings.totalMs);
+  const queued = runs.map(queueMsOf);
+  const ready = runs.map((run, index) => run.timings.totalMs - queued[index]!);
   const rounds = Math.max(...last.workers.map((worker) => worker.rounds));
   return {
     protocol,
     answer: last.classes[0]!,
     logits: last.logits === null ? null : [...last.logits],
-    totalMs: medianOf(times),
+    totalMs: medianOf(runs.map((run) => run.timings.totalMs)),
+    queueMs: medianOf(queued),
+    readyMs: medianOf(ready),
     rounds,
     workerBytes: sum(last.workers.map((worker) => worker.bytesSent)),
     clientBytes: sum(last.sentBytes) + sum(last.receivedBytes),
-    check: checkOf(times, { protocol, rounds, roundTripMs }, before),
+    check: checkOf(ready, { protocol, rounds, roundTripMs }, before),
   };
+}
+
+/**
+ * How long a question waited for its batch. The first worker's queue: what the others wait for is its proposal, which is on
+ * its way.
+ */
+function queueMsOf({ workers, timings }: PredictionView): number {
+  return Math.min(workers[0].queueMs, timings.totalMs);
 }
 
 /**
@@ -120,9 +131,8 @@ function checkOf(
 ): Check {
   const { protocol, rounds, roundTripMs } = now;
   const then = before?.results.find((result) => result.protocol === protocol);
-  if (before !== null && then !== undefined && 'totalMs' in then) {
-    const { totalMs } = then;
-    const measured = { totalMs, rounds: then.rounds, roundTripMs: before.roundTripMs };
+  if (before !== null && then !== undefined && 'readyMs' in then) {
+    const measured = { readyMs: then.readyMs, rounds: then.rounds, roundTripMs: before.roundTripMs };
     return {
       predictedMs: predictMs(measured, roundTripMs),
       measuredMs: medianOf(times),
@@ -130,7 +140,7 @@ function checkOf(
     };
   }
   const half = times.length / 2;
-  const measured = { totalMs: medianOf(times.slice(0, half)), rounds, roundTripMs };
+  const measured = { readyMs: medianOf(times.slice(0, half)), rounds, roundTripMs };
   return {
     predictedMs: predictMs(measured, roundTripMs),
     measuredMs: medianOf(times.slice(half)),
