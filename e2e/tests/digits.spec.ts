@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { evaluateGraph } from '@trivet/mpc-core';
 import { expect, test } from '../support/demo.js';
@@ -40,6 +41,46 @@ test('test digits get the class and the logits of the model in the clear', async
     }).toPass({ timeout: 10_000 });
   }
 });
+
+test('what is being drawn can be taken back before it is done', async ({ page }) => {
+  const pad = page.getByLabel('Drawing pad');
+  const undo = page.getByRole('button', { name: 'Undo' });
+  const seen = page.getByRole('img', { name: /as the model will see it/ });
+  const stroke = async () => {
+    await page.keyboard.press('Space');
+    for (let step = 0; step < 6; step++) await page.keyboard.press('ArrowDown');
+    await expect(seen).toBeVisible();
+    await expect(undo).toBeEnabled();
+  };
+  await pad.focus();
+  await expect(undo).toBeDisabled();
+  await stroke();
+  await page.keyboard.press('Delete');
+  await expect(page.getByRole('img', { name: 'No digit yet' })).toBeVisible();
+  await expect(undo).toBeDisabled();
+  expect(await hasInk(page)).toBe(false);
+  await stroke();
+  await page.keyboard.press('Control+z');
+  await expect(page.getByRole('img', { name: 'No digit yet' })).toBeVisible();
+  expect(await hasInk(page)).toBe(false);
+  // A second stroke that is taken back leaves the first.
+  await draw(page, 1);
+  await expectAnswer(page, 1);
+  await pad.focus();
+  await stroke();
+  await page.keyboard.press('Control+z');
+  await expectAnswer(page, 1);
+  expect(await hasInk(page)).toBe(true);
+});
+
+/** Whether anything is on the pad itself. */
+function hasInk(page: Page): Promise<boolean> {
+  return page.getByLabel('Drawing pad').evaluate((canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const { data } = (canvas as HTMLCanvasElement).getContext('2d')!.getImageData(0, 0, width, height);
+    return data.some((value, at) => at % 4 === 3 && value > 0);
+  });
+}
 
 test('undo and clear take back drawing and answer', async ({ page }) => {
   await draw(page, 7);

@@ -25,5 +25,5 @@ export function StageTimes({ answer }: { readonly answer: Answer | null }) {
 
 function timeOf(milliseconds: number | null | undefined): string {
   if (milliseconds === undefined) return '–';
-  return milliseconds === null ? 'not needed' : formatMilliseconds(milliseconds);
+  return milliseconds === null ? 'skipped' : formatMilliseconds(milliseconds);
 }

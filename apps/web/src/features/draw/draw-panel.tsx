@@ -15,11 +15,10 @@ export function DrawPanel() {
   const ahead = useRef<HTMLCanvasElement>(null);
   const file = useRef<HTMLInputElement>(null);
   const [dropping, setDropping] = useState(false);
-  const { handlers, pen, isEmpty } = usePad(canvas, ahead);
+  const { handlers, undo, clear, pen, isEmpty } = usePad(canvas, ahead);
   useDigit(canvas);
   const digit = useAppStore((state) => state.digit);
   const problem = useAppStore((state) => state.pictureProblem);
-  const { undo, clear } = useAppStore.getState();
   const inkless = isEmpty && digit === null;
 
   useEffect(() => {
@@ -102,10 +101,10 @@ export function DrawPanel() {
       </p>
       <div className={styles.tools}>
         <div className={styles.buttons}>
-          <Button look="icon" aria-label="Undo" title="Undo" onClick={undo} disabled={isEmpty}>
+          <Button look="icon" aria-label="Undo" title="Undo" onClick={undo} disabled={inkless}>
             <Icon name="undo" />
           </Button>
-          <Button look="icon" aria-label="Clear" title="Clear" onClick={clear} disabled={isEmpty}>
+          <Button look="icon" aria-label="Clear" title="Clear" onClick={clear} disabled={inkless}>
             <Icon name="clear" />
           </Button>
           <Button aria-label="Open a picture" onClick={() => file.current?.click()}>

@@ -10,7 +10,7 @@ import {
 } from 'react';
 import { type ColourScheme, useColourScheme } from '../../components/use-colour-scheme.js';
 import { useAppStore } from '../../stores/app-store.js';
-import type { DigitSource, InkPoint } from '../../stores/digit-slice.js';
+import type { Digit, DigitSource, InkPoint } from '../../stores/digit-slice.js';
 import { drawAhead, drawStroke, finishStroke, isFarEnough, STROKE_WIDTH } from './ink.js';
 import { pointsOf } from './pointer-points.js';
 import { readDrawing } from './read-drawing.js';
@@ -37,10 +37,13 @@ export function usePad(
   canvas: RefObject<HTMLCanvasElement | null>,
   ahead: RefObject<HTMLCanvasElement | null>,
 ) {
-  const { addStroke, undo, clear, setDigit } = useAppStore.getState();
+  const store = useAppStore.getState();
+  const { addStroke, setDigit } = store;
   const source = useAppStore((state) => state.source);
   const scheme = useColourScheme();
   const stroke = useRef<InkPoint[] | null>(null);
+  /** What was there when the stroke began. */
+  const before = useRef<Digit | null>(null);
   const shown = useRef<{ source: DigitSource; scheme: ColourScheme } | null>(null);
   const frame = useRef(0);
   const [pen, setPen] = useState<KeyboardPen | null>(null);
@@ -106,7 +109,30 @@ export function usePad(
     if (useAppStore.getState().source.kind !== 'drawing')
       drawSource(context, { kind: 'drawing', strokes: [] });
     stroke.current = [];
+    before.current = useAppStore.getState().digit;
     extend([point]);
+  };
+
+  /** Takes back the stroke that is being drawn. @returns whether there was one */
+  const abandon = (): boolean => {
+    const context = padContext(canvas.current);
+    if (stroke.current === null || context === null) return false;
+    stroke.current = null;
+    cancelAnimationFrame(frame.current);
+    ahead.current?.getContext('2d')?.clearRect(0, 0, PAD_PIXELS, PAD_PIXELS);
+    drawSource(context, useAppStore.getState().source);
+    setDigit(before.current);
+    setPen((last) => last && { ...last, down: false });
+    return true;
+  };
+
+  const undo = () => {
+    if (!abandon()) store.undo();
+  };
+
+  const clear = () => {
+    abandon();
+    store.clear();
   };
 
   const end = () => {
@@ -164,7 +190,7 @@ export function usePad(
       setPen(null);
     },
   };
-  return { handlers, pen, isEmpty: source.kind === 'drawing' && source.strokes.length === 0 };
+  return { handlers, undo, clear, pen, isEmpty: source.kind === 'drawing' && source.strokes.length === 0 };
 }
 
 /** The pad is read back in every frame while it is drawn on, so it stays where that is quick. */

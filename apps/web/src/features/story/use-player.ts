@@ -1,6 +1,6 @@
 /** Moves through the scenes of the story: which one is shown and how far it has come. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { useReducedMotion } from '../../components/use-reduced-motion.js';
+import { useReducedMotion } from '../../components/use-media.js';
 
 export interface Player {
   readonly scene: number;
