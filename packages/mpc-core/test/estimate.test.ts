@@ -35,7 +35,14 @@ const whole: OperationSpeed = {
 const machine = {
   speed: { productNanos: 1000, whole, online: { ...whole, rectifyNanos: 1000 } },
   /** A byte costs as much time in the processes as on a network of 8 Mbit/s. */
-  overheads: { requestMs: 2, roundMs: 0.5, contention: 2, byteNanos: 1000 },
+  overheads: {
+    requestMs: 2,
+    sampleMs: 0.25,
+    roundMs: 0.5,
+    contention: 2,
+    loadedContention: 3,
+    byteNanos: 1000,
+  },
 };
 const far = { roundTripMs: 40, megabitsPerSecond: 8, cores: 2 };
 
@@ -48,10 +55,10 @@ it('adds up what a request waits for', () => {
   // 3 x 2,600 products at 1 µs, 300 values at 10 µs, one operation.
   expect(estimate.computeMs).toBeCloseTo(7.8 + 3 + 1);
   const transferMs = Math.max(...declared.bytesSent) / 1000;
-  expect(estimate.latencyMs).toBeCloseTo(60 + 2 + 9 * 20.5 + 11.8 + 2 * transferMs);
+  expect(estimate.latencyMs).toBeCloseTo(60 + 2.5 + 9 * 20.5 + 11.8 + 2 * transferMs);
   const allMs = declared.bytesSent.reduce((sum, bytes) => sum + bytes, 0) / 1000;
   expect(estimate.samplesPerSecond).toBeCloseTo(
-    3000 / Math.max((2 * 11.8 + 2 + 4.5 + allMs) / 2, transferMs),
+    3000 / Math.max((3 * 11.8 + 2.5 + 4.5 + allMs) / 2, transferMs),
   );
 });
 

@@ -100,7 +100,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     }
     if (settings.estimates) {
       onStage('what the cost model predicts');
-      estimates = await predictAll(serving, compiled.plan, protocols, rttMs, both);
+      estimates = await predictAll(serving, compiled.plan, protocols, rttMs, load, both);
     }
   } catch (error) {
     throw crashed ?? error;
@@ -183,6 +183,7 @@ async function predictAll(
   plan: Plan,
   measured: BenchReport['protocols'],
   roundTripMs: number,
+  load: LoadProcess,
   signal: AbortSignal,
 ): Promise<EstimateReport> {
   const { workers, clusterId, ownerKey } = serving.cluster;
@@ -191,7 +192,7 @@ async function predictAll(
   const table = new Map(names.map((name) => [name, knownProtocol(name)] as const));
   try {
     const network = { roundTripMs, cores: cpus().length };
-    return await estimateAll(serving, client, plan, table, measured, network, signal);
+    return await estimateAll(serving, client, plan, table, measured, network, load, signal);
   } finally {
     client.close();
   }

@@ -1,7 +1,7 @@
 /**
  * What the cost model says of each protocol, beside what was measured. What a request, a protocol's round and company on the
- * same cores cost is measured on three models of its own: one dense layer, four with small ReLUs between, and one large ReLU;
- * arithmetic by `calibrate`. Nothing is fitted to the model under test.
+ * same cores cost is measured on three models of its own: one dense layer, four with small ReLUs between, and one large ReLU,
+ * the last under load too; arithmetic by `calibrate`. Nothing is fitted to the model under test.
  */
 import type { PredictionClient } from '@trivet/client';
 import {
@@ -14,20 +14,21 @@ import {
   type Plan,
   type Protocol,
   predict,
+  predictCost,
   type Speed,
 } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
 import { dealsAhead } from '../deals-ahead.js';
 import { MODEL_NAME, type ServingCluster } from './cluster.js';
 import { DealtAhead } from './dealt-ahead.js';
-import type { BenchReport, EstimateReport } from './report.js';
+import { fitLoad, fitOverheads } from './fit.js';
+import type { LoadProcess } from './load/start-load.js';
+import type { BenchReport, EstimateReport, LoadReport } from './report.js';
 import { median } from './statistics.js';
 
 const INPUTS = 784;
 const HIDDEN = 64;
 const WIDE_FILTERS = 8;
-/** Within these it is looked for. */
-const CONTENTION = [1, 3] as const;
 const OUTPUTS = 10;
 /** Blocks of requests, the models in turn, so that all are measured on the same machine at the same time. */
 const WARM_UP_BLOCKS = 6;
@@ -35,8 +36,6 @@ const BLOCKS = 12;
 const BLOCK = 12;
 /** Where the network is slow, a block is shorter. */
 const BLOCK_MS = 250;
-/** Processor time of a byte through TLS on loopback at both ends, and its copies into and out of frames: docs/benchmarks.md. */
-export const BYTE_NANOS = 1.6;
 /** Loopback: the network is not what limits. */
 const MEGABITS_PER_SECOND = 10_000;
 
@@ -89,33 +88,22 @@ function wideReference(name: string): LayerGraph {
   };
 }
 
-/** What `predict` says where one of the overheads is counted and all else takes no time. */
-type Part = (compiled: CompiledModel, overheads: Partial<Overheads>) => number;
+/** How long a load runs before it is measured, and how long it is. */
+const LOAD_MS = { warmUpMs: 1500, measureMs: 4000 };
 
-/** The overheads that make three references take what they took; the model under test has no part in it. */
-function fitOverheads(
-  [linear, relu, wide]: readonly CompiledModel[],
-  [linearMs, reluMs, wideMs]: readonly number[],
-  rounds: readonly number[],
-  part: Part,
-): Overheads {
-  const alone = (compiled: CompiledModel) => part(compiled, { contention: 1 });
-  const bytes = (compiled: CompiledModel) => part(compiled, { byteNanos: BYTE_NANOS });
-  const rest = (compiled: CompiledModel, took: number, contention: number) =>
-    took - contention * alone(compiled) - bytes(compiled);
-  const fit = (contention: number) => {
-    const requestMs = Math.max(0, rest(linear!, linearMs!, contention));
-    const roundMs = Math.max(0, rest(relu!, reluMs!, contention) - requestMs) / rounds[1]!;
-    return { requestMs, roundMs, contention, byteNanos: BYTE_NANOS };
-  };
-  // What the third reference leaves over becomes less as contention grows.
-  let [low, high]: [number, number] = [...CONTENTION];
-  for (let i = 0; i < 30; i++) {
-    const { requestMs, roundMs, contention } = fit((low + high) / 2);
-    if (rest(wide!, wideMs!, contention) > requestMs + rounds[2]! * roundMs) low = contention;
-    else high = contention;
+/** Digits a second of each of some models under the same load, one after the other. */
+async function measureUnderLoad(
+  { cluster }: ServingCluster,
+  models: readonly string[],
+  { clients, requestSize }: LoadReport,
+  load: LoadProcess,
+): Promise<readonly number[]> {
+  const rates: number[] = [];
+  for (const model of models) {
+    const { digits, seconds } = await load.run({ cluster, model, clients, requestSize, ...LOAD_MS });
+    rates.push(digits / seconds);
   }
-  return fit(low);
+  return rates;
 }
 
 /** Milliseconds of a request to each of some models, material ready; medians. */
@@ -149,6 +137,7 @@ export async function estimateAll(
   table: ReadonlyMap<ProtocolName, Protocol>,
   measured: BenchReport['protocols'],
   where: Omit<Network, 'megabitsPerSecond'>,
+  load: LoadProcess,
   signal: AbortSignal,
 ): Promise<EstimateReport> {
   const on = { ...where, megabitsPerSecond: MEGABITS_PER_SECOND };
@@ -173,9 +162,16 @@ export async function estimateAll(
     const times = await measure(serving, client, names, name, signal);
     const one = (compiled: CompiledModel, machine: { speed: Speed; overheads: Overheads }) =>
       predict(compiled.plan, protocol, on, machine, 1, dealsAhead(name));
-    const nothing = { requestMs: 0, roundMs: 0, contention: 0, byteNanos: 0 };
+    const nothing = {
+      requestMs: 0,
+      sampleMs: 0,
+      roundMs: 0,
+      contention: 0,
+      loadedContention: 0,
+      byteNanos: 0,
+    };
     const network = models.map((compiled) => one(compiled, { speed, overheads: nothing }));
-    const overheads = fitOverheads(
+    const alone = fitOverheads(
       models,
       times.map((took, index) => took - (network[index]?.latencyMs ?? 0)),
       network.map(({ rounds }) => rounds),
@@ -183,18 +179,32 @@ export async function estimateAll(
         one(compiled, { speed, overheads: { ...nothing, ...counted } }).latencyMs -
         one(compiled, { speed, overheads: nothing }).latencyMs,
     );
-    const single = predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name));
-    const load = report.loads[0];
-    const batch = predict(plan, protocol, on, { speed, overheads }, load?.requestSize ?? 1);
+    const headline = report.loads[0]!;
+    const underLoad = (of: Plan, overheads: Overheads) =>
+      predict(of, protocol, on, { speed, overheads }, headline.requestSize);
+    const [linearRate, wideRate, measuredPerSecond] = await measureUnderLoad(
+      serving,
+      [graphs[0]!.name, graphs[2]!.name, MODEL_NAME],
+      headline,
+      load,
+    );
+    const fitted = fitLoad(
+      [models[0]!, models[2]!],
+      [linearRate!, wideRate!],
+      ({ plan: of }) => underLoad(of, { ...alone, sampleMs: 0, loadedContention: 0 }),
+      headline.requestSize,
+      on.cores,
+    );
+    const overheads = { ...alone, ...fitted };
     rows.push({
       protocol: name,
       materialReady: dealsAhead(name),
       overheads,
-      predictedMs: single.latencyMs,
+      predictedMs: predict(plan, protocol, on, { speed, overheads }, 1, dealsAhead(name)).latencyMs,
       measuredMs: times[models.length]!,
-      predictedPerSecond: batch.samplesPerSecond,
-      measuredPerSecond: load?.digitsPerSecond ?? null,
-      predictedBytes: Math.max(...single.bytesSent),
+      predictedPerSecond: underLoad(plan, overheads).samplesPerSecond,
+      measuredPerSecond: measuredPerSecond!,
+      predictedBytes: Math.max(...predictCost(plan, protocol, 1).bytesSent),
       measuredBytes: Math.max(...report.bytesSent),
     });
   }

@@ -102,9 +102,9 @@ export interface EstimateReport {
     readonly predictedMs: number;
     /** In turn with the other models, and not the median of the single digits above. */
     readonly measuredMs: number;
-    /** Dealing included. */
+    /** Under the first of the loads, dealing included; measured beside the reference, and not with the loads above. */
     readonly predictedPerSecond: number;
-    readonly measuredPerSecond: number | null;
+    readonly measuredPerSecond: number;
     /** Of the worker that sends most. */
     readonly predictedBytes: number;
     readonly measuredBytes: number;

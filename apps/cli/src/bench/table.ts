@@ -51,8 +51,8 @@ function estimates({ protocols }: EstimateReport): string {
     ms(row.measuredMs),
     off(row.predictedMs, row.measuredMs),
     row.predictedPerSecond.toFixed(0),
-    row.measuredPerSecond?.toFixed(0) ?? '',
-    row.measuredPerSecond === null ? '' : off(row.predictedPerSecond, row.measuredPerSecond),
+    row.measuredPerSecond.toFixed(0),
+    off(row.predictedPerSecond, row.measuredPerSecond),
     row.predictedBytes,
     row.measuredBytes,
   ]);

@@ -34,9 +34,23 @@ export const NETWORKS: Readonly<Record<NetworkName, Network>> = {
  * on a busy one. `pnpm bench --predict` measures a machine's own.
  */
 export const OVERHEADS: Readonly<Record<ProtocolName, Overheads>> = {
-  replicated: { requestMs: 2.3, roundMs: 0.06, contention: 1, byteNanos: 1.6 },
-  fss: { requestMs: 2.3, roundMs: 0.1, contention: 1, byteNanos: 1.6 },
-  securenn: { requestMs: 2.3, roundMs: 0.18, contention: 1, byteNanos: 1.6 },
+  replicated: {
+    requestMs: 2.3,
+    sampleMs: 0.3,
+    roundMs: 0.06,
+    contention: 1,
+    loadedContention: 1,
+    byteNanos: 1.6,
+  },
+  fss: { requestMs: 2.3, sampleMs: 0.3, roundMs: 0.1, contention: 1, loadedContention: 1, byteNanos: 1.6 },
+  securenn: {
+    requestMs: 2.3,
+    sampleMs: 0.3,
+    roundMs: 0.18,
+    contention: 1,
+    loadedContention: 1,
+    byteNanos: 1.6,
+  },
 };
 
 /** One request of one sample under a protocol, between the three workers; what the client sends comes on top. */

@@ -33,10 +33,17 @@ export interface Network {
 export interface Overheads {
   /** A request: sharing, sockets, batching, the answer. */
   readonly requestMs: number;
+  /** A further sample of a request: sharing, sending and taking in its numbers. */
+  readonly sampleMs: number;
   /** A round of a protocol: its messages through the processes, whoever sends them. */
   readonly roundMs: number;
-  /** How many times longer arithmetic takes beside the other processes of a service than by itself: caches, shared cores. */
+  /**
+   * How many times longer arithmetic takes beside the other processes of a service than by itself, for one request and nothing
+   * else: caches, shared cores.
+   */
   readonly contention: number;
+  /** The same while requests never end: hot caches and large batches, and clients that share the cores. */
+  readonly loadedContention: number;
   /** Processor time of a byte between workers, of both ends together: encryption, sockets, copies. */
   readonly byteNanos: number;
 }
@@ -84,7 +91,8 @@ export function predict(
   dealtAhead = true,
 ): Estimate {
   const { roundTripMs, megabitsPerSecond, cores } = network;
-  const { requestMs, roundMs, contention, byteNanos } = machine.overheads;
+  const { roundMs, contention, loadedContention, byteNanos } = machine.overheads;
+  const requestMs = machine.overheads.requestMs + (batch - 1) * machine.overheads.sampleMs;
   const { rounds, bytesSent, bytesDealt, bytesDealtTo } = predictCost(plan, protocol, batch);
   const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
@@ -100,7 +108,7 @@ export function predict(
   const latencyMs = onTheWayMs + requestMs + rounds * roundMs + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
   const busyMs = Math.max(
-    (contention * computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,
+    (loadedContention * computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,
     allMs,
   );
   return {
