@@ -239,6 +239,8 @@ export class PredictionClient {
       if (failure.code === 'RESOURCE_EXHAUSTED') throttle?.refused(failure);
       else if (failure.code === 'DEADLINE_EXCEEDED') throttle?.late();
       throw failure;
+    } finally {
+      throttle?.ended();
     }
   }
 

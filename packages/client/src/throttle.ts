@@ -59,6 +59,7 @@ interface Slot {
 export class Throttle {
   /** Oldest first. */
   #slots: Slot[] = [];
+  #inFlight = 0;
   #lastRefusal: { readonly at: number; readonly error: TrivetError } | null = null;
 
   /** @param model its name, for the sentence */
@@ -74,11 +75,17 @@ export class Throttle {
     return refused > REFUSED_PART * (answered + refused + late);
   }
 
-  /** Before each request. @throws RefusedHereError when it is not to be sent; it is counted then */
+  /**
+   * Before each request. One that passes is in flight until `ended`.
+   * @throws RefusedHereError when it is not to be sent; it is counted then
+   */
   check(): void {
     const slot = this.#slot();
     const probability = this.#probability();
-    if (probability === 0 || this.sources.random() >= probability) return;
+    if (probability === 0 || this.sources.random() >= probability) {
+      this.#inFlight += 1;
+      return;
+    }
     slot.refusedHere += 1;
     const retryAfterMs = Math.max(LEAST_RETRY_MS, Math.ceil((probability * WINDOW_MS) / 2));
     const { answered, refused } = this.#total();
@@ -88,6 +95,11 @@ export class Throttle {
       `The request was refused on this device and not sent: the workers refused ${refused} and answered ${answered} of the latest ` +
       `for "${this.model}". Try again in ${Math.ceil(retryAfterMs / 1000)} s.${why}`;
     throw new RefusedHereError(sentence, retryAfterMs, last);
+  }
+
+  /** A request that has passed is not in flight any more, however it ended. */
+  ended(): void {
+    this.#inFlight -= 1;
   }
 
   /** A request that was sent has its answer. */
@@ -114,7 +126,9 @@ export class Throttle {
     const isCalm = this.sources.now() - at >= CALM_MS;
     // What was before the last refusal says nothing of the room that there is now.
     const { answered, refused, late, refusedHere } = this.#total(isCalm ? slotOf(at) + 1 : 0);
-    const requests = answered + refused + (isCalm ? 0 : late) + refusedHere;
+    // While workers refuse, more requests in flight than were answered in a whole window count as unanswered.
+    const unanswered = isCalm ? 0 : late + Math.max(0, this.#inFlight - answered);
+    const requests = answered + refused + refusedHere + unanswered;
     return Math.max(0, (requests - (isCalm ? K_CALM : K_REFUSED) * answered - FREE) / (requests + 1));
   }
 

@@ -11,9 +11,11 @@ function make(coin = () => 0) {
   return { throttle, clock };
 }
 
+/** Of a request that ends at once, if it passes. */
 function refusal(throttle: Throttle): RefusedHereError | null {
   try {
     throttle.check();
+    throttle.ended();
     return null;
   } catch (error) {
     expect(error).toBeInstanceOf(RefusedHereError);
@@ -27,8 +29,21 @@ describe('a throttle', () => {
     for (let request = 0; request < 100; request++) {
       throttle.check();
       throttle.answered();
+      throttle.ended();
     }
     expect(throttle.mayHaveNoRoom).toBe(false);
+  });
+
+  it('lets a hundred pass at once, unless workers have just refused some', () => {
+    const { throttle } = make();
+    for (let request = 0; request < 100; request++) throttle.check();
+    throttle.refused(NO_ROOM);
+    expect(refusal(throttle)).not.toBeNull();
+    for (let request = 0; request < 50; request++) {
+      throttle.answered();
+      throttle.ended();
+    }
+    expect(refusal(throttle)).toBeNull();
   });
 
   it('refuses nobody for three refusals, and the fourth request then', () => {
