@@ -83,6 +83,13 @@ async function story(walk: Walk): Promise<void> {
   await expect(page.getByRole('button', { name: 'Step on' })).toBeDisabled();
   await expectAccessible(page, 'the last scene');
   await expectLook(page, walk.name, 'see');
+  // What each worker saw stands next to what the others saw, whatever the screen.
+  const views = page.getByRole('region', { name: 'What each worker saw' }).getByRole('img');
+  await expect(views).toHaveCount(3);
+  const boxes = await Promise.all((await views.all()).map((view) => view.boundingBox()));
+  expect(new Set(boxes.map((box) => Math.round(box!.y))).size).toBe(1);
+  expect(boxes[0]!.x + boxes[0]!.width).toBeLessThan(boxes[1]!.x);
+  expect(boxes[1]!.x + boxes[1]!.width).toBeLessThan(boxes[2]!.x);
   await page.getByRole('slider', { name: 'Shares added up' }).focus();
   await page.keyboard.press('End');
   await expect(page.getByRole('img', { name: 'The sum of three shares: your digit' })).toBeVisible();
