@@ -6,6 +6,7 @@
 import {
   attachmentBytes,
   type ClientChannel,
+  check,
   joinedParser,
   openChannel,
   outcomeSchema,
@@ -162,7 +163,7 @@ export class WorkerLink {
    */
   on<T>(event: string, schema: z.ZodType<T>, listener: (value: T) => void): () => void {
     const handle = (value: unknown) => {
-      const parsed = schema.safeParse(value);
+      const parsed = check(schema, value);
       if (parsed.success) listener(parsed.data);
     };
     const listeners = this.#listeners.get(event) ?? new Set();

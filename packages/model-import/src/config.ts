@@ -36,8 +36,17 @@ export function parseJson(text: string, where: string): unknown {
 
 export function describe(value: unknown): string {
   if (value === undefined) return 'missing';
-  const text = JSON.stringify(value) ?? String(value);
+  const text = written(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+}
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Nested too deep: it can be read, and not be written.
+    return Array.isArray(value) ? 'a list in lists' : 'an object in objects';
+  }
 }
 
 /** The `config` of one layer. Getters throw ModelFormatError naming the layer and the option. */

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  accessOrderSchema,
   bytesToHex,
+  cancelSchema,
   canonicalJson,
   decodePredictReply,
   decodePredictRequest,
@@ -11,10 +13,13 @@ import {
   outcomeSchema,
   PROTOCOL_NAMES,
   parseStrict,
+  shareChunkSchema,
   signManifest,
   TrivetError,
   verifyManifest,
+  workerStatusSchema,
 } from '../src/index.js';
+import { decodeSealedText } from '../src/sealing/sealed-text.js';
 import { MANIFEST, OWNER_SECRET_KEY } from './fixtures.js';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
@@ -74,6 +79,46 @@ describe('predict codec', () => {
         expect(() => decodePredictReply(noise, expected)).toThrow(TrivetError);
       }),
     );
+  });
+});
+
+describe('a check of what somebody sent', () => {
+  const deep = JSON.parse(`${'['.repeat(9_000)}${']'.repeat(9_000)}`) as unknown;
+  const lengths = [{ toString: {} }, [{ toString: {} }], deep, { valueOf: 1, toString: 1 }, null, '3', -1];
+  const hostile = lengths.flatMap((length) => [{ length }, { length, size: length }]);
+
+  /** The value, with another one in each of its places in turn. */
+  function* changed(value: unknown, other: unknown): Generator<unknown> {
+    yield other;
+    if (typeof value !== 'object' || value === null) return;
+    for (const [key, entry] of Object.entries(value)) {
+      for (const inside of changed(entry, other)) {
+        yield Array.isArray(value)
+          ? value.map((one, index) => (String(index) === key ? inside : one))
+          : { ...value, [key]: inside };
+      }
+    }
+  }
+
+  it('says with a code what it is not, also of what has a length that cannot be compared', () => {
+    for (const other of hostile) {
+      for (const value of changed(MANIFEST, other)) {
+        let thrown: unknown;
+        try {
+          parseStrict(manifestSchema, value, 'The manifest');
+        } catch (error) {
+          thrown = error;
+        }
+        expect(thrown).toMatchObject({ name: 'TrivetError', code: 'INVALID_ARGUMENT' });
+      }
+      for (const schema of [workerStatusSchema, shareChunkSchema, accessOrderSchema, cancelSchema]) {
+        expect(() => parseStrict(schema, other, 'It')).toThrow(TrivetError);
+      }
+      if (other.length === deep) continue;
+      const head = new TextEncoder().encode(JSON.stringify({ name: other }));
+      const text = new Uint8Array([head.length & 255, head.length >> 8, 0, 0, ...head]);
+      expect(() => decodeSealedText(text)).toThrow(TrivetError);
+    }
   });
 });
 

@@ -5,6 +5,7 @@
 import { attachmentBytes } from '../bytes.js';
 import { TrivetError } from '../errors.js';
 import { EVENTS, errorBodySchema } from '../messages.js';
+import { check } from '../parse.js';
 import { createAead, type Maybe } from './aead.js';
 import { type ConnectionKeys, createHello } from './handshake.js';
 import type { WorkerIdentity } from './keys.js';
@@ -80,7 +81,7 @@ function answerBytes(answer: unknown, worker: string): Uint8Array {
       return attachmentBytes(value, 'The answer');
     throw strange(worker);
   }
-  const told = errorBodySchema.safeParse(error);
+  const told = check(errorBodySchema, error);
   // What a worker of before there were sealed messages says.
   const isOld = told.success && /does not know that event/.test(told.data.message);
   const sentence = isOld

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { TrivetError } from '../errors.js';
+import { check } from '../parse.js';
 
 const LENGTH_BYTES = 4;
 
@@ -43,7 +44,7 @@ export function decodeSealedText(text: Uint8Array): SealedText {
   if (text.length < LENGTH_BYTES) fail();
   const headEnd = LENGTH_BYTES + new DataView(text.buffer, text.byteOffset).getUint32(0, true);
   if (headEnd > text.length) fail();
-  const parsed = headSchema.safeParse(parse(text.subarray(LENGTH_BYTES, headEnd)));
+  const parsed = check(headSchema, parse(text.subarray(LENGTH_BYTES, headEnd)));
   if (!parsed.success) return fail();
   const { name, value, bytes: where } = parsed.data;
   const bytes = text.subarray(headEnd);

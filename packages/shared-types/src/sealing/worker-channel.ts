@@ -149,8 +149,14 @@ class SealedWorkerChannel implements WorkerChannel {
       const { name, value } = decodeSealedText(opened.text);
       event(name, value, answer);
     } catch (error) {
-      if (!(error instanceof TrivetError)) throw error;
-      answer({ ok: false, error: this.#errorBody(error) });
+      if (error instanceof TrivetError) {
+        answer({ ok: false, error: this.#errorBody(error) });
+        return;
+      }
+      // A fault of this program. Whoever knows how to cause it must not end the worker with it.
+      const sentence = 'A message of this connection could not be handled.';
+      broken(new TrivetError('INTERNAL', sentence, worker.name, { cause: error }));
+      this.#giveUp();
     }
   }
 

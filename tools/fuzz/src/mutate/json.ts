@@ -80,12 +80,20 @@ const KEYS = [
   '',
   'then',
 ];
+/** Objects that pose as something else to whoever looks at one property of them, or has them compared. */
+const STRANGE: readonly Json[] = [
+  { length: [{ toString: {} }] },
+  { length: 3 },
+  { length: { valueOf: 1, toString: 1 } },
+  { size: 3, toString: {} },
+  { toJSON: 1, toString: 1, valueOf: 1 },
+];
 /** A raw text that JSON.stringify never writes. */
 const RAW = /"@raw:([^"]*)"/g;
 const DEEP = 20_000;
 
 function leaf(choices: Choices): Json {
-  switch (choices.below(8)) {
+  switch (choices.below(9)) {
     case 0:
       return null;
     case 1:
@@ -96,6 +104,8 @@ function leaf(choices: Choices): Json {
       return [];
     case 4:
       return {};
+    case 6:
+      return structuredClone(choices.pick(STRANGE));
     case 5:
       return choices.pick([
         '@raw:1e999',

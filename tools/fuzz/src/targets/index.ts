@@ -33,6 +33,7 @@ export const CATALOGUE: ReadonlyMap<string, { readonly group: number; readonly w
   ['seal-answer', { group: 6, what: "a worker's answer to that, at a client" }],
   ['seal-records', { group: 6, what: 'records of a sealed connection, in any order' }],
   ['sealed-text', { group: 6, what: 'what is inside a record' }],
+  ['sealed-head', { group: 6, what: 'the head of what is inside a record' }],
   ['worker-channel', { group: 6, what: 'all that a client with the keys may do on a connection' }],
   ['client-channel', { group: 6, what: 'all that a worker with the keys may do on a connection' }],
   ['mesh-frames', { group: 1, what: "a peer's stream of bytes, cut into frames" }],

@@ -33,7 +33,7 @@ import {
 import type { sealedConnection } from '../../../../packages/shared-types/test/build-sealing-vectors.js';
 import { Wire } from '../../../../packages/shared-types/test/fake-socket.js';
 import { promise, sameBytes, type Target } from '../target.js';
-import { coded, joinPieces, requirePlain, splitPieces, textOf, utf8 } from './support.js';
+import { coded, joinPieces, json, requirePlain, splitPieces, textOf, utf8 } from './support.js';
 
 type Vectors = ReturnType<typeof sealedConnection>;
 const FILE = new URL('../../../../packages/shared-types/vectors/v1/sealed-connection.json', import.meta.url);
@@ -201,6 +201,29 @@ const text: Target = {
       requirePlain(decoded);
       const again = decodeSealedText(encodeSealedText(decoded));
       promise(shown(again) === shown(decoded), 'a text is another one once it is written anew');
+    },
+    expects: coded('INVALID_ARGUMENT'),
+  }),
+};
+
+/** The head of a sealed text as the JSON that it is, so that its values are changed and not only its letters. */
+const head: Target = {
+  name: 'sealed-head',
+  form: 'json',
+  dictionary: ['name', 'value', 'bytes', 'data'],
+  prepare: () => ({
+    seeds: [
+      json({ name: EVENTS.describe, value: {} }),
+      json({ name: EVENTS.predict, bytes: true }),
+      json({ name: '', value: { ok: true }, bytes: 'value' }),
+    ],
+    run(input) {
+      const bytesOfHead = Buffer.from(input);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytesOfHead.length);
+      const bytes = bytesOfHead.includes('"bytes"') ? Buffer.from([1, 2, 3]) : Buffer.alloc(0);
+      const { name } = decodeSealedText(new Uint8Array(Buffer.concat([length, bytesOfHead, bytes])));
+      promise(name.length <= 64, 'a name beyond its limit');
     },
     expects: coded('INVALID_ARGUMENT'),
   }),
@@ -407,6 +430,7 @@ export const SEALING: readonly Target[] = [
   answer,
   records,
   text,
+  head,
   workerChannel,
   clientChannel,
 ];
