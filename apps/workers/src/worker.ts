@@ -1,11 +1,12 @@
 /** One worker: puts its parts together, starts them in order, and stops them in the other. */
 import { readSecretFile } from '@trivet/at-rest';
 import { createKernels, createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
-import { TrivetError, WIRE_VERSION, type WorkerStatus } from '@trivet/shared-types';
+import { TrivetError } from '@trivet/shared-types';
 import { Access } from './access/access.js';
 import { FailedAttempts } from './access/failed-attempts.js';
 import { readCertificate } from './clients/certificate-files.js';
 import { ClientEndpoint } from './clients/endpoint.js';
+import { createStatus } from './clients/status.js';
 import { checkCertificate } from './config/certificate.js';
 import { readSealingKeys, readStoreKeys, readText } from './config/load.js';
 import type { WorkerConfig } from './config/schema.js';
@@ -37,7 +38,6 @@ export interface WorkerOptions {
 export interface RunningWorker {
   readonly config: WorkerConfig;
   readonly log: Logger;
-  status(): WorkerStatus;
   /** Reads the store's keys anew and seals its files with the first of them, and the clients' certificate; what fails is logged. */
   reloadKeys(): Promise<void>;
   /** Answers what is open, for up to five seconds, then closes every socket. */
@@ -162,16 +162,10 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       refused: (reason) => serving.refused(reason),
     },
   });
-  const status = (): WorkerStatus => ({
-    wireVersion: WIRE_VERSION,
-    worker: { index: config.index, name: config.name },
-    clusterId: config.clusterId,
+  const operation = () => ({
     version: VERSION,
-    ready: serving.ready,
     uptimeSeconds: (performance.now() - startedAt) / 1000,
     peers: peerStates(),
-    models: models.all().map((model) => serving.modelStatus(model)),
-    orders: serving.lifecycle.orders(),
     queueLength: serving.queueLength,
     servedTotal: serving.totals.images,
     bytesSentTotal: meshBytes().sent,
@@ -192,7 +186,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     attempts: new FailedAttempts(config.name),
     metrics,
     log,
-    status,
+    status: createStatus({ config, access, models, serving, operation }),
     sealing,
     tls: clientTls,
     http: createHttpListener(observable, operator === null ? 'this machine' : 'nobody'),
@@ -249,7 +243,6 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   return {
     config,
     log,
-    status,
     reloadKeys: async () => {
       await Promise.all([storeKeys.reload(), endpoint.reloadCertificate()]);
     },

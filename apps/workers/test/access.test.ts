@@ -1,7 +1,13 @@
 /** Who may ask for predictions: tokens, quotas, rates and what becomes of them, at three real processes. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClientToken, EVENTS, type SignedAccessOrder, TrivetError } from '@trivet/shared-types';
+import {
+  ClientToken,
+  EVENTS,
+  type SignedAccessOrder,
+  TrivetError,
+  type WorkerStatus,
+} from '@trivet/shared-types';
 import { describe, expect, it } from 'vitest';
 import {
   expectClose,
@@ -63,7 +69,6 @@ describe('a model of which nothing was said, or that needs a token', () => {
         await expect(asked).rejects.toThrow('trivet tokens create');
       }
     }
-    expect((await client.status(1)).models.map(({ access }) => access)).toEqual(['tokens', 'tokens']);
   });
 
   it('whatever it is called: no name means more than itself', async () => {
@@ -284,6 +289,90 @@ describe('the operator', () => {
     expect((await get(portOf(2), '/readyz')).text).toBe('{"status":"ready"}\n');
     const socket = await fetch(`http://127.0.0.1:${carolsPort}/socket.io/?EIO=4&transport=websocket`);
     expect(socket.status).toBe(404);
+  });
+});
+
+describe('what a worker shows of its state', () => {
+  const forwarded = { 'x-forwarded-for': '203.0.113.7' };
+  const namesOf = ({ models }: WorkerStatus) =>
+    models.map(({ manifest }) => JSON.parse(manifest.text).name as string);
+
+  it('is that it lives, to who has no token, and to the owner everything', async () => {
+    for (const client of [await connect(), await connect(forwarded)]) {
+      const shown = await client.all((worker) => client.status(worker));
+      const { clusterId } = cluster.cluster;
+      const nothing = { ready: true, viewer: 'nobody', models: [], orders: [], operation: null };
+      expect(shown).toEqual(
+        ['alice', 'bob', 'carol'].map((name, index) => {
+          return { wireVersion: 1, worker: { index, name }, clusterId, ...nothing };
+        }),
+      );
+    }
+    const seen = await owner.status(1);
+    expect(namesOf(seen)).toEqual(expect.arrayContaining(['small', 'other', 'constructor']));
+    expect(seen).toMatchObject({ viewer: 'owner', operation: { peers: [{ connected: true }, {}] } });
+    expect(seen.orders.length).toBeGreaterThan(1);
+    expect(seen.models.every(({ served }) => served !== null)).toBe(true);
+  });
+
+  it("is the models of its token to who has one, and nobody's use of them; until it is revoked", async () => {
+    const token = await issue({ models: ['small'] });
+    const client = await (await connect(forwarded)).present(token);
+    expect(await outcome(client.predict(model, one))).toBe('OK');
+    for (const worker of [0, 1, 2]) {
+      const shown = await client.status(worker);
+      expect(shown).toMatchObject({ viewer: 'token', orders: [], operation: null });
+      expect(shown.models).toMatchObject([
+        { digest: model.digest, state: 'AVAILABLE', served: null, requestLimit: null },
+      ]);
+      expect(JSON.stringify(shown)).not.toContain(other.digest);
+    }
+    // An open connection is told that it may see no more.
+    const pushed: WorkerStatus[] = [];
+    client.pushed = (_, __, status) => pushed.push(status as WorkerStatus);
+    await client.call(2, EVENTS.watch);
+    await change(token, { revokedAt: new Date().toISOString() });
+    await until(
+      () => pushed.at(-1)?.viewer === 'nobody',
+      'the client hears that its token is good for nothing',
+    );
+    expect(pushed.at(-1)!.models).toEqual([]);
+  });
+
+  it('does not tell who watches when others ask', async () => {
+    const token = await issue();
+    const watcher = await (await connect()).present(token);
+    const pushes = { watcher: 0, owner: 0 };
+    watcher.pushed = () => pushes.watcher++;
+    owner.pushed = (_, event) => {
+      if (event === EVENTS.server.status) pushes.owner += 1;
+    };
+    for (const client of [watcher, owner]) await client.call(0, EVENTS.watch);
+    const asker = await (await connect()).present(token);
+    await until(async () => {
+      expect(await outcome(asker.predict(model, one))).toBe('OK');
+      return pushes.owner >= 4;
+    }, 'the owner is told again and again');
+    expect(pushes.watcher).toBeLessThanOrEqual(1);
+  });
+
+  it('is how it is, too, on a machine that is let ask without a token, unless its operator has an address apart', async () => {
+    await owner.access((models) => ({ ...models, small: 'local' }));
+    const [here, away] = [await connect(), await connect(forwarded)];
+    for (const worker of [0, 1]) {
+      const shown = await here.status(worker);
+      expect(shown).toMatchObject({ viewer: 'nobody', orders: [], operation: { queueLength: 0 } });
+      expect(namesOf(shown)).toEqual(['small']);
+      expect(shown.models[0]!.served).toBeGreaterThan(0);
+    }
+    expect(await here.status(2)).toMatchObject({ models: [{ served: null }], operation: null });
+    expect(await away.status(0)).toMatchObject({ models: [], operation: null });
+    await owner.access((models) => ({ ...models, small: 'open' }));
+    expect(await away.status(0)).toMatchObject({
+      models: [{ access: 'open', served: null }],
+      operation: null,
+    });
+    expect(await here.status(0)).toMatchObject({ models: [{ served: null }], operation: null });
   });
 });
 

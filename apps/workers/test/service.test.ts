@@ -182,9 +182,12 @@ describe('predictions', () => {
     const leaving = await connect();
     const left = await leaving.messages(model, someInputs(1));
     const lost = leaving.call(2, EVENTS.predict, left.parts[2]).catch(() => 'gone');
-    await until(async () => (await client.status(2)).queueLength > 0, 'the request at carol');
+    await until(async () => (await client.status(2)).operation!.queueLength > 0, 'the request at carol');
     leaving.close();
-    await until(async () => (await client.status(2)).queueLength === 0, 'the request to be forgotten');
+    await until(
+      async () => (await client.status(2)).operation!.queueLength === 0,
+      'the request to be forgotten',
+    );
     await expect(client.call(0, EVENTS.predict, left.parts[0])).rejects.toMatchObject({ code: 'CANCELLED' });
     void lost;
   });
@@ -249,6 +252,13 @@ describe('misbehaving clients', () => {
     await expect(client.call(0, EVENTS.describe, { more: 1 })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     });
+    // What has a length, and is neither a text nor a list.
+    for (const length of [[{ toString: {} }], { toString: 1, valueOf: 1 }]) {
+      await expect(client.call(0, { length } as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(client.call(0, EVENTS.cancel, { requestId: { length } })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+    }
     const silent = await connect();
     silent.sockets[0].emit(EVENTS.describe, {});
     await once(silent.sockets[0], 'disconnect');
@@ -264,7 +274,8 @@ describe('misbehaving clients', () => {
     ['join again', 1, '40'],
   ])('are cut off when they %s', async (_, times, message) => {
     const socket = overTcp('a websocket');
-    const closed = once(socket, 'close');
+    // Not `once`: what is still being written then is an error of its own.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     await once(socket, 'data');
     socket.write(frame('40'));
     // Joining takes a turn, and is said.
@@ -276,7 +287,8 @@ describe('misbehaving clients', () => {
 
   it('are cut off when they join hundreds of times in one breath', async () => {
     const socket = overTcp('a websocket');
-    const closed = once(socket, 'close');
+    // Not `once`: what is still being written then is an error of its own.
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     await once(socket, 'data');
     socket.write(Buffer.concat(Array.from({ length: 400 }, () => frame('40'))));
     await closed;
@@ -456,7 +468,10 @@ describe('operations', () => {
     const killedAt = performance.now();
     await cluster.workers[2].stop('SIGKILL');
     await until(
-      () => seen.some(({ peers, ready }) => !ready && peers.some((p) => p.name === 'carol' && !p.connected)),
+      () =>
+        seen.some(({ operation, ready }) => {
+          return !ready && operation!.peers.some((peer) => peer.name === 'carol' && !peer.connected);
+        }),
       'the news',
     );
     expect(performance.now() - killedAt).toBeLessThan(1000);

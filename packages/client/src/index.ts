@@ -29,7 +29,7 @@ export { RefusedHereError } from './throttle.js';
 export {
   type StatusListener,
   type Triple,
-  type WorkerLinksOptions,
+  type WatchOptions,
   type WorkerView,
   watchWorkers,
 } from './worker-links.js';

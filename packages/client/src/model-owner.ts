@@ -12,7 +12,6 @@
 import { type CompiledModel, createKernels, type Kernels, shareModel } from '@trivet/mpc-core';
 import {
   CLIENT_LIMITS,
-  challengeSchema,
   EVENTS,
   emptySchema,
   type Manifest,
@@ -27,7 +26,6 @@ import {
   shareBegunSchema,
   shareCommittedSchema,
   signManifest,
-  signOwnerChallenge,
   signServingOrder,
   TrivetError,
   verifyServingOrder,
@@ -35,6 +33,7 @@ import {
   type WorkerStatus,
 } from '@trivet/shared-types';
 import { AccessControl } from './access-control.js';
+import { proveOwner } from './credentials.js';
 import { delay, openDeadline } from './deadline.js';
 import { toTrivetError } from './failures.js';
 import type { CallOptions, WorkerAddress, WorkerLink } from './link.js';
@@ -122,11 +121,7 @@ export class ModelOwner {
     const { workers, clusterId, signal, timeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
     const key = new OwnerKey(options.ownerSecretKey);
     const kernels = options.kernels ?? (await createKernels());
-    const prepare = async (link: WorkerLink) => {
-      const { challenge } = await link.call(EVENTS.challenge, {}, challengeSchema);
-      const signature = signOwnerChallenge(key.secretKey, clusterId, link.index, challenge);
-      await link.call(EVENTS.authenticate, { signature }, emptySchema);
-    };
+    const prepare = (link: WorkerLink) => proveOwner(link, clusterId, key);
     const { mayBeAway } = options;
     const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal, mayBeAway });
     return new ModelOwner(links, clusterId, key, kernels);

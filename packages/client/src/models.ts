@@ -12,6 +12,7 @@ import {
   type ProtocolName,
   TrivetError,
   type VersionState,
+  type Viewer,
   verifyManifest,
   type WorkerStatus,
 } from '@trivet/shared-types';
@@ -39,8 +40,11 @@ export interface SharedModel {
   readonly current: boolean;
   /** Names that the owner gave it, for example "stable". */
   readonly labels: readonly string[];
-  /** Predictions of all versions served since `serve`, by the worker that served fewest. */
-  readonly served: number;
+  /**
+   * Predictions of all versions served since `serve`, by the worker that served fewest; null, as is the limit, for who is not
+   * told how much others ask.
+   */
+  readonly served: number | null;
   readonly requestLimit: number | null;
   /** What runs requests that name none, as worker 0 says, which decides; the manifest lists what may be named. */
   readonly protocol: ProtocolName;
@@ -133,20 +137,15 @@ export class ModelCatalogue {
   /** Why no version of a model is agreed on. */
   #explain(name: string, statuses: Triple<WorkerStatus>): never {
     const held = statuses.map((status) => status.models.filter((model) => manifestName(model) === name));
-    if (held.every((models) => models.length === 0)) {
-      throw new TrivetError(
-        'NOT_FOUND',
-        `No model "${name}" is shared. \`trivet status\` lists those that are.`,
-      );
-    }
+    if (held.every((models) => models.length === 0)) throw notShown(name, statuses);
     const missing = held.findIndex((models) => models.length === 0);
     if (missing !== -1) {
-      const worker = statuses[missing]!.worker.name;
-      throw new TrivetError(
-        'FAILED_PRECONDITION',
-        `Worker "${worker}" does not hold model "${name}": share it again.`,
-        worker,
-      );
+      const { viewer, worker } = statuses[missing]!;
+      const sentence =
+        viewer === 'owner'
+          ? `Worker "${worker.name}" does not hold model "${name}": share it again.`
+          : `Worker "${worker.name}" does not hold model "${name}", or does not show it: if that lasts, its owner shares it again.`;
+      throw new TrivetError('FAILED_PRECONDITION', sentence, worker.name);
     }
     const different = statuses.findIndex(
       (_, index) => !held[index]!.some((model) => sameManifest(model, held[0]![0]!)),
@@ -160,6 +159,26 @@ export class ModelCatalogue {
     this.#verify(held[0]![0]!);
     throw new TrivetError('INTERNAL', `Model "${name}" is not usable.`);
   }
+}
+
+/** Workers show what a caller may ask for: of other models nobody can tell whether they are there. */
+function notShown(name: string, statuses: Triple<WorkerStatus>): TrivetError {
+  const is = (viewer: Viewer) => statuses.every((status) => status.viewer === viewer);
+  if (is('owner')) {
+    return new TrivetError(
+      'NOT_FOUND',
+      `No model "${name}" is shared. \`trivet status\` lists those that are.`,
+    );
+  }
+  if (is('token')) {
+    const sentence = `No model "${name}" is shared, or the token is not for it. \`trivet status\` lists those that it is for.`;
+    return new TrivetError('NOT_FOUND', sentence);
+  }
+  const isAnyOpen = statuses.some((status) => status.models.length > 0);
+  return new TrivetError(
+    isAnyOpen ? 'NOT_FOUND' : 'UNAUTHENTICATED',
+    `No model "${name}" is open to everybody: it needs a token, which its owner makes with \`trivet tokens create\`; or it is not served yet, with \`trivet serve ${name}\`; or there is none.`,
+  );
 }
 
 function sameManifest(left: ModelStatus, right: ModelStatus): boolean {
@@ -234,7 +253,7 @@ function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
     state: same ? first.state : underWay,
     current: held.every((model) => model.current),
     labels: first.labels.filter((label) => held.every((model) => model.labels.includes(label))),
-    served: Math.min(...held.map((model) => model.served)),
+    served: least(held.map((model) => model.served)),
     requestLimit: first.requestLimit,
     protocol: first.protocol,
     access: ACCESS_MODES.find((mode) => held.some((model) => model.access === mode))!,
@@ -243,6 +262,11 @@ function join(manifest: Manifest, held: readonly ModelStatus[]): SharedModel {
     reveal: revealOf(manifest.plan),
     classCount: classCount(manifest.plan),
   };
+}
+
+function least(counts: readonly (number | null)[]): number | null {
+  const known = counts.filter((count) => count !== null);
+  return known.length < counts.length ? null : Math.min(...known);
 }
 
 /** @throws TrivetError INVALID_ARGUMENT when the model's owner does not allow the protocol */

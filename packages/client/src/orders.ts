@@ -120,7 +120,7 @@ export function whoIsMissing(
   }
   const away = statuses.find((status) => !status.ready);
   if (away !== undefined) {
-    const peers = away.peers.filter((peer) => !peer.connected).map((peer) => peer.name);
+    const peers = (away.operation?.peers ?? []).filter((peer) => !peer.connected).map((peer) => peer.name);
     const sentence = `Worker "${away.worker.name}" waits for ${peers.join(' and ') || 'its peers'}; try again in a moment.`;
     return new TrivetError('UNAVAILABLE', sentence, away.worker.name);
   }

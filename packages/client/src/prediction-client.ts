@@ -10,6 +10,7 @@
  */
 import { createCpuSharer, createKernels, type InputSharer, type Kernels } from '@trivet/mpc-core';
 import { ClientToken, type ProtocolName, TrivetError, type WorkerStatus } from '@trivet/shared-types';
+import { presentToken } from './credentials.js';
 import { type Deadline, delay, openDeadline } from './deadline.js';
 import { isTransient, toTrivetError } from './failures.js';
 import { checkInputs, maxSamplesPerRequest } from './inputs.js';
@@ -18,7 +19,6 @@ import { checkProtocol, ModelCatalogue, type SharedModel, type VersionChoice } f
 import { joinPredictions, type Prediction } from './prediction.js';
 import { runRequest } from './request.js';
 import { RefusedHereError, Throttle } from './throttle.js';
-import { presentToken } from './token.js';
 import { connectLinks, type StatusListener, type Triple, type WorkerLinks } from './worker-links.js';
 
 export interface PredictionClientOptions {
@@ -83,18 +83,20 @@ export class PredictionClient {
   readonly #throttling: boolean;
   /** By model. */
   readonly #throttles = new Map<string, Throttle>();
+  readonly #token: ClientToken | null;
 
   private constructor(
     links: WorkerLinks,
     catalogue: ModelCatalogue,
-    sharer: InputSharer,
-    kernels: Kernels,
+    tools: { readonly sharer: InputSharer; readonly kernels: Kernels },
+    token: ClientToken | null,
     throttling: boolean,
   ) {
     this.#links = links;
     this.#catalogue = catalogue;
-    this.#sharer = sharer;
-    this.#kernels = kernels;
+    this.#sharer = tools.sharer;
+    this.#kernels = tools.kernels;
+    this.#token = token;
     this.#throttling = throttling;
   }
 
@@ -108,15 +110,17 @@ export class PredictionClient {
     const token = options.token === undefined ? null : ClientToken.parse(options.token);
     const kernels = options.kernels ?? (await createKernels());
     const sharer = options.sharer ?? createCpuSharer(kernels);
-    const prepare = async (link: WorkerLink, { clusterId: id }: WorkerStatus) => {
-      if (token !== null) await presentToken(link, id, token);
-    };
-    const links = await connectLinks({ workers, clusterId, prepare }, { timeoutMs, signal });
+    const who = { workers, clusterId };
+    const prepare = (link: WorkerLink, { clusterId: id }: WorkerStatus) => presentToken(link, id, token!);
+    const links = await connectLinks(token === null ? who : { ...who, prepare }, { timeoutMs, signal });
     const catalogue = new ModelCatalogue(options.ownerKey);
-    return new PredictionClient(links, catalogue, sharer, kernels, options.throttling ?? true);
+    return new PredictionClient(links, catalogue, { sharer, kernels }, token, options.throttling ?? true);
   }
 
-  /** The models that the three workers agree on, asked for anew. @throws TrivetError UNAVAILABLE */
+  /**
+   * The models that the three workers agree on, asked for anew, of those that this client may ask for.
+   * @throws TrivetError UNAVAILABLE
+   */
   async models(options: { readonly signal?: AbortSignal } = {}): Promise<SharedModel[]> {
     return this.#catalogue.list(await this.#links.refresh(options));
   }
@@ -131,13 +135,14 @@ export class PredictionClient {
 
   /**
    * A version of a model, asked for anew: the one that is named, else the one that is served, else the newest.
-   * @throws TrivetError NOT_FOUND, or FAILED_PRECONDITION naming the worker that holds another or none
+   * @throws TrivetError NOT_FOUND; FAILED_PRECONDITION naming the worker that holds another or none; UNAUTHENTICATED when
+   *   nothing is open to who shows no token, or the token is not good any more
    */
   async model(
     name: string,
     options: { readonly signal?: AbortSignal } & VersionChoice = {},
   ): Promise<SharedModel> {
-    return this.#catalogue.find(name, await this.#links.refresh(options), options);
+    return this.#find(name, await this.#links.refresh(options), options, options.signal);
   }
 
   /**
@@ -262,7 +267,7 @@ export class PredictionClient {
       const statuses = await this.#links.refresh({ signal });
       available = this.#catalogue.available(name, choice, statuses);
       if (available !== undefined) break;
-      const found = this.#catalogue.find(name, statuses, choice);
+      const found = await this.#find(name, statuses, choice, signal);
       // Reports from just before and just after a change of version: the next ones agree.
       const isChanging = this.#catalogue.list(statuses).some((model) => {
         return model.name === name && ['LOADING', 'UNKNOWN', 'UNLOADING'].includes(model.state);
@@ -271,6 +276,24 @@ export class PredictionClient {
       await delay(CHANGE_OVER_POLL_MS, signal);
     }
     return available;
+  }
+
+  /** As the catalogue does; if the workers show no such model because the token is not good any more, they say so. */
+  async #find(
+    name: string,
+    statuses: Triple<WorkerStatus>,
+    choice: VersionChoice,
+    signal: AbortSignal | undefined,
+  ): Promise<SharedModel> {
+    try {
+      return this.#catalogue.find(name, statuses, choice);
+    } catch (error) {
+      const doubtful = this.#links.links.find(({ index }) => statuses[index].viewer === 'nobody');
+      if (this.#token !== null && doubtful !== undefined) {
+        await presentToken(doubtful, statuses[doubtful.index].clusterId, this.#token, { signal });
+      }
+      throw error;
+    }
   }
 
   async #retrying<T>(attempts: number, deadline: Deadline, work: () => Promise<T>): Promise<T> {
@@ -299,7 +322,11 @@ function notServed(
   }
   const what =
     choice.version === undefined && choice.label === undefined ? '' : `Version ${version} of model`;
-  if (state === 'END' && requestLimit !== null && served >= requestLimit) {
+  if (state === 'END' && served === null) {
+    const sentence = `${what || 'Model'} "${name}" is not served any more, or has been as often as its owner allowed.`;
+    return new TrivetError('FAILED_PRECONDITION', sentence);
+  }
+  if (state === 'END' && requestLimit !== null && served !== null && served >= requestLimit) {
     const sentence = `${what || 'Model'} "${name}" has served all ${requestLimit} predictions that its owner allowed.`;
     return new TrivetError('FAILED_PRECONDITION', sentence);
   }

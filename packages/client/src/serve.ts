@@ -88,7 +88,7 @@ export async function serveUntilDone(
         const versions = (view.status?.models ?? []).filter((one) => manifestName(one) === model);
         const [first] = versions;
         const isOver = versions.every(({ state }) => state !== 'AVAILABLE' && state !== 'LOADING');
-        if (first !== undefined) update(view.index, first.served, isOver);
+        if (first !== undefined) update(view.index, first.served ?? 0, isOver);
       }
     });
     await finished;

@@ -3,6 +3,8 @@
  * on a worker after it has shown that it is who it should be: wire version, index, name and cluster.
  */
 import {
+  ClientToken,
+  check,
   EVENTS,
   TrivetError,
   WIRE_VERSION,
@@ -10,9 +12,11 @@ import {
   workerStatusSchema,
 } from '@trivet/shared-types';
 import { z } from 'zod';
+import { presentToken, proveOwner } from './credentials.js';
 import { openDeadline } from './deadline.js';
 import { allOrMostTelling, toTrivetError } from './failures.js';
 import { type CallOptions, type WorkerAddress, WorkerLink } from './link.js';
+import { OwnerKey } from './owner-key.js';
 
 export type Triple<T> = readonly [T, T, T];
 
@@ -35,7 +39,7 @@ export interface WorkerLinksOptions {
   readonly workers: Triple<WorkerAddress>;
   /** The only cluster to talk to; without it, the three workers must merely agree. */
   readonly clusterId?: string | undefined;
-  /** Runs after the worker has been identified, on every connect. */
+  /** Runs after the worker has been identified, on every connect: shows it who this is. */
   readonly prepare?: (link: WorkerLink, status: WorkerStatus) => Promise<void>;
 }
 
@@ -142,9 +146,10 @@ export class WorkerLinks {
         `Worker "${link.name}" speaks wire version ${answer.wireVersion}, this client ${WIRE_VERSION}: update one of them.`,
       );
     }
-    const parsed = workerStatusSchema.safeParse(answer);
-    if (!parsed.success) fail(`Worker "${link.name}" describes itself in a way this client does not know.`);
-    const status = parsed.data!;
+    const parsed = check(workerStatusSchema, answer);
+    if (!parsed.success)
+      return fail(`Worker "${link.name}" describes itself in a way this client does not know.`);
+    const status = parsed.data;
     if (status.worker.index !== link.index || status.worker.name !== link.name) {
       const found = `worker ${status.worker.index} ("${status.worker.name}")`;
       fail(`At ${link.url} answers ${found} where worker ${link.index} ("${link.name}") is expected.`);
@@ -153,8 +158,11 @@ export class WorkerLinks {
     if (status.clusterId !== this.#clusterId) {
       fail(`Worker "${link.name}" at ${link.url} belongs to another cluster.`);
     }
-    await this.#options.prepare?.(link, status);
-    this.#accept(link, status);
+    const { prepare } = this.#options;
+    if (prepare === undefined) return this.#accept(link, status);
+    await prepare(link, status);
+    // A worker shows more to whom it knows.
+    this.#accept(link, await link.call(EVENTS.describe, {}, workerStatusSchema));
   }
 
   #accept(link: WorkerLink, status: WorkerStatus): void {
@@ -191,12 +199,32 @@ export async function connectLinks(
   }
 }
 
+export interface WatchOptions extends Omit<WorkerLinksOptions, 'prepare'> {
+  /** A client token, to see the models that it is for. */
+  readonly token?: string | undefined;
+  /** The owner's Ed25519 secret key, hex, to see everything. It signs here and is sent nowhere. */
+  readonly ownerSecretKey?: string | undefined;
+}
+
 /**
  * Watches three workers without needing any of them: for status pages and `trivet status`.
- * The listener is called at once and at every change; a worker that is away is reported and waited for.
+ * The listener is called at once and at every change; a worker that is away is reported and waited for. Without a token
+ * or a key the workers show what is open to everybody here, if anything is.
+ * @throws TrivetError INVALID_ARGUMENT when the token or the key is none
  */
-export function watchWorkers(options: WorkerLinksOptions, listener: StatusListener): { close(): void } {
-  const links = new WorkerLinks(options);
+export function watchWorkers(options: WatchOptions, listener: StatusListener): { close(): void } {
+  const { token, ownerSecretKey, ...rest } = options;
+  const key = ownerSecretKey === undefined ? null : new OwnerKey(ownerSecretKey);
+  const shown = token === undefined ? null : ClientToken.parse(token);
+  const prepare = async (link: WorkerLink, { clusterId }: WorkerStatus) => {
+    if (shown !== null) await presentToken(link, clusterId, shown);
+    if (key !== null) await proveOwner(link, clusterId, key);
+  };
+  const links = new WorkerLinks(shown === null && key === null ? rest : { ...rest, prepare });
   links.onStatus(listener);
-  return { close: () => links.close() };
+  const close = () => {
+    links.close();
+    key?.forget();
+  };
+  return { close };
 }

@@ -437,13 +437,14 @@ describe('status', () => {
     let problems: (string | null)[] = [];
     open.push(
       watchWorkers({ workers: addresses(workers) }, (views) => {
-        queue = views.map((view) => view.status?.queueLength);
+        queue = views.map((view) => view.status?.operation?.queueLength);
         problems = views.map((view) => view.problem);
       }),
     );
     await expect.poll(() => queue).toEqual([0, 0, undefined]);
     await expect.poll(() => problems[2]).toContain('"carol"');
-    workers[0].status = { ...workers[0].status, queueLength: 4 };
+    const operation = { ...workers[0].status.operation!, queueLength: 4 };
+    workers[0].status = { ...workers[0].status, operation };
     workers[0].push();
     await expect.poll(() => queue).toEqual([4, 0, undefined]);
   });

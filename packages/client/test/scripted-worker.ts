@@ -132,14 +132,8 @@ export class ScriptedWorker {
       wireVersion: WIRE_VERSION,
       worker: { index, name: this.name },
       clusterId: CLUSTER_ID,
-      version: '0.1.0',
       ready: true,
-      uptimeSeconds: 1,
-      peers: NAMES.filter((name) => name !== this.name).map((name) => ({
-        name,
-        connected: true,
-        roundTripMs: 0.1,
-      })),
+      viewer: 'nobody',
       models: [
         {
           manifest: SIGNED,
@@ -154,10 +148,19 @@ export class ScriptedWorker {
         },
       ],
       orders: [],
-      queueLength: 0,
-      servedTotal: 0,
-      bytesSentTotal: 0,
-      memoryBytes: 1,
+      operation: {
+        version: '0.1.0',
+        uptimeSeconds: 1,
+        peers: NAMES.filter((name) => name !== this.name).map((name) => ({
+          name,
+          connected: true,
+          roundTripMs: 0.1,
+        })),
+        queueLength: 0,
+        servedTotal: 0,
+        bytesSentTotal: 0,
+        memoryBytes: 1,
+      },
     };
     this.onPredict = (request, acknowledge) => {
       const values = Array.from({ length: request.count * OUTPUT_SIZE }, (_, at) =>

@@ -32,6 +32,19 @@ export async function readOwnerKey(directory: string): Promise<string> {
   return parseStrict(hexSchema(32), (await readSecretText(file)).trim(), `The owner key ${file}`);
 }
 
+/**
+ * The same, if the owner is here.
+ * @param path a cluster directory, or a cluster file, which has no key beside it that counts
+ * @throws TrivetError when there is one that cannot be used, as {@link readOwnerKey}
+ */
+export async function findOwnerKey(path: string): Promise<string | undefined> {
+  const isThere = await access(join(path, 'owner.key')).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  );
+  return isThere ? readOwnerKey(path) : undefined;
+}
+
 function advice(directory: string): string {
   const option = directory === DEFAULT_CLUSTER_DIRECTORY ? '' : ` --cluster ${directory}`;
   return `create a cluster with \`trivet init${option}\`, or name its directory with --cluster.`;

@@ -3,7 +3,7 @@
  * files, MNIST, and three worker processes on this machine.
  */
 export { type Calibration, readCalibration } from './calibration.js';
-export { DEFAULT_CLUSTER_DIRECTORY, readCluster, readOwnerKey } from './cluster-directory.js';
+export { DEFAULT_CLUSTER_DIRECTORY, findOwnerKey, readCluster, readOwnerKey } from './cluster-directory.js';
 export { type Interrupt, interruptible, onInterrupt } from './interrupt.js';
 export { findFreePorts } from './local-cluster/free-ports.js';
 export * from './local-cluster/local-cluster.js';

@@ -124,8 +124,11 @@ export const modelStatusSchema = z.strictObject({
   /** Whether it answers who names no version. */
   current: z.boolean(),
   labels: z.array(versionLabelSchema).max(ORDER_LIMITS.maxLabels),
-  /** Predictions that all versions of the model together have served, and may serve (null: no limit). */
-  served: z.int().min(0),
+  /**
+   * Predictions that all versions of the model together have served, and may serve (null: no limit). Both are null for who
+   * is not told how much others ask.
+   */
+  served: z.int().min(0).nullable(),
   requestLimit: z.int().min(1).nullable(),
   /** What runs requests that name no protocol, one of the manifest's. */
   protocol: protocolNameSchema,
@@ -144,22 +147,39 @@ export const orderStatusSchema = z.strictObject({
 });
 export type OrderStatus = z.infer<typeof orderStatusSchema>;
 
-/** A worker's public state: answer to `describe`, and pushed as `server.status` to watchers. */
-export const workerStatusSchema = z.strictObject({
-  wireVersion: z.literal(WIRE_VERSION),
-  worker: z.strictObject({ index: z.int().min(0).max(2), name: workerNameSchema }),
-  clusterId: clusterIdSchema,
+/** How a worker is, for those who look after it. */
+export const operationSchema = z.strictObject({
   /** Version of the worker's software. */
   version: z.string().max(64),
-  ready: z.boolean(),
   uptimeSeconds: z.number(),
   peers: z.array(peerStateSchema).length(2),
-  models: z.array(modelStatusSchema),
-  orders: z.array(orderStatusSchema),
   queueLength: z.int().min(0),
   servedTotal: z.int().min(0),
   bytesSentTotal: z.int().min(0),
   memoryBytes: z.int().min(0),
+});
+export type Operation = z.infer<typeof operationSchema>;
+
+/**
+ * As whom a connection is shown models: `owner`, all of them; `token`, those that its token is for, and those that are open
+ * to it; `nobody`, the open ones.
+ */
+export const VIEWERS = ['owner', 'token', 'nobody'] as const;
+export type Viewer = (typeof VIEWERS)[number];
+
+/** A worker's state, as far as it is this connection's to know: answer to `describe`, and pushed as `server.status` to watchers. */
+export const workerStatusSchema = z.strictObject({
+  wireVersion: z.literal(WIRE_VERSION),
+  worker: z.strictObject({ index: z.int().min(0).max(2), name: workerNameSchema }),
+  clusterId: clusterIdSchema,
+  ready: z.boolean(),
+  viewer: z.enum(VIEWERS),
+  /** Those that the viewer may ask for. */
+  models: z.array(modelStatusSchema),
+  /** The owner's to know; empty for others. */
+  orders: z.array(orderStatusSchema),
+  /** Null for those whose business it is not. */
+  operation: operationSchema.nullable(),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;
 

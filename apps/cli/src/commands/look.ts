@@ -1,11 +1,10 @@
 /** One look at the three workers, whether or not they can all be reached. */
-import { type Triple, type WorkerAddress, type WorkerView, watchWorkers } from '@trivet/client';
+import { type Triple, type WatchOptions, type WorkerView, watchWorkers } from '@trivet/client';
 import { TrivetError } from '@trivet/shared-types';
 
 /** The workers as soon as each has answered or failed, at the latest after the timeout. */
 export function lookAtWorkers(
-  workers: Triple<WorkerAddress>,
-  clusterId: string,
+  options: WatchOptions,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Triple<WorkerView>> {
@@ -21,7 +20,7 @@ export function lookAtWorkers(
     };
     const timer = setTimeout(finish, timeoutMs);
     signal.addEventListener('abort', finish, { once: true });
-    const watch = watchWorkers({ workers, clusterId }, (views) => {
+    const watch = watchWorkers(options, (views) => {
       latest = views;
       if (views.every((view) => view.reachable || view.problem !== null)) setImmediate(finish);
     });

@@ -14,24 +14,32 @@ export function statusJson(views: Triple<WorkerView>) {
   };
 }
 
+/** What else there may be, and who sees it. */
+const OF_TOKEN = 'These are the models that the token is for. Their owner sees everything.';
+const OPEN_ONLY = `Models that need a token are shown to its holder (--token-file), and everything to their owner, who has owner.key in the cluster directory.`;
+const NOTHING_OPEN = `No model is open to everybody. Those that need a token are shown to its holder (--token-file), and everything to their owner, who has owner.key in the cluster directory.`;
+
 /** For people. */
 export function statusText(views: Triple<WorkerView>): string {
   const workers = formatTable(
     ['WORKER', 'URL', 'STATE', 'PEERS', 'UP', 'SERVED', 'MESH BYTES', 'MEMORY'],
     views.map(({ name, url, reachable, status }) => {
       if (!reachable || status === null) return [name, url, 'unreachable', '', '', '', '', ''];
-      const peers = status.peers.map(
+      const { operation, ready } = status;
+      const state = ready ? 'ready' : 'not ready';
+      if (operation === null) return [name, url, state, '', '', '', '', ''];
+      const peers = operation.peers.map(
         (peer) => `${peer.name} ${peer.connected ? latency(peer.roundTripMs) : 'lost'}`,
       );
       return [
         name,
         url,
-        status.ready ? 'ready' : 'not ready',
+        state,
         peers.join(', '),
-        formatDuration(status.uptimeSeconds),
-        String(status.servedTotal),
-        formatBytes(status.bytesSentTotal),
-        formatBytes(status.memoryBytes),
+        formatDuration(operation.uptimeSeconds),
+        String(operation.servedTotal),
+        formatBytes(operation.bytesSentTotal),
+        formatBytes(operation.memoryBytes),
       ];
     }),
   );
@@ -39,8 +47,13 @@ export function statusText(views: Triple<WorkerView>): string {
   const sections = [workers];
   if (problems.length > 0) sections.push(problems.join('\n'));
   const rows = versionRows(views);
+  const viewers = new Set(views.flatMap((view) => (view.reachable ? (view.status?.viewer ?? []) : [])));
   if (rows.length > 0) sections.push(versionsText(rows));
-  else if (problems.length === 0) sections.push('No model is shared. `trivet share` shares one.');
+  else if (problems.length === 0 && viewers.has('owner')) {
+    sections.push('No model is shared. `trivet share` shares one.');
+  }
+  if (viewers.has('token')) sections.push(OF_TOKEN);
+  if (viewers.has('nobody')) sections.push(rows.length > 0 ? OPEN_ONLY : NOTHING_OPEN);
   return sections.join('\n\n');
 }
 
@@ -63,8 +76,8 @@ export interface VersionRow {
   readonly protocol: string;
   /** Who may ask. */
   readonly access: AccessMode;
-  /** Of all versions of the model together. */
-  readonly served: number;
+  /** Of all versions of the model together; null for who is not told. */
+  readonly served: number | null;
   readonly requestLimit: number | null;
 }
 
@@ -89,7 +102,7 @@ export function versionRows(views: Triple<WorkerView>): VersionRow[] {
         labels: first.labels,
         protocol: first.protocol,
         access: ACCESS_MODES.find((mode) => same.some((model) => model.access === mode))!,
-        served: Math.max(...same.map((model) => model.served)),
+        served: most(same.map((model) => model.served)),
         requestLimit: first.requestLimit,
       },
     ];
@@ -117,6 +130,12 @@ export function versionsText(rows: readonly VersionRow[]): string {
   );
 }
 
-function served(count: number, limit: number | null): string {
+function most(counts: readonly (number | null)[]): number | null {
+  const known = counts.filter((count) => count !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+function served(count: number | null, limit: number | null): string {
+  if (count === null) return '';
   return limit === null ? `${count}` : `${count} of ${limit}`;
 }

@@ -15,18 +15,23 @@ import {
   type TimeoutOption,
 } from './options.js';
 import { statusJson, statusText } from './status-view.js';
+import { addTokenOptions, findCredentials, type TokenOptions } from './token-options.js';
 
 export function statusCommand(): Command {
   const command = new Command('status')
     .description(
-      'show the three workers and the models they share; fails when a worker is missing or not ready',
+      'show the three workers, and the models that you may ask for: all of them where owner.key is; fails when a worker is missing or not ready',
     )
-    .addHelpText('after', examples('trivet status', 'trivet status --json'));
-  addTimeoutOption(addJsonOption(addClusterOption(command)), 3);
-  return command.action((options: ClusterOption & JsonOption & TimeoutOption) =>
+    .addHelpText(
+      'after',
+      examples('trivet status', 'trivet status --token-file reader.token', 'trivet status --json'),
+    );
+  addTimeoutOption(addJsonOption(addClusterOption(addTokenOptions(command))), 3);
+  return command.action((options: ClusterOption & JsonOption & TimeoutOption & TokenOptions) =>
     interruptible(async (signal) => {
       const { workers, clusterId } = await readCluster(options.cluster);
-      const views = await lookAtWorkers(workers, clusterId, options.timeout * 1000, signal);
+      const who = { workers, clusterId, ...(await findCredentials(options)) };
+      const views = await lookAtWorkers(who, options.timeout * 1000, signal);
       console.log(options.json ? JSON.stringify(statusJson(views)) : statusText(views));
       const ready = views.every((view) => view.reachable && view.status?.ready);
       process.exitCode = ready ? EXIT_OK : exitCodeOf(new TrivetError('UNAVAILABLE', 'not ready'));

@@ -1,7 +1,10 @@
 /** Where a client's token comes from: a file or the environment; never the command line, which all users can read. */
 import { readSecretFile } from '@trivet/at-rest';
+import type { WatchOptions } from '@trivet/client';
+import { findOwnerKey } from '@trivet/node';
 import { ClientToken, TrivetError } from '@trivet/shared-types';
 import type { Command } from 'commander';
+import type { ClusterOption } from './options.js';
 
 export interface TokenOptions {
   readonly tokenFile?: string;
@@ -37,4 +40,19 @@ export async function findToken(options: TokenOptions): Promise<string | undefin
   if (text !== undefined) return ClientToken.parse(text).reveal();
   if (tokenEnv === undefined) return undefined;
   throw new TrivetError('INVALID_ARGUMENT', `The environment variable ${tokenEnv} is not set.`);
+}
+
+/**
+ * As whom to look at the workers: with the token that an option names, else as the owner where the owner's key is, else with
+ * the token of the environment, else as nobody.
+ * @throws TrivetError as `findToken`, and FAILED_PRECONDITION when others may read the owner's key
+ */
+export async function findCredentials(
+  options: ClusterOption & TokenOptions,
+): Promise<Pick<WatchOptions, 'token' | 'ownerSecretKey'>> {
+  if (options.tokenFile === undefined && options.tokenEnv === undefined) {
+    const ownerSecretKey = await findOwnerKey(options.cluster);
+    if (ownerSecretKey !== undefined) return { ownerSecretKey };
+  }
+  return { token: await findToken(options) };
 }

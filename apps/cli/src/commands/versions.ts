@@ -16,8 +16,9 @@ import {
 } from './options.js';
 import { withOwner } from './owner.js';
 import { versionRows, versionsText } from './status-view.js';
+import { addTokenOptions, findCredentials, type TokenOptions } from './token-options.js';
 
-interface VersionsCommandOptions extends ClusterOption, JsonOption, TimeoutOption {
+interface VersionsCommandOptions extends ClusterOption, JsonOption, TimeoutOption, TokenOptions {
   readonly remove?: number;
 }
 
@@ -27,7 +28,7 @@ export function versionsCommand(): Command {
     .argument('<name>', 'name of the model')
     .option('--remove <version>', "take this version from the workers' disks", wholeNumber(1))
     .addHelpText('after', examples('trivet versions mnist', 'trivet versions mnist --remove 1'));
-  addTimeoutOption(addJsonOption(addClusterOption(command)), 10);
+  addTimeoutOption(addJsonOption(addClusterOption(addTokenOptions(command))), 10);
   return command.action((name: string, options: VersionsCommandOptions) =>
     interruptible(async (signal) => {
       const timeoutMs = options.timeout * 1000;
@@ -40,13 +41,18 @@ export function versionsCommand(): Command {
         return;
       }
       const { workers, clusterId } = await readCluster(options.cluster);
-      const views = await lookAtWorkers(workers, clusterId, timeoutMs, signal);
+      const who = { workers, clusterId, ...(await findCredentials(options)) };
+      const views = await lookAtWorkers(who, timeoutMs, signal);
       const rows = versionRows(views).filter((row) => row.name === name);
       const away = views.find((view) => !view.reachable);
       if (rows.length === 0 && away !== undefined) {
         throw new TrivetError('UNAVAILABLE', away.problem ?? `Worker "${away.name}" is away.`, away.name);
       }
-      if (rows.length === 0) throw new TrivetError('NOT_FOUND', `No model "${name}" is shared.`);
+      if (rows.length === 0) {
+        const isOwner = views.every((view) => view.status?.viewer === 'owner');
+        const why = isOwner ? 'is shared' : 'is shown to you: it is not shared, or for others';
+        throw new TrivetError('NOT_FOUND', `No model "${name}" ${why}.`);
+      }
       console.log(options.json ? JSON.stringify(rows) : versionsText(rows));
     }),
   );

@@ -2,7 +2,7 @@
 import type { WorkerView } from '@trivet/client';
 import type { SetSlice } from './slice.js';
 
-/** One moment of one worker; null where it could not be reached. */
+/** One moment of one worker; null where it could not be reached, or does not tell this page how it is. */
 export interface WorkerSample {
   readonly queue: number | null;
   readonly served: number | null;
@@ -55,15 +55,16 @@ function withFirstWords(moment: Moment, workers: readonly WorkerView[]): Moment 
 }
 
 function sampleOf({ reachable, status }: WorkerView): WorkerSample {
-  if (!reachable || status === null) {
+  const operation = reachable ? (status?.operation ?? null) : null;
+  if (operation === null) {
     return { queue: null, served: null, bytes: null, memory: null, roundTrips: {} };
   }
-  const heard = status.peers.filter((peer) => peer.connected && peer.roundTripMs !== null);
+  const heard = operation.peers.filter((peer) => peer.connected && peer.roundTripMs !== null);
   return {
-    queue: status.queueLength,
-    served: status.servedTotal,
-    bytes: status.bytesSentTotal,
-    memory: status.memoryBytes,
+    queue: operation.queueLength,
+    served: operation.servedTotal,
+    bytes: operation.bytesSentTotal,
+    memory: operation.memoryBytes,
     roundTrips: Object.fromEntries(heard.map((peer) => [peer.name, peer.roundTripMs!])),
   };
 }

@@ -8,14 +8,16 @@ const worker = (servedTotal: number, reachable = true) =>
   ({
     reachable,
     status: {
-      queueLength: 2,
-      servedTotal,
-      bytesSentTotal: 10,
-      memoryBytes: 20,
-      peers: [
-        { name: 'bob', connected: true, roundTripMs: 3 },
-        { name: 'carol', connected: false, roundTripMs: 4 },
-      ],
+      operation: {
+        queueLength: 2,
+        servedTotal,
+        bytesSentTotal: 10,
+        memoryBytes: 20,
+        peers: [
+          { name: 'bob', connected: true, roundTripMs: 3 },
+          { name: 'carol', connected: false, roundTripMs: 4 },
+        ],
+      },
     },
   }) as unknown as WorkerView;
 

@@ -114,6 +114,23 @@ export class Access {
     return models !== undefined && Object.hasOwn(models, model) ? models[model]! : 'tokens';
   }
 
+  /** Whether this machine is open, to whoever is on it: for trying out. */
+  get isTriedOut(): boolean {
+    return Object.values(this.#known?.order.models ?? {}).includes('local');
+  }
+
+  /** Whether what the caller has shown is good for something now. */
+  holdsToken({ tokenId }: Caller): boolean {
+    return this.#activeToken(tokenId) !== undefined;
+  }
+
+  /** Whether `check` would let the caller ask for predictions of a model now; nothing is counted. */
+  mayAsk(caller: Caller, model: string): boolean {
+    if (this.#isOpenTo(caller, model)) return true;
+    const token = this.#activeToken(caller.tokenId);
+    return token !== undefined && isFor(token, model);
+  }
+
   /**
    * The owner's order: in force at once, on disk when this resolves.
    * @throws TrivetError INVALID_ARGUMENT, PERMISSION_DENIED, ABORTED (another order came first)
@@ -173,11 +190,14 @@ export class Access {
    * @returns the token that it is counted on; null where none is needed
    * @throws TrivetError UNAUTHENTICATED, PERMISSION_DENIED
    */
-  check({ tokenId, isFromThisMachine }: Caller, model: string): TokenGrant | null {
-    const mode = this.modeOf(model);
-    if (mode === 'open' || (mode === 'local' && isFromThisMachine)) return null;
+  check(caller: Caller, model: string): TokenGrant | null {
+    if (this.#isOpenTo(caller, model)) return null;
+    const { tokenId } = caller;
     if (tokenId === null) {
-      const why = mode === 'local' ? `is open to the worker's own machine only` : `is not open to everybody`;
+      const why =
+        this.modeOf(model) === 'local'
+          ? `is open to the worker's own machine only`
+          : `is not open to everybody`;
       throw this.#refused(
         'no_token',
         'UNAUTHENTICATED',
@@ -187,7 +207,7 @@ export class Access {
     const token = this.#known?.tokens.get(tokenId);
     if (token === undefined) throw new UnknownTokenError(this.options.self.name);
     this.#requireActive(token);
-    if (token.models === null || token.models.includes(model)) return token;
+    if (isFor(token, model)) return token;
     throw this.#refused(
       'model',
       'PERMISSION_DENIED',
@@ -254,6 +274,16 @@ export class Access {
     onChange();
   }
 
+  #isOpenTo({ isFromThisMachine }: Caller, model: string): boolean {
+    const mode = this.modeOf(model);
+    return mode === 'open' || (mode === 'local' && isFromThisMachine);
+  }
+
+  #activeToken(id: string | null): TokenGrant | undefined {
+    const token = id === null ? undefined : this.#known?.tokens.get(id);
+    return token === undefined || endOf(token) !== null ? undefined : token;
+  }
+
   #requireActive(token: TokenGrant): void {
     const end = endOf(token);
     if (end === null) return;
@@ -309,6 +339,10 @@ export class UnknownTokenError extends TrivetError {
 function endOf({ expiresAt, revokedAt }: TokenGrant): 'revoked' | 'expired' | null {
   if (revokedAt !== null) return 'revoked';
   return expiresAt !== null && Date.parse(expiresAt) <= Date.now() ? 'expired' : null;
+}
+
+function isFor({ models }: TokenGrant, model: string): boolean {
+  return models === null || models.includes(model);
 }
 
 function keyOf({ order, digest }: Known): { readonly sequence: number; readonly digest: string } {

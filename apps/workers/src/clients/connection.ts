@@ -36,6 +36,7 @@ import type { Model, Models } from '../serving/models.js';
 import type { OpenRequest } from '../serving/request-table.js';
 import type { Serving } from '../serving/serving.js';
 import { OwnerSession } from './owner-session.js';
+import { gist, type StatusFor } from './status.js';
 import { TokenSession } from './token-session.js';
 import type { ConnectionTraffic } from './traffic.js';
 import { Upload } from './upload.js';
@@ -54,7 +55,7 @@ export interface ConnectionContext {
   readonly attempts: FailedAttempts;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly status: () => WorkerStatus;
+  readonly status: StatusFor;
   /** Who this worker is to its clients. */
   readonly sealing: SealingWorker;
 }
@@ -78,6 +79,8 @@ export class ClientConnection {
   readonly #source: string;
   readonly #handlers: ReadonlyMap<string, (payload: unknown) => unknown>;
   readonly #channel: WorkerChannel;
+  /** What was pushed last, of what changes little. */
+  #said = '';
   #controlEvents = 0;
   #authenticationFailures = 0;
 
@@ -98,14 +101,23 @@ export class ClientConnection {
       worker: context.sealing,
       sealed: context.sealed,
       event: (event, payload, acknowledge) => this.#dispatch(event, payload, acknowledge),
-      broken: (error) => context.log.warn({ address: socket.handshake.address, err: error }, 'a broken seal'),
+      broken: (error) => this.#broken(error),
     });
     socket.on('disconnect', () => this.#disconnected());
   }
 
-  /** Pushes the worker's state, unless the client has yet to read what came before: the next one says all again. */
-  pushStatus(status: WorkerStatus): void {
+  /**
+   * Pushes the worker's state, unless the client has yet to read what came before: the next one says all again. Who is not
+   * told how the worker is hears of it when there is news, and not every time that others have asked.
+   */
+  pushStatus(): void {
     if (this.context.traffic.unread > 0) return;
+    const status = this.#status();
+    if (status.operation === null) {
+      const said = gist(status);
+      if (said === this.#said) return;
+      this.#said = said;
+    }
     this.#channel.push(EVENTS.server.status, status);
   }
 
@@ -117,19 +129,19 @@ export class ClientConnection {
   }
 
   #handlersByEvent(): ReadonlyMap<string, (payload: unknown) => unknown> {
-    const { access, models, serving, status } = this.context;
+    const { access, models, serving } = this.context;
     const owner = (handler: (payload: unknown) => unknown) => (payload: unknown) => {
       this.#owner.require();
       return handler(payload);
     };
     return new Map<string, (payload: unknown) => unknown>([
-      [EVENTS.describe, (payload) => parseEmpty(payload) && status()],
+      [EVENTS.describe, (payload) => parseEmpty(payload) && this.#status()],
       [
         EVENTS.watch,
         (payload) => {
           parseEmpty(payload);
           this.watching = true;
-          return status();
+          return this.#status();
         },
       ],
       [
@@ -320,12 +332,24 @@ export class ClientConnection {
     return upload;
   }
 
+  /** The worker's state, as far as it is this connection's to know. */
+  #status(): WorkerStatus {
+    return this.context.status({ ...this.#caller, isOwner: this.#owner.authenticated });
+  }
+
   #disconnected(): void {
     this.watching = false;
     this.#channel.close();
     this.#uploads.clear();
     this.#served.clear();
     for (const request of [...this.#requests.values()]) this.context.serving.cancel(request);
+  }
+
+  #broken(error: TrivetError): void {
+    const { log } = this.context;
+    const { address } = this.socket.handshake;
+    if (error.code === 'INTERNAL') log.error({ address, err: error.cause }, 'a message could not be handled');
+    else log.warn({ address, err: error }, 'a broken seal');
   }
 
   /** What a client is told: a coded error with this worker's name; anything unexpected is only logged in full. */

@@ -202,8 +202,6 @@ export class ClientEndpoint {
   }
 
   #push(watchers: readonly ClientConnection[]): void {
-    if (watchers.length === 0) return;
-    const status = this.options.status();
-    for (const watcher of watchers) watcher.pushStatus(status);
+    for (const watcher of watchers) watcher.pushStatus();
   }
 }

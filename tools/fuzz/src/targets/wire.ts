@@ -126,13 +126,8 @@ const STATUS = {
   wireVersion: 1,
   worker: { index: 0, name: 'alice' },
   clusterId: CLUSTER_ID,
-  version: '0.1.0',
   ready: true,
-  uptimeSeconds: 1.5,
-  peers: [
-    { name: 'bob', connected: true, roundTripMs: 0.1 },
-    { name: 'carol', connected: false, roundTripMs: null },
-  ],
+  viewer: 'owner',
   models: [
     {
       manifest: SIGNED,
@@ -147,10 +142,26 @@ const STATUS = {
     },
   ],
   orders: [{ model: 'tiny', order: SIGNED_ORDER, inForce: true }],
-  queueLength: 0,
-  servedTotal: 3,
-  bytesSentTotal: 12_345,
-  memoryBytes: 1_000_000,
+  operation: {
+    version: '0.1.0',
+    uptimeSeconds: 1.5,
+    peers: [
+      { name: 'bob', connected: true, roundTripMs: 0.1 },
+      { name: 'carol', connected: false, roundTripMs: null },
+    ],
+    queueLength: 0,
+    servedTotal: 3,
+    bytesSentTotal: 12_345,
+    memoryBytes: 1_000_000,
+  },
+};
+/** What is left of it for who may see less. */
+const SHOWN_STATUS = {
+  ...STATUS,
+  viewer: 'token',
+  models: [{ ...STATUS.models[0]!, served: null }],
+  orders: [],
+  operation: null,
 };
 
 /** JSON has no bytes: a chunk's data is given as hex here. */
@@ -193,6 +204,7 @@ const EVENT_SEEDS: readonly [keyof typeof EVENT_SCHEMAS, unknown][] = [
   [EVENTS.access, { ok: true, value: { order: SIGNED_ACCESS, used: { ['0f'.repeat(8)]: 3 } } }],
   [EVENTS.accessOrder, { order: SIGNED_ACCESS }],
   [EVENTS.server.status, STATUS],
+  [EVENTS.server.status, SHOWN_STATUS],
   [EVENTS.server.served, { model: 'tiny', served: 1, requestLimit: 5 }],
   ['begun', { ok: true, value: { uploadId: '0f'.repeat(16) } }],
   ['committed', { ok: false, error: { code: 'ABORTED', message: 'm', worker: 'bob' } }],
@@ -223,7 +235,10 @@ const clientCatalogue: Target = {
   prepare() {
     const known = { ...STATUS, models: [{ ...STATUS.models[0]!, digest: sha256Hex(SIGNED.text) }] };
     return {
-      seeds: [json([known, known, known]), json([known, { ...known, models: [] }, known])],
+      seeds: [
+        json([known, known, known]),
+        json([known, { ...known, models: [], viewer: 'nobody', operation: null }, known]),
+      ],
       run(input) {
         const parts: unknown = JSON.parse(textOf(input));
         if (!Array.isArray(parts) || parts.length !== 3) return;

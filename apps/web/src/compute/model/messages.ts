@@ -61,7 +61,7 @@ export interface OwnedModel {
   readonly current: boolean;
   readonly labels: readonly string[];
   readonly reveal: Reveal;
-  readonly served: number;
+  readonly served: number | null;
   readonly requestLimit: number | null;
   readonly protocol: ProtocolName;
   readonly protocols: readonly ProtocolName[];

@@ -91,7 +91,8 @@ export interface ModelSummary {
   readonly takesDigits: boolean;
   /** What its answers tell. */
   readonly reveal: Reveal;
-  readonly served: number;
+  /** Null for who is not told how much others ask. */
+  readonly served: number | null;
   readonly requestLimit: number | null;
   /** What runs predictions that name none, and those that may be named. */
   readonly protocol: ProtocolName;

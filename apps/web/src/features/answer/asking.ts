@@ -137,6 +137,12 @@ function whyNoModel(): TrivetError {
     return new TrivetError('UNAVAILABLE', `${names} cannot be reached. Are they running?`);
   }
   if (away[0]) return new TrivetError('UNAVAILABLE', away[0].problem ?? 'It is away.', away[0].name);
+  if (models.length === 0) {
+    return new TrivetError(
+      'UNAUTHENTICATED',
+      'The workers show this page no model: each needs a token, or none is shared yet with `trivet share`.',
+    );
+  }
   const idle = models.find((one) => one.takesDigits);
   return idle
     ? new TrivetError(

@@ -63,7 +63,7 @@ function Model({
         <p className={styles.served} data-testid="served">
           {current === null
             ? 'answers nobody'
-            : `version ${current.version} answers, ${current.protocol}: ${current.served.toLocaleString('en')}${
+            : `version ${current.version} answers, ${current.protocol}: ${(current.served ?? 0).toLocaleString('en')}${
                 current.requestLimit === null ? '' : ` of ${current.requestLimit.toLocaleString('en')}`
               } served`}
         </p>

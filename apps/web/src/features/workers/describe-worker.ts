@@ -30,7 +30,9 @@ export function describeModel(model: ModelSummary): string {
   const title = `${name} v${version}`;
   if (state === 'LOADING') return `${title}, loading`;
   if (state !== 'AVAILABLE') return `${title}, not served`;
-  const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
+  const isOpenTo = WHO_MAY_ASK[access];
   const tells = reveal === 'logits' ? '' : `, tells ${revealWords(reveal)}`;
-  return `${title}, ${served.toLocaleString('en')}${limit} served${tells}${WHO_MAY_ASK[access]}`;
+  if (served === null) return `${title}, served${tells}${isOpenTo}`;
+  const limit = requestLimit === null ? '' : ` of ${requestLimit.toLocaleString('en')}`;
+  return `${title}, ${served.toLocaleString('en')}${limit} served${tells}${isOpenTo}`;
 }

@@ -46,7 +46,7 @@ function workers(changes: Partial<Record<(typeof NAMES)[number], Change>> = {}):
       url: `http://${name}.example`,
       reachable,
       problem: reachable ? null : `Worker "${name}" cannot be reached.`,
-      status: { ready: lost.length === 0, version, queueLength, peers },
+      status: { ready: lost.length === 0, operation: { version, queueLength, peers } },
     } as unknown as WorkerView;
   });
 }

@@ -1,4 +1,7 @@
-/** What is wrong with the three workers, from their reports: what it means for the visitor, and what to do. */
+/**
+ * What is wrong with the three workers, from their reports: what it means for the visitor, and what to do. Workers tell how
+ * they are to those who look after them; for others there is less to see.
+ */
 import type { WorkerView } from '@trivet/client';
 import { formatMilliseconds } from '../../components/format.js';
 import type { ModelSummary } from '../../compute/worker/messages.js';
@@ -26,7 +29,7 @@ export function faultsOf(workers: readonly WorkerView[], models: readonly ModelS
     ...lostLinks(here),
     ...versions(here),
     ...slowLinks(here),
-    ...here.filter((worker) => worker.status!.queueLength >= LONG_QUEUE).map(busy),
+    ...here.flatMap(busy),
     ...(here.length === 3 ? modelFaults(models) : []),
   ];
 }
@@ -48,7 +51,7 @@ function lostLinks(here: readonly WorkerView[]): Fault[] {
   const names = new Set(here.map((worker) => worker.name));
   const pairs = new Map<string, readonly [string, string]>();
   for (const { name, status } of here) {
-    for (const peer of status!.peers) {
+    for (const peer of status?.operation?.peers ?? []) {
       // One that is away itself is a fault of its own.
       if (peer.connected || !names.has(peer.name)) continue;
       const pair = [name, peer.name].sort() as [string, string];
@@ -66,9 +69,11 @@ function lostLinks(here: readonly WorkerView[]): Fault[] {
 }
 
 function versions(here: readonly WorkerView[]): Fault[] {
-  const found = [...new Set(here.map((worker) => worker.status!.version))];
-  if (found.length < 2) return [];
-  const list = here.map((worker) => `${worker.name} ${worker.status!.version}`).join(', ');
+  const told = here.flatMap(({ name, status }) =>
+    status?.operation == null ? [] : [{ name, version: status.operation.version }],
+  );
+  if (new Set(told.map(({ version }) => version)).size < 2) return [];
+  const list = told.map(({ name, version }) => `${name} ${version}`).join(', ');
   return [
     {
       id: 'versions',
@@ -82,7 +87,7 @@ function versions(here: readonly WorkerView[]): Fault[] {
 
 function slowLinks(here: readonly WorkerView[]): Fault[] {
   const slow = here.flatMap(({ name, status }) =>
-    status!.peers
+    (status?.operation?.peers ?? [])
       .filter((peer) => peer.connected && (peer.roundTripMs ?? 0) >= SLOW_ROUND_TRIP_MS && name < peer.name)
       .map((peer) => ({ name, peer: peer.name, roundTripMs: peer.roundTripMs! })),
   );
@@ -95,14 +100,17 @@ function slowLinks(here: readonly WorkerView[]): Fault[] {
   }));
 }
 
-function busy({ name, status }: WorkerView): Fault {
-  return {
+function busy({ name, status }: WorkerView): Fault[] {
+  const waiting = status?.operation?.queueLength ?? 0;
+  if (waiting < LONG_QUEUE) return [];
+  const fault: Fault = {
     id: `busy ${name}`,
     severity: 'slows',
     title: `${name} is busy`,
-    means: `${status!.queueLength} requests wait there. New ones take longer, and from the limit on they are refused with a sentence that says so.`,
+    means: `${waiting} requests wait there. New ones take longer, and from the limit on they are refused with a sentence that says so.`,
     todo: 'Wait, or let whoever sends so much send less at once. A larger `maxBatchSize` makes each batch carry more.',
   };
+  return [fault];
 }
 
 function modelFaults(models: readonly ModelSummary[]): Fault[] {
@@ -112,9 +120,9 @@ function modelFaults(models: readonly ModelSummary[]): Fault[] {
       {
         id: 'no model',
         severity: 'stops',
-        title: 'No model is shared',
-        means: 'The workers are ready, but there is nothing to ask.',
-        todo: 'Share one on the page Model, or with `trivet share`.',
+        title: 'No model is open to this page',
+        means: 'The workers are ready, but show nothing to ask: none is shared, or each needs a token.',
+        todo: 'Put the token that you were given into the settings. Their owner shares one on the page Model, or with `trivet share`.',
       },
     ];
   }

@@ -37,7 +37,7 @@ interface WorkerCardProps {
 
 function WorkerCard({ index: position, worker, models }: WorkerCardProps) {
   const { level, label } = worker === null ? UNKNOWN : describeWorker(worker);
-  const status = worker?.status ?? null;
+  const operation = worker?.status?.operation ?? null;
   const protocols = [...new Set(models.map((model) => model.protocol))];
   return (
     <li
@@ -51,15 +51,15 @@ function WorkerCard({ index: position, worker, models }: WorkerCardProps) {
       </div>
       <dl className={styles.facts} data-stale={worker?.reachable !== true}>
         {[0, 1].map((index) => {
-          const peer = status?.peers[index];
+          const peer = operation?.peers[index];
           return <Fact key={index} name={`to ${peer?.name ?? '…'}`} value={peer && linkWords(peer)} />;
         })}
-        <Fact name="served" value={status?.servedTotal.toLocaleString('en')} />
-        <Fact name="waiting" value={status?.queueLength.toLocaleString('en')} />
-        <Fact name="sent" value={status ? formatBytes(status.bytesSentTotal) : undefined} />
-        <Fact name="memory" value={status ? formatBytes(status.memoryBytes) : undefined} />
-        <Fact name="up for" value={status ? formatDuration(status.uptimeSeconds) : undefined} />
-        <Fact name="version" value={status?.version} />
+        <Fact name="served" value={operation?.servedTotal.toLocaleString('en')} />
+        <Fact name="waiting" value={operation?.queueLength.toLocaleString('en')} />
+        <Fact name="sent" value={operation ? formatBytes(operation.bytesSentTotal) : undefined} />
+        <Fact name="memory" value={operation ? formatBytes(operation.memoryBytes) : undefined} />
+        <Fact name="up for" value={operation ? formatDuration(operation.uptimeSeconds) : undefined} />
+        <Fact name="version" value={operation?.version} />
         <Fact name="protocol" value={protocols.join(', ') || undefined} />
       </dl>
       <p className={styles.address}>{worker?.url ?? 'looking for its address'}</p>

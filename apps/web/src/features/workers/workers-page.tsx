@@ -15,6 +15,7 @@ export default function WorkersPage() {
   // Not before each of them has been heard of, or is known to be away: a fault that comes and goes makes the page jump.
   const heardOf = workers?.every((worker) => describeWorker(worker).level !== 'connecting') ?? false;
   const faults = workers === null || !heardOf ? [] : faultsOf(workers, models);
+  const tellsHowTheyAre = workers?.some((worker) => worker.status?.operation != null) ?? true;
   return (
     <>
       <PageTitle title="The three workers" documentTitle="Workers">
@@ -44,7 +45,7 @@ export default function WorkersPage() {
             Models they hold together
           </h2>
           {models.length === 0 ? (
-            <p>No model is shared yet.</p>
+            <p>None that this page may ask for: none is shared, or each needs a token.</p>
           ) : (
             <ul className={styles.models}>
               {models.map((model) => (
@@ -55,7 +56,11 @@ export default function WorkersPage() {
             </ul>
           )}
         </section>
-        <HistoryCharts />
+        {tellsHowTheyAre ? (
+          <HistoryCharts />
+        ) : (
+          <p>How busy they are, the workers tell those who look after them, and not this page.</p>
+        )}
       </div>
     </>
   );
