@@ -18,6 +18,14 @@ declare module 'jsfive' {
   /** Internal to jsfive: the headers of one object. */
   export interface DataObjects {
     determine_data_shape(buffer: ArrayBuffer, offset: number): readonly number[];
+    readonly fh: ArrayBuffer;
+    /** Reads the next three. */
+    _get_chunk_params(): void;
+    readonly _chunks: readonly number[];
+    /** One more than the dataset has. */
+    readonly _chunk_dims: number;
+    readonly _chunk_address: number;
+    _get_chunked_data(offset: number): unknown;
   }
 
   export class File extends Group {

@@ -80,6 +80,7 @@ function boundExtents(file: File): void {
   const prototype = Object.getPrototypeOf(file._dataobjects) as DataObjects & { readonly [BOUNDED]?: true };
   if (prototype[BOUNDED]) return;
   const determine = prototype.determine_data_shape;
+  const getChunked = prototype._get_chunked_data;
   Object.defineProperties(prototype, {
     [BOUNDED]: { value: true },
     determine_data_shape: {
@@ -91,7 +92,50 @@ function boundExtents(file: File): void {
         return shape;
       },
     },
+    _get_chunked_data: {
+      value(this: DataObjects, offset: number): unknown {
+        this._get_chunk_params();
+        const { byteLength } = this.fh;
+        // It goes through all elements of each chunk, whatever part of them is in the shape.
+        const elements = sizeOf(this._chunks);
+        const chunks = countChunks(new DataView(this.fh), this._chunk_address, this._chunk_dims);
+        if (!(elements * chunks <= byteLength * MAX_COMPRESSION)) {
+          throw new ModelFormatError(
+            `The chunks [${this._chunks.join(', ')}] are more than the HDF5 file can hold.`,
+          );
+        }
+        return getChunked.call(this, offset);
+      },
+    },
   });
+}
+
+/** Where a node of a tree has its level, its number of entries, and its first entry. */
+const NODE = { level: 5, entries: 6, first: 24 } as const;
+
+/**
+ * How many chunks a dataset's B-tree (version 1) names. jsfive visits each node as often as it is named, so that nodes that
+ * share their children would keep it busy for ever.
+ * @throws ModelFormatError; RangeError where a node is beyond the end of the file
+ */
+function countChunks(view: DataView, address: number, dimensions: number): number {
+  const entryBytes = 8 + 8 * dimensions + 8;
+  let mostNodes = view.byteLength / NODE.first;
+  let chunks = 0;
+  const visit = (node: number, level: number) => {
+    mostNodes -= 1;
+    if (mostNodes < 0) throw new ModelFormatError('The HDF5 file has more nodes than it has room for.');
+    const entries = view.getUint16(node + NODE.entries, true);
+    if (level === 0) {
+      chunks += entries;
+      return;
+    }
+    for (let entry = 1; entry <= entries; entry++) {
+      visit(Number(view.getBigUint64(node + NODE.first + entry * entryBytes - 8, true)), level - 1);
+    }
+  };
+  if (address < view.byteLength) visit(address, view.getUint8(address + NODE.level));
+  return chunks;
 }
 
 const BOUNDED = Symbol('bounded');
