@@ -226,7 +226,7 @@ export class PredictionClient {
     options: PredictOptions,
   ): Promise<Prediction> {
     const throttle = this.#throttling ? this.#throttleOf(model.name) : undefined;
-    throttle?.check();
+    const sentAt = throttle?.check() ?? 0;
     try {
       const prediction = await runRequest(model, inputs, count, {
         links: this.#links,
@@ -237,7 +237,7 @@ export class PredictionClient {
         keepTranscript: options.keepTranscript ?? false,
         askForRoom: throttle?.mayHaveNoRoom ?? false,
       });
-      throttle?.answered();
+      throttle?.answered(sentAt);
       return prediction;
     } catch (error) {
       const failure = toTrivetError(error);

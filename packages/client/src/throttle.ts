@@ -18,7 +18,7 @@ const SLOTS = 20;
 const SLOT_MS = WINDOW_MS / SLOTS;
 /** Requests for each one that is answered, while workers refuse. */
 const K_REFUSED = 1.2;
-/** The same when they have refused nothing for `CALM_MS`. */
+/** The same when they have refused nothing for `CALM_MS`, and answered what was sent in that time. */
 const K_CALM = 2;
 const CALM_MS = 2000;
 /** Unanswered requests of a window for which nobody is refused here. */
@@ -60,6 +60,8 @@ export class Throttle {
   /** Oldest first. */
   #slots: Slot[] = [];
   #inFlight = 0;
+  /** Of those that were answered, when the last was sent. */
+  #answeredSentAt = Number.NEGATIVE_INFINITY;
   #lastRefusal: { readonly at: number; readonly error: TrivetError } | null = null;
 
   /** @param model its name, for the sentence */
@@ -77,14 +79,15 @@ export class Throttle {
 
   /**
    * Before each request. One that passes is in flight until `ended`.
+   * @returns when it passed, for `answered`
    * @throws RefusedHereError when it is not to be sent; it is counted then
    */
-  check(): void {
+  check(): number {
     const slot = this.#slot();
     const probability = this.#probability();
     if (probability === 0 || this.sources.random() >= probability) {
       this.#inFlight += 1;
-      return;
+      return this.sources.now();
     }
     slot.refusedHere += 1;
     const retryAfterMs = Math.max(LEAST_RETRY_MS, Math.ceil((probability * WINDOW_MS) / 2));
@@ -103,8 +106,9 @@ export class Throttle {
   }
 
   /** A request that was sent has its answer. */
-  answered(): void {
+  answered(sentAt: number): void {
     this.#slot().answered += 1;
+    this.#answeredSentAt = Math.max(this.#answeredSentAt, sentAt);
   }
 
   /** A worker has refused a request for want of room. */
@@ -123,7 +127,9 @@ export class Throttle {
 
   #probability(): number {
     const { at } = this.#lastRefusal ?? { at: Number.NEGATIVE_INFINITY };
-    const isCalm = this.sources.now() - at >= CALM_MS;
+    // Where answers take long, that no refusal comes says nothing yet.
+    const quietMs = this.sources.now() - at;
+    const isCalm = quietMs >= WINDOW_MS || (quietMs >= CALM_MS && this.#answeredSentAt > at);
     // What was before the last refusal says nothing of the room that there is now.
     const { answered, refused, late, refusedHere } = this.#total(isCalm ? slotOf(at) + 1 : 0);
     // While workers refuse, more requests in flight than were answered in a whole window count as unanswered.
