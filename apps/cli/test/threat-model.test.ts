@@ -24,21 +24,39 @@ describe('the claims', () => {
 
   it('are many', () => expect(claims.length).toBeGreaterThan(25));
 
-  it.each(claims)('%s', (claim) => {
-    // A file, and the titles after it up to the next file.
-    const parts = claim.split(/`([^`]+\.(?:test|spec)\.tsx?)`/).slice(1);
-    expect(parts.length, 'names no test').toBeGreaterThan(0);
-    for (let i = 0; i < parts.length; i += 2) {
-      const file = join(ROOT, parts[i]!);
-      expect(existsSync(file), parts[i]).toBe(true);
-      const text = readFileSync(file, 'utf8');
-      for (const [, title] of parts[i + 1]!.matchAll(/"([^"]+)"/g)) {
-        const quoted = ["'", '"', '`'].some(
-          (quote) => text.includes(`(${quote}${title}${quote}`) || text.includes(`${quote}${title}${quote},`),
-        );
-        expect(quoted, `${parts[i]}: ${title}`).toBe(true);
-      }
+  it.each(claims)('%s', (claim) => requireTests(claim));
+});
+
+/** A file, and the titles after it up to the next file: all of them exist. */
+function requireTests(text: string): void {
+  const parts = text.split(/`([^`]+\.(?:test|spec)\.tsx?)`/).slice(1);
+  expect(parts.length, 'names no test').toBeGreaterThan(0);
+  for (let i = 0; i < parts.length; i += 2) {
+    const file = join(ROOT, parts[i]!);
+    expect(existsSync(file), parts[i]).toBe(true);
+    const source = readFileSync(file, 'utf8');
+    for (const [, title] of parts[i + 1]!.matchAll(/"([^"]+)"/g)) {
+      const quoted = ["'", '"', '`'].some(
+        (quote) =>
+          source.includes(`(${quote}${title}${quote}`) || source.includes(`${quote}${title}${quote},`),
+      );
+      expect(quoted, `${parts[i]}: ${title}`).toBe(true);
     }
+  }
+}
+
+describe('what was tried', () => {
+  const rows = section('What was tried')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .slice(2)
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+
+  it('is much', () => expect(rows.length).toBeGreaterThan(30));
+
+  it.each(rows.map(([, who, attack, , heldBy]) => [`${who}: ${attack}`, heldBy!]))('%s', (_, heldBy) => {
+    // What cannot be held says so.
+    if (!/^none: .{10,}/.test(heldBy) || heldBy.includes('.test.ts')) requireTests(heldBy);
   });
 });
 
