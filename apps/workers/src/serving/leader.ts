@@ -42,7 +42,7 @@ const EARLY_PAUSE_MS = 1000;
 /** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
 const EARLY_MS = PARKED_MS;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
-const MOST_WAITING = 0.5;
+const MOST_WAITING = 0.3;
 /**
  * Part of the places, and of the wait, up to which whoever asks is told that there is room: many ask at once, and what
  * they are told should stay true, for to refuse a request that has been shared and sent costs several times as much as to refuse the question.
