@@ -95,6 +95,33 @@ test('a thousand digits: speed, and the longest task of the page', async ({ page
   });
 });
 
+test('where shares are made: what the page measures for one digit and for a batch', async ({
+  page,
+  demo,
+}) => {
+  test.setTimeout(300_000);
+  const rows = page.getByTestId('sharing-report').getByRole('row');
+  await page.goto(demo.url);
+  await workersReady(page);
+  await draw(page, 0);
+  await expect(page.getByTestId('answer')).toContainText('The answer is');
+  await page.goto(`${demo.url}/batch`);
+  await workersReady(page);
+  await page.getByRole('button', { name: 'Load test digits' }).click();
+  await page.getByRole('button', { name: 'Classify privately' }).click();
+  await expect(page.getByText('Done.')).toBeVisible({ timeout: 240_000 });
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await expect.poll(() => rows.count(), { timeout: 60_000 }).toBeGreaterThan(2);
+  const [head, ...measured] = await Promise.all(
+    (await rows.all()).map((row) =>
+      row.getByRole('cell').or(row.getByRole('columnheader')).allTextContents(),
+    ),
+  );
+  const words = ([numbers, cpu, gpu]: readonly string[]) =>
+    [`${head![0]}: ${numbers}`, `${head![1]} ${cpu}, ${head![2]} ${gpu}`] as const;
+  report('Where shares are made', Object.fromEntries(measured.map(words)));
+});
+
 test('a run is called off', async ({ page, demo }) => {
   test.setTimeout(300_000);
   await page.goto(`${demo.url}/batch`);
