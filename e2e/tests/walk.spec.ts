@@ -121,7 +121,7 @@ function expectSums({ fixedPoint, pixels, shares, workers, logits }: SavedTransc
   }
   const outputs = logits.map((_, output) => {
     const sum = workers.reduce((total, { summands }) => total + BigInt(summands[output]!), 0n);
-    return Number(BigInt.asIntN(outputBits, sum)) / 2 ** outputFractionalBits;
+    return Number(BigInt.asIntN(64, sum) >> BigInt(64 - outputBits)) / 2 ** outputFractionalBits;
   });
   expect(outputs).toEqual(logits);
 }

@@ -128,7 +128,7 @@ const HOLDERS: Readonly<Record<string, () => Holder | Promise<Holder>>> = {
       batchSize: 1,
       steps: [],
     };
-    const reply = { ...REQUEST, protocol: 'fss', outputSize: 8, statistics, words: SECRET } as const;
+    const reply = { ...REQUEST, protocol: 'fss', outputSize: 7, statistics, words: SECRET } as const;
     return [SECRET, decodePredictReply(encodePredictReply(reply), reply)];
   },
   'a share file, decoded': async () => {

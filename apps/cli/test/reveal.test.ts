@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { argmaxRows, ModelOwner, PredictionClient } from '@trivet/client';
 import { loadMnist } from '@trivet/mnist';
-import { addWords, readWords } from '@trivet/mpc-core';
+import { addWords, checkWord, readWords } from '@trivet/mpc-core';
 import {
   compileModelFile,
   type LocalCluster,
@@ -85,20 +85,25 @@ describe.each(PROTOCOL_NAMES)('under %s', (protocol) => {
 
       const { received } = answer.transcript!;
       const replies = received.map((bytes) => {
-        expect(bytes).toHaveLength(96 + 16 * model.manifest.plan.steps.length + 8 * COUNT * top);
+        expect(bytes).toHaveLength(96 + 16 * model.manifest.plan.steps.length + 8 * COUNT * (top + 1));
         const expected = { requestId: answer.requestId, manifestDigest: model.digest, count: COUNT };
         return decodePredictReply(bytes, { ...expected, outputSize: top, protocol });
       });
       const words = replies.map((reply) => reply.words) as [Uint8Array, Uint8Array, Uint8Array];
       for (const each of words) {
         const values = readWords(each);
-        expect(values.every((word) => word >> OUTPUT_BITS === 0n)).toBe(true);
-        // Fresh masks: 40 random bits each, so that none is small and none comes twice.
-        expect(values.filter((word) => word < 1024n)).toEqual([]);
+        // Fresh masks: 64 random bits each, so that none is small and none comes twice.
+        expect(values.filter((word) => word < 1n << 34n)).toEqual([]);
         expect(new Set(values).size).toBe(values.length);
       }
-      const sums = readWords(addWords(...words)).map((word) => Number(BigInt.asUintN(40, word)));
-      expect(sums).toEqual([...answer.topClasses!]);
+      // Above 24 zeros, each sample's indices, and the check word that they determine.
+      const sums = readWords(addWords(...words));
+      for (let image = 0; image < COUNT; image++) {
+        const row = [...answer.topClasses!.subarray(top * image, top * (image + 1))].map(
+          (index) => BigInt(index) << (64n - OUTPUT_BITS),
+        );
+        expect(sums.slice((top + 1) * image, (top + 1) * (image + 1))).toEqual([...row, checkWord(row)]);
+      }
     },
     120_000,
   );

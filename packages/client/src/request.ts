@@ -4,10 +4,12 @@
  */
 import {
   expandSeed,
+  InconsistentRepliesError,
   type InputShare,
   type InputSharer,
   inputSharesFor,
   type Kernels,
+  type Plan,
   randomSeed,
   reconstructOutputs,
 } from '@trivet/mpc-core';
@@ -83,11 +85,7 @@ export async function runRequest(
   const { digest, outputSize } = model;
   const expected = { requestId, manifestDigest: digest, count, outputSize, protocol };
   const replies = map3(received, (bytes, index) => readReply(bytes, expected, links.links[index]!));
-  const outputs = reconstructOutputs(
-    map3(replies, (reply) => reply.words),
-    plan,
-  );
-  const answer = answerOf(plan, outputs);
+  const answer = answerOf(plan, outputsOf(replies, plan));
   const done = performance.now();
   return {
     requestId,
@@ -208,6 +206,21 @@ function readReply(
   } catch (error) {
     const why = toTrivetError(error).message;
     throw new TrivetError('INTERNAL', `Worker "${link.name}" sent a malformed reply. ${why}`, link.name);
+  }
+}
+
+/** @throws TrivetError INTERNAL: one of them is garbage, or was made from garbage; nothing says whose */
+function outputsOf(replies: Triple<PredictReply>, plan: Plan): Float64Array {
+  try {
+    return reconstructOutputs(
+      map3(replies, (reply) => reply.words),
+      plan,
+    );
+  } catch (error) {
+    if (!(error instanceof InconsistentRepliesError)) throw error;
+    const advice = 'Ask again; if it happens again, their operators should look after them.';
+    const sentence = `${error.message} One of them computed or sent something wrong, so there is no answer. ${advice}`;
+    throw new TrivetError('INTERNAL', sentence);
   }
 }
 

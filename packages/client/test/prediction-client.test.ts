@@ -222,6 +222,18 @@ describe('predict', () => {
     });
   });
 
+  it.each([
+    ['a word', (bytes: Uint8Array) => bytes.with(-20, bytes.at(-20)! ^ 64)],
+    ['the check word', (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)],
+    ['all words', (bytes: Uint8Array) => bytes.map((byte, at) => (at < bytes.length - 32 ? byte : 7 * at))],
+  ])('has no answer when %s of a reply is garbage, and says so', async (_, change) => {
+    workers[1].onPredict = (request, acknowledge) =>
+      acknowledge({ ok: true, value: change(replyOf(request, [0, 0, 0])) });
+    const error = await failure((await connect()).predict('tiny', ONE));
+    expect(error).toMatchObject({ code: 'INTERNAL', worker: null });
+    expect(error.message).toMatch(/do not fit together.*no answer.*Ask again/);
+  });
+
   it('tells the loss of a peer rather than its consequences, and cancels', async () => {
     workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('ABORTED', 'The batch failed.', 'alice'));
     workers[1].onPredict = (_, acknowledge) =>

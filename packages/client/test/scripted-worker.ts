@@ -3,7 +3,7 @@
  */
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { compile, type LayerGraph } from '@trivet/mpc-core';
+import { checkWord, compile, type LayerGraph, writeWords } from '@trivet/mpc-core';
 import {
   acceptChannel,
   decodePredictRequest,
@@ -79,11 +79,17 @@ export function refuse(code: ErrorCode, message: string, worker: string | null =
   return { ok: false, error: new TrivetError(code, message, worker).toBody() };
 }
 
-/** A reply whose words are the given logits for worker 0, and 0 for the others. */
+/** A reply whose words are those of the given logits for worker 0, and 0 for the others. */
 export function replyOf(request: PredictRequest, logits: readonly number[]): Uint8Array {
-  const words = new BigInt64Array(
-    logits.map((logit) => BigInt(logit * 2 ** COMPILED.plan.outputFractionalBits)),
-  );
+  const { outputBits, outputFractionalBits } = COMPILED.plan;
+  const shift = BigInt(64 - outputBits);
+  const words: bigint[] = [];
+  for (let at = 0; at < logits.length; at += OUTPUT_SIZE) {
+    const row = logits
+      .slice(at, at + OUTPUT_SIZE)
+      .map((logit) => BigInt.asUintN(64, BigInt(logit * 2 ** outputFractionalBits) << shift));
+    words.push(...row, checkWord(row));
+  }
   return encodePredictReply({
     requestId: request.requestId,
     manifestDigest: request.manifestDigest,
@@ -100,7 +106,7 @@ export function replyOf(request: PredictRequest, logits: readonly number[]): Uin
       batchSize: request.count,
       steps: [{ rounds: 5, bytesSent: 100, bytesReceived: 200, micros: 1500 }],
     },
-    words: new Uint8Array(words.buffer),
+    words: writeWords(words),
   });
 }
 

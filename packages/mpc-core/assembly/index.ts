@@ -1,6 +1,7 @@
 // Entry of the WASM module. The host owns the memory above heapBase(); kernels keep no state between calls.
 
 export { add, addBias, addConstant, gather, pack, subtract, unpack, xor } from './words';
+export { appendChecks } from './checks';
 export { chacha20 } from './chacha20';
 export { averagePool2d, conv2d, depthwiseConv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';

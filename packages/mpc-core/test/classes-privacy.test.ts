@@ -13,10 +13,11 @@ import type { Protocol } from '../src/protocols/protocol.js';
 import { replicated } from '../src/protocols/replicated/index.js';
 import { securenn } from '../src/protocols/securenn/index.js';
 import { Purpose } from '../src/random/session-streams.js';
-import { addWords, readWords, writeWords } from '../src/ring/words.js';
+import { checkWord } from '../src/ring/checks.js';
+import { readWords, writeWords } from '../src/ring/words.js';
 import { dense, numbers, sequential } from './graph/builders.js';
 import { without } from './support/leaks.js';
-import { runParties } from './support/parties.js';
+import { runParties, sum } from './support/parties.js';
 import { freshRandomness, preparePrediction } from './support/predict.js';
 import { TwoSamples } from './support/two-samples.js';
 import { BitCounter } from './support/uniformity.js';
@@ -66,8 +67,8 @@ async function reply(
     const tables = loadClassTables(step, CLASSES, () => 0, load);
     const x = bench.additive(party === 1 ? values : zeros);
     const found = await findClasses(bench.session, x, step, tables, 1, BITS);
-    const { words, n } = bench.session.reveal(found);
-    return bench.get(words, n).map((word) => BigInt.asUintN(BITS, word));
+    const { words, n } = bench.session.reveal(found, 1, BITS);
+    return bench.get(words, n);
   });
 }
 
@@ -76,15 +77,15 @@ describe.each(protocols)('%s', (_, protocol) => {
     const pairs = new Map<string, BitCounter>();
     for (let run = 0; run < 200; run++) {
       const { results } = await reply(protocol, run % 2 === 0 ? FAR : CLOSE);
-      const words = results.map(([word]) => word!);
-      expect(words.reduce((total, word) => total + word, 0n) % (1n << BigInt(BITS))).toBe(2n);
+      const [label, check] = sum(results);
+      expect([label! >> BigInt(64 - BITS), check]).toEqual([2n, label]);
       for (const [a, b] of [
         [0, 1],
         [1, 2],
         [2, 0],
       ] as const) {
         const counter = pairs.get(`${a}${b}`) ?? new BitCounter();
-        counter.add(writeWords([words[a]!, words[b]!]).filter((_, at) => at % 8 < BITS / 8));
+        counter.add(writeWords([...results[a]!, ...results[b]!]));
         pairs.set(`${a}${b}`, counter);
       }
     }
@@ -180,28 +181,29 @@ describe('with the same keys, seeds and session', () => {
 });
 
 describe('a reply', () => {
-  it('has nothing above its output bits, of values or of classes', async () => {
+  it('adds up to values or classes, with nothing below them, and a check word a sample', async () => {
     const next = numbers(3);
     const graph = sequential([5], [dense(next, 5, 3)]);
     for (const reveal of ['logits', 'top-2'] as const) {
       const { plan, weights } = compile(graph, { reveal });
       const { predict } = await preparePrediction({ plan, weights }, replicated());
       const { results } = await predict(new Float32Array(50).fill(0.5), 10);
-      const shares = results.map(({ outputs }) => outputs[0]!);
-      for (const share of shares) {
-        expect(share.length).toBe(8 * 10 * plan.outputShape[0]!);
-        expect(readWords(share).every((word) => word >> BigInt(plan.outputBits) === 0n)).toBe(true);
+      const size = plan.outputShape[0]! + 1;
+      const sums = sum(results.map(({ outputs }) => readWords(outputs[0]!)));
+      expect(sums).toHaveLength(10 * size);
+      for (let at = 0; at < sums.length; at += size) {
+        const row = sums.slice(at, at + size - 1);
+        expect(row.every((word) => BigInt.asUintN(64 - plan.outputBits, word) === 0n)).toBe(true);
+        expect(sums[at + size - 1]).toBe(checkWord(row));
+        if (reveal === 'top-2') expect(row.every((word) => word >> BigInt(64 - BITS) < 3n)).toBe(true);
       }
-      const [a, b, c] = shares as [Uint8Array, Uint8Array, Uint8Array];
-      const low = readWords(addWords(a, b, c)).map((word) => BigInt.asUintN(plan.outputBits, word));
-      if (reveal === 'top-2') expect(low.every((word) => word < 3n)).toBe(true);
     }
   });
 
   it('names another class when the values say so', async () => {
     const { results } = await reply(replicated(), OTHER, { top: 3 });
-    const found = [0, 1, 2].map((place) => results.reduce((total, words) => total + words[place]!, 0n));
-    expect(found.map((word) => Number(word % (1n << BigInt(BITS))))).toEqual([1, 2, 0]);
+    const found = sum(results).slice(0, 3);
+    expect(found.map((word) => Number(word >> BigInt(64 - BITS)))).toEqual([1, 2, 0]);
     const step = stepOf(3);
     expect(classComparisons(step, BITS).map(({ values }) => values)).toEqual([12, 12]);
   });

@@ -82,7 +82,7 @@ async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string
       async (bench, party) => {
         const z = () => bench.additive(party === holder ? SECRETS : zeros);
         await bench.session.rectify(z(), REDUCTION);
-        const reply = bench.session.reveal(z());
+        const reply = bench.session.reveal(z(), 1, 40);
         return writeWords(bench.get(reply.words, reply.n));
       },
     );

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Conv2DGeometry, PoolGeometry } from '../src/graph/plan.js';
 import { createKernels } from '../src/kernels/create.js';
 import { type Kernels, planeWords } from '../src/kernels/kernels.js';
+import { checkWord } from '../src/ring/checks.js';
 
 const MASK = (1n << 64n) - 1n;
 let both: readonly [Kernels, Kernels];
@@ -104,6 +105,31 @@ describe('word kernels', () => {
     );
     expect(asWords(agree(D, 32, (k, p) => k.xor(p + D, p + A, p + B, 32)))).toEqual(
       words(A, 4).map((x, i) => x ^ words(B, 4)[i]),
+    );
+  });
+});
+
+describe('check words', () => {
+  it('follow each row, shifted by any number of bits', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 255 }),
+        fc.integer({ min: 0, max: 63 }),
+        fc.integer({ min: 0, max: 4 }),
+        fc.integer({ min: 0, max: 11 }),
+        (seed, shift, rows, size) => {
+          fill(seed);
+          const source = words(A, rows * size);
+          const expected = Array.from({ length: rows }, (_, r) => {
+            const row = source.slice(r * size, (r + 1) * size).map((word) => (word << BigInt(shift)) & MASK);
+            return [...row, checkWord(row)];
+          });
+          const got = agree(D, 8 * rows * (size + 1), (k, p) =>
+            k.appendChecks(p + D, p + A, rows, size, shift),
+          );
+          expect(asWords(got)).toEqual(expected.flat());
+        },
+      ),
     );
   });
 });

@@ -43,7 +43,7 @@ async function observe(leftOut?: Purpose): Promise<Map<string, BitCounter>> {
   for (let run = 0; run < RUNS; run++) {
     const { transcripts, results } = await runParties(patched, { f: F }, async (bench, party) => {
       await bench.session.rectify(bench.additive(party === LEFT ? SECRETS : zeros), REDUCTION);
-      const reply = bench.session.reveal(bench.additive(party === LEFT ? SECRETS : zeros));
+      const reply = bench.session.reveal(bench.additive(party === LEFT ? SECRETS : zeros), 1, 40);
       return writeWords(bench.get(reply.words, reply.n));
     });
     expect(transcripts[0], 'the helper receives nothing').toHaveLength(0);

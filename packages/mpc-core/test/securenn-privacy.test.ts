@@ -84,7 +84,7 @@ async function observe(leftOut: readonly Purpose[] = []): Promise<Observed> {
     const { transcripts, results } = await runParties(protocol, { f: F }, async (bench, party) => {
       const z = () => bench.additive(party === LEFT ? SECRETS : zeros);
       await bench.session.rectify(z(), REDUCTION);
-      const reply = bench.session.reveal(z());
+      const reply = bench.session.reveal(z(), 1, 40);
       return writeWords(bench.get(reply.words, reply.n));
     });
     const from = (to: number, sender: number) =>

@@ -6,9 +6,10 @@
  * second part, u8 each (0 seed, 1 explicit) | protocol u8 (0: none named) | zero u8 | first part | second part. A seed
  * is 32 bytes, an explicit part 8 * count * inputSize.
  *
- * Reply: "TVR1" | requestId 16 | manifestDigest 32 | count u32 | outputSize u32 | rounds, bytesSent, bytesReceived,
+ * Reply: "TVR2" | requestId 16 | manifestDigest 32 | count u32 | outputSize u32 | rounds, bytesSent, bytesReceived,
  * bytesDealt, computeMicros, queueMicros, batchSize u32 each | stepCount u32 | protocol u8 | 3 zero bytes | stepCount
- * times (rounds, bytesSent, bytesReceived, micros u32 each) | words 8 * count * outputSize.
+ * times (rounds, bytesSent, bytesReceived, micros u32 each) | words
+ * 8 * count * (outputSize + 1).
  *
  * Rejected: protobuf or CBOR, whose decoders accept unknown fields and many spellings of one message.
  */
@@ -20,12 +21,14 @@ import { type ProtocolName, protocolFromByte, protocolToByte } from './protocols
 import { Redacted } from './redacted.js';
 
 const REQUEST_MAGIC = 0x31515654; // "TVQ1", read as little-endian u32
-const REPLY_MAGIC = 0x31525654; // "TVR1"
+const REPLY_MAGIC = 0x32525654; // "TVR2"
 const REQUEST_HEADER_BYTES = 64;
 const REPLY_HEADER_BYTES = 96;
 const REPLY_STEP_BYTES = 16;
 const SEED_BYTES = 32;
 const WORD_BYTES = 8;
+/** Behind the outputs of each sample. */
+const CHECK_WORDS = 1;
 const U32_MAX = 0xffff_ffff;
 
 /** One of a worker's two input shares: a ChaCha20 seed, or the 64-bit words. Fits mpc-core's `SharePart`. */
@@ -111,7 +114,7 @@ export interface PredictReply {
   /** The protocol that ran. */
   readonly protocol: ProtocolName;
   readonly statistics: PredictStatistics;
-  /** This worker's additive share of the logits: count * outputSize little-endian 64-bit words. */
+  /** This worker's share of the outputs and their check words: count * (outputSize + 1) little-endian 64-bit words. */
   readonly words: Uint8Array;
 }
 
@@ -211,7 +214,7 @@ export function encodePredictReply(reply: PredictReply): Uint8Array {
     const values = [step.rounds, step.bytesSent, step.bytesReceived, step.micros];
     setSaturated(view, REPLY_HEADER_BYTES + REPLY_STEP_BYTES * index, values);
   });
-  checkLength(message, stepsEnd + WORD_BYTES * reply.count * reply.outputSize, 'reply');
+  checkLength(message, stepsEnd + wordBytes(reply), 'reply');
   message.set(words, stepsEnd);
   return message;
 }
@@ -242,7 +245,7 @@ export function decodePredictReply(
   }
   if (stepCount > MODEL_LIMITS.maxSteps || u32(92) >>> 8 !== 0) fail('The reply has malformed statistics');
   const stepsEnd = REPLY_HEADER_BYTES + REPLY_STEP_BYTES * stepCount;
-  checkLength(bytes, stepsEnd + WORD_BYTES * count * outputSize, 'reply');
+  checkLength(bytes, stepsEnd + wordBytes(expected), 'reply');
   const steps = Array.from({ length: stepCount }, (_, index) => {
     const at = REPLY_HEADER_BYTES + REPLY_STEP_BYTES * index;
     return { rounds: u32(at), bytesSent: u32(at + 4), bytesReceived: u32(at + 8), micros: u32(at + 12) };
@@ -265,7 +268,7 @@ function openHeader(bytes: Uint8Array, headerBytes: number, magic: number, what:
   if (bytes.length < headerBytes) fail(`The ${what} is cut short: ${bytes.length} bytes`);
   if (bytes.length > CLIENT_LIMITS.maxMessageBytes) fail(`The ${what} is too long: ${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0, true) !== magic) fail(`The ${what} is not a version 1 prediction ${what}`);
+  if (view.getUint32(0, true) !== magic) fail(`The ${what} is not a prediction ${what} of this version`);
   return view;
 }
 
@@ -311,6 +314,10 @@ function checkOutputSize(outputSize: number): number {
     fail('The output size is out of range');
   }
   return outputSize;
+}
+
+function wordBytes({ count, outputSize }: Pick<PredictReply, 'count' | 'outputSize'>): number {
+  return WORD_BYTES * count * (outputSize + CHECK_WORDS);
 }
 
 function checkLength(bytes: Uint8Array, expected: number, what: string): void {

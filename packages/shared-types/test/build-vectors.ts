@@ -123,7 +123,7 @@ function predictReply() {
     steps: [] as { rounds: number; bytesSent: number; bytesReceived: number; micros: number }[],
   };
   const withSteps = { ...statistics, steps: [{ rounds: 1, bytesSent: 64, bytesReceived: 32, micros: 99 }] };
-  const words = counting(8 * COUNT * OUTPUT_SIZE, 7);
+  const words = counting(8 * COUNT * (OUTPUT_SIZE + 1), 7);
   const protocol = 'securenn' as const;
   const base = { requestId, manifestDigest: digest, count: COUNT, outputSize: OUTPUT_SIZE, protocol, words };
   const replies = [

@@ -5,12 +5,13 @@ import type { Channel, PartyIndex } from '../channel/channel.js';
 import { InvalidModelError } from '../graph/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { Allocator, Arena } from '../kernels/arena.js';
-import type { Kernels, Pointer } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import type { Material, Protocol, SessionContext, Traffic } from '../protocols/protocol.js';
 import { SEED_BYTES } from '../random/entropy.js';
 import { SessionStreams } from '../random/session-streams.js';
 import { WORD_BYTES } from '../ring/words.js';
 import type { InputShare } from '../sharing/input.js';
+import { replySize } from '../sharing/replies.js';
 import type { Shared } from '../sharing/values.js';
 import { expandPart, loadShareFile, ModelMemory } from './model.js';
 import { planOperations } from './operations.js';
@@ -46,7 +47,7 @@ export interface RunStatistics {
 }
 
 export interface RunResult {
-  /** One reply share per input share, in order: this party's additive share, count * outputSize 64-bit words. */
+  /** One reply per input share, in order: count * replySize 64-bit words, for `reconstructOutputs`. */
   readonly outputs: readonly Uint8Array[];
   readonly statistics: RunStatistics;
 }
@@ -141,10 +142,10 @@ class EngineParty implements Party {
       const observe = stepObserver(session.traffic, steps);
       const input = this.expandInputs(arena, inputs, batch, sizes.input);
       const output = await runPlan(session, memory, input, batch, observe, signal);
-      const words = this.replyWords(output.words, batch * sizes.output, plan);
+      const words = this.kernels.memory.bytes.slice(output.words, output.words + output.n * WORD_BYTES);
       let at = 0;
       const outputs = inputs.map(({ count }) => {
-        const bytes = count * sizes.output * WORD_BYTES;
+        const bytes = count * replySize(plan) * WORD_BYTES;
         at += bytes;
         return words.subarray(at - bytes, at);
       });
@@ -177,19 +178,6 @@ class EngineParty implements Party {
       at += count * size * WORD_BYTES;
     }
     return shared;
-  }
-
-  /**
-   * Copies the reply out and clears the bits above outputBits: they carry nothing of the result, and something of how
-   * earlier shares wrapped.
-   */
-  private replyWords(pointer: Pointer, n: number, plan: Plan): Uint8Array {
-    const words = this.kernels.memory.bytes.slice(pointer, pointer + n * WORD_BYTES);
-    const bits = plan.outputBits;
-    const halves = new Uint32Array(words.buffer);
-    const high = bits >= 64 ? 0xffffffff : 2 ** (bits - 32) - 1;
-    for (let i = 1; i < halves.length; i += 2) halves[i] &= high;
-    return words;
   }
 }
 

@@ -168,7 +168,7 @@ async function runStep(
 /**
  * Runs all steps on `batch` samples.
  *
- * @returns this party's summand of the outputs, blinded: batch * outputSize words
+ * @returns this party's reply, blinded: batch * replySize words
  * @throws (rejects) when the channel does, or `signal` aborts between steps
  */
 export async function runPlan(
@@ -193,7 +193,8 @@ export async function runPlan(
     values.set(step.output, last);
     onStep(step);
   }
-  return session.reveal(last.kind === 'shared' ? session.additive(last.value) : last.value);
+  const outputs = last.kind === 'shared' ? session.additive(last.value) : last.value;
+  return session.reveal(outputs, batch, plan.outputBits);
 }
 
 /** Words of one input sample and of one output sample. */

@@ -62,15 +62,3 @@ export function encodeWeights(values: Float64Array, fractionalBits: number): Uin
   }
   return bytes;
 }
-
-/**
- * Decodes words of which only the low `bits` count, as signed fixed point.
- */
-export function decodeWords(bytes: Uint8Array, fractionalBits: number, bits: number): Float64Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float64Array(bytes.length / WORD_BYTES);
-  for (let i = 0; i < values.length; i++) {
-    values[i] = Number(BigInt.asIntN(bits, view.getBigUint64(WORD_BYTES * i, true))) / 2 ** fractionalBits;
-  }
-  return values;
-}

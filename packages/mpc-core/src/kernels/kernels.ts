@@ -43,6 +43,12 @@ export interface Kernels {
   /** dst[b, i] = src[b, indices[i]] (int32 indices; -1 gives 0), n words a sample, srcStride words a source sample. */
   gather(dst: Pointer, src: Pointer, indices: Pointer, n: number, batch: number, srcStride: number): void;
 
+  /**
+   * Rows of `size` words shifted left by `shift` (0 to 63), each followed by its check word (ring/checks.ts): dst takes
+   * rows * (size + 1) words and overlaps nothing.
+   */
+  appendChecks(dst: Pointer, src: Pointer, rows: number, size: number, shift: number): void;
+
   /** ChaCha20 key stream (RFC 8439): 32-byte key at `key`, nonce (n0, n1, n2), blocks from `counter`. */
   chacha20(
     dst: Pointer,

@@ -91,8 +91,11 @@ export interface ProtocolSession {
   truncate(z: Additive, reduction: Reduction): Promise<Shared>;
   /** max(0, z / 2^shift): truncation and comparison fused; shift may be 0. */
   rectify(z: Additive, reduction: Reduction): Promise<Shared>;
-  /** The summand to reply with: fresh, so that it tells its reader nothing but the sum. */
-  reveal(z: Additive): Additive;
+  /**
+   * What to reply with for `samples` samples, of whose values the low `bits` count: this party's summands of the values times
+   * 2^(64 - bits), each sample's followed by its check word. Fresh, so that it tells its reader nothing but the sum.
+   */
+  reveal(z: Additive, samples: number, bits: number): Additive;
 }
 
 /** Traffic of one operation: what `SessionContext.channel` will count. Index 0, 1, 2 are the parties. */

@@ -1,10 +1,9 @@
-/** A client's side of sharing: split an input, name each worker's part, add the replies. See input-sharer.ts. */
-import { decodeWords, encodeInputs } from '../fixed/encode.js';
-import { type Plan, sizeOf } from '../graph/plan.js';
+/** A client's side of sharing: split an input, name each worker's part. See input-sharer.ts. */
+import { encodeInputs } from '../fixed/encode.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { SEED_BYTES } from '../random/entropy.js';
 import { Redacted } from '../random/redacted.js';
-import { addWords, WORD_BYTES } from '../ring/words.js';
+import { WORD_BYTES } from '../ring/words.js';
 import type { InputSharer } from './input-sharer.js';
 
 /** One of the two replicated shares that a worker is given: a ChaCha20 seed, or the words themselves. */
@@ -105,24 +104,4 @@ export function inputSharesFor(
     { count, first: x1, second: x2 },
     { count, first: x2, second: x0 },
   ];
-}
-
-/**
- * Adds three reply shares up to the model's outputs (logits), in the clear.
- *
- * @returns count * outputSize values
- * @throws RangeError when the shares differ in length or are not whole samples
- */
-export function reconstructOutputs(
-  shares: readonly [Uint8Array, Uint8Array, Uint8Array],
-  plan: Plan,
-): Float64Array {
-  const bytes = shares[0].length;
-  if (
-    shares.some((share) => share.length !== bytes) ||
-    bytes % (WORD_BYTES * sizeOf(plan.outputShape)) !== 0
-  ) {
-    throw new RangeError('The three reply shares do not fit together.');
-  }
-  return decodeWords(addWords(...shares), plan.outputFractionalBits, plan.outputBits);
 }

@@ -128,6 +128,14 @@ export class LocalOperations {
     return { words, n };
   }
 
+  /** The summands of what a reply carries, not blinded: see sharing/replies.ts. */
+  protected checked(z: Additive, samples: number, bits: number): Additive {
+    const n = z.n + samples;
+    const words = this.arena.words(n);
+    this.kernels.appendChecks(words, z.words, samples, z.n / samples, 64 - bits);
+    return { words, n };
+  }
+
   /** The values one after the other. */
   concatenate(parts: readonly Shared[]): Shared {
     const n = parts.reduce((total, part) => total + part.n, 0);

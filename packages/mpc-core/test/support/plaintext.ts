@@ -5,7 +5,7 @@ import type { CompiledModel } from '../../src/graph/plan.js';
 import { createKernels } from '../../src/kernels/create.js';
 import { plaintext } from '../../src/protocols/plaintext/index.js';
 import { randomBytes, randomSeed } from '../../src/random/entropy.js';
-import { reconstructOutputs } from '../../src/sharing/input.js';
+import { reconstructOutputs } from '../../src/sharing/replies.js';
 
 const HEADER = [0x54, 0x56, 0x53, 0x31, 0, 1, 1, 0];
 

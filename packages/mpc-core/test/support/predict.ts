@@ -5,7 +5,8 @@ import type { CompiledModel } from '../../src/graph/plan.js';
 import { createKernels } from '../../src/kernels/create.js';
 import type { Material, Protocol } from '../../src/protocols/protocol.js';
 import { randomBytes, randomSeed } from '../../src/random/entropy.js';
-import { createCpuSharer, inputSharesFor, reconstructOutputs } from '../../src/sharing/input.js';
+import { createCpuSharer, inputSharesFor } from '../../src/sharing/input.js';
+import { reconstructOutputs } from '../../src/sharing/replies.js';
 import { shareModel } from '../../src/sharing/weights.js';
 import { pairwiseKeys } from './parties.js';
 

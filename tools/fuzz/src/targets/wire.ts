@@ -67,7 +67,7 @@ const seedsOf = (name: string): Uint8Array[] =>
 const predictRequest: Target = {
   name: 'predict-request',
   form: 'bytes',
-  dictionary: ['TVQ1', 'TVR1'],
+  dictionary: ['TVQ1', 'TVR2'],
   prepare() {
     const { context } = vectors('predict-request.json');
     const limits = {
@@ -88,7 +88,7 @@ const predictRequest: Target = {
 const predictReply: Target = {
   name: 'predict-reply',
   form: 'bytes',
-  dictionary: ['TVR1', 'TVQ1'],
+  dictionary: ['TVR2', 'TVQ1'],
   prepare() {
     const expected = vectors('predict-reply.json').context as PredictReply;
     return {
@@ -123,7 +123,7 @@ const ACCESS = vectors('access-order.json').good.order as AccessOrder;
 const SIGNED_ACCESS = signAccessOrder(ACCESS, OWNER_SECRET_KEY);
 
 const STATUS = {
-  wireVersion: 1,
+  wireVersion: 2,
   worker: { index: 0, name: 'alice' },
   clusterId: CLUSTER_ID,
   ready: true,

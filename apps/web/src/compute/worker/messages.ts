@@ -66,7 +66,7 @@ export type PredictionAnswer = Omit<Prediction, 'transcript' | 'probabilities'> 
 export type PredictionView = PredictionAnswer & {
   readonly views: Triple<MessageView>;
   readonly steps: readonly StepView[];
-  /** f of the inputs, and of the outputs that the replies carry modulo 2^outputBits. */
+  /** f of the inputs, and of the outputs, which are the high outputBits of what the replies add up to. */
   readonly fixedPoint: {
     readonly fractionalBits: number;
     readonly outputFractionalBits: number;

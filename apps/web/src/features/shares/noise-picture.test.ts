@@ -60,7 +60,7 @@ describe('viewOfMessage', () => {
         outputSize: 10,
         protocol: 'replicated',
         statistics: NOTHING,
-        words: new Uint8Array(80).fill(index),
+        words: new Uint8Array(88).fill(index),
       });
       const sizes = { count: 1, inputSize: 784, outputSize: 10 };
       const view = viewOfMessage(kernels, `w${index}`, { sent: message, received }, sizes);

@@ -30,9 +30,9 @@ export function hexWord(word: bigint): string {
     .replace(/(.{4})(?!$)/g, '$1 ');
 }
 
-/** A word modulo 2^bits, two's complement, over 2^fractionalBits. */
+/** The high `bits` of a word, two's complement, over 2^fractionalBits: so replies carry what they add up to. */
 export function realOf(word: bigint, bits: number, fractionalBits: number): number {
-  return Number(BigInt.asIntN(bits, word)) / 2 ** fractionalBits;
+  return Number(BigInt.asIntN(64, word) >> BigInt(64 - bits)) / 2 ** fractionalBits;
 }
 
 /**

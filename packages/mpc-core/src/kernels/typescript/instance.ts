@@ -2,6 +2,7 @@
 import { Redacted } from '../../random/redacted.js';
 import type { Kernels, LinearMemory } from '../kernels.js';
 import { chacha20 } from './chacha20.js';
+import { appendChecks } from './checks.js';
 import { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison.js';
 import {
   averagePool2d,
@@ -80,6 +81,7 @@ export function createTypeScriptKernels(): Kernels {
     pack: over(pack),
     unpack: over(unpack),
     gather: over(gather),
+    appendChecks: over(appendChecks),
     chacha20: over(chacha20),
     conv2d: over(conv2d),
     depthwiseConv2d: over(depthwiseConv2d),

@@ -71,6 +71,7 @@ export async function createWasmKernels(): Promise<Kernels> {
     | 'pack'
     | 'unpack'
     | 'gather'
+    | 'appendChecks'
     | 'chacha20'
     | 'bitPlanes'
     | 'subsetProducts'
@@ -102,6 +103,7 @@ export async function createWasmKernels(): Promise<Kernels> {
     pack: direct.pack,
     unpack: direct.unpack,
     gather: direct.gather,
+    appendChecks: direct.appendChecks,
     chacha20: direct.chacha20,
     bitPlanes: direct.bitPlanes,
     subsetProducts: direct.subsetProducts,

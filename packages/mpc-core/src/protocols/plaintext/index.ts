@@ -29,8 +29,8 @@ class PlaintextSession extends LocalOperations implements ProtocolSession {
     return this.map(z, (value) => (value < 0n ? 0n : value >> BigInt(shift)));
   }
 
-  reveal(z: Additive): Additive {
-    return z;
+  reveal(z: Additive, samples: number, bits: number): Additive {
+    return this.checked(z, samples, bits);
   }
 
   /** Applies `f` to each value as a signed 64-bit number. */

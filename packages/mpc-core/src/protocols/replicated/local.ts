@@ -55,12 +55,11 @@ export class RoleOperations extends LocalOperations {
   }
 
   /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */
-  reveal(z: Additive): Additive {
+  reveal(z: Additive, samples: number, bits: number): Additive {
     const operation = this.operation++;
-    const words = this.context.fillWords('next', operation, Purpose.Zero, z.n, 8);
-    const previous = this.context.fillWords('previous', operation, Purpose.Zero, z.n, 8);
-    this.kernels.subtract(words, words, previous, z.n);
-    this.kernels.add(words, words, z.words, z.n);
-    return { words, n: z.n };
+    const { words, n } = this.checked(z, samples, bits);
+    this.kernels.add(words, words, this.context.fillWords('next', operation, Purpose.Zero, n, 8), n);
+    this.kernels.subtract(words, words, this.context.fillWords('previous', operation, Purpose.Zero, n, 8), n);
+    return { words, n };
   }
 }
