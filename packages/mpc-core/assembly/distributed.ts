@@ -365,13 +365,3 @@ function put(dst: usize, bits: usize, index: u32, column: usize, path: u64, shar
   const bit = (load<u64>(bits + (<usize>(index >> 6) << 3)) >> <u64>(index & 63)) & 1;
   store<u64>(dst + (<usize>index << 3), (<u64>(word >> <u32>(position & 31)) & 1) ^ (<u64>share & 1) ^ bit ^ (top & <u64>isLeft));
 }
-
-// dst[i] = bit i of the plane ? b[i] : a[i]
-export function choose(dst: usize, a: usize, b: usize, plane: usize, n: u32): void {
-  for (let i: u32 = 0; i < n; i++) {
-    const at: usize = <usize>i << 3;
-    const mask: u64 = 0 - ((load<u64>(plane + (<usize>(i >> 6) << 3)) >> <u64>(i & 63)) & 1);
-    const first = load<u64>(a + at);
-    store<u64>(dst + at, first ^ (mask & (first ^ load<u64>(b + at))));
-  }
-}

@@ -120,20 +120,4 @@ describe('distributed comparison', () => {
       expect(Math.abs(2 * set - bits) / Math.sqrt(bits)).toBeLessThan(6);
     }
   });
-
-  it('chooses words by the bits of a plane', () => {
-    const n = 131;
-    const [a, b] = [readWords(randomBytes(8 * n)), readWords(randomBytes(8 * n))];
-    const plane = randomBytes(32);
-    const results = both.map((kernels) => {
-      const { memory } = kernels;
-      memory.bytes.set(writeWords(a), memory.base);
-      memory.bytes.set(writeWords(b), memory.base + 2048);
-      memory.bytes.set(plane, memory.base + 4096);
-      kernels.choose(memory.base + 8192, memory.base, memory.base + 2048, memory.base + 4096, n);
-      return readWords(memory.bytes.slice(memory.base + 8192, memory.base + 8192 + 8 * n));
-    });
-    expect(results[0]).toEqual(results[1]);
-    expect(results[0]).toEqual(a.map((word, i) => ((plane[i >> 3]! >> (i & 7)) & 1 ? b[i] : word)));
-  });
 });

@@ -67,13 +67,13 @@ it('does not wait for what is dealt ahead, but counts it in the throughput', () 
   const { latencyMs, computeMs, bytesSent, bytesDealt } = predict(plan, protocol, far, machine);
   const online = Math.max(...bytesSent.map((bytes, i) => bytes - bytesDealt[i]!)) / 1000;
   expect(computeMs).toBeCloseTo(2.6 + 1 + 1);
-  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 0.1 + 1) + 2 * online);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 3 * 20.5 + (2.6 + 0.1 + 1) + 2 * online);
 });
 
 it('waits for all that is dealt where nothing is dealt ahead', () => {
   const { latencyMs, bytesSent } = predict(plan, fss(), far, machine, 1, false);
   const all = Math.max(...bytesSent) / 1000;
-  expect(latencyMs).toBeCloseTo(60 + 2 + 2 * 20.5 + (2.6 + 1 + 1) + 2 * all);
+  expect(latencyMs).toBeCloseTo(60 + 2 + 3 * 20.5 + (2.6 + 1 + 1) + 2 * all);
 });
 
 it('fewest rounds win where rounds are dear', () => {

@@ -4,12 +4,14 @@
  * the least random sharing there is, so that the masks are all that can make it so; leaving any one out must be noticed.
  */
 import { describe, expect, it } from 'vitest';
-import { comparisonLevels, planeWords } from '../src/kernels/kernels.js';
+import type { Simulation } from '../src/channel/simulate.js';
+import { comparisonLevels } from '../src/kernels/kernels.js';
 import { fss } from '../src/protocols/fss/index.js';
 import { dealtLayout } from '../src/protocols/fss/layout.js';
 import type { Protocol } from '../src/protocols/protocol.js';
 import { Purpose } from '../src/random/session-streams.js';
 import { writeWords } from '../src/ring/words.js';
+import { threeParties } from './support/ahead.js';
 import { addPacked, without, xorBytes } from './support/leaks.js';
 import { runParties } from './support/parties.js';
 import { BitCounter } from './support/uniformity.js';
@@ -23,7 +25,6 @@ const SECRETS = Array.from({ length: 8 }, () => VALUES).flat();
 const zeros = SECRETS.map(() => 0n);
 const [HELPER, LEFT, RIGHT] = [0, 1, 2] as const;
 const layout = dealtLayout('rectify', SECRETS.length, REDUCTION);
-const PLANE = 8 * planeWords(SECRETS.length);
 /** Bytes of a plane that hold bits of values. */
 const SIGN_BYTES = Math.floor(SECRETS.length / 8);
 
@@ -59,25 +60,69 @@ function randomOfKeys(keys: Uint8Array, gates: number): Uint8Array {
   return Uint8Array.from(random);
 }
 
-/** @param holder whose summand the secrets are */
-async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string, BitCounter>> {
-  const seen = new Map<string, BitCounter>();
-  const count = (name: string, message: Uint8Array): void => {
-    const counter = seen.get(name) ?? new BitCounter();
-    counter.add(message);
-    seen.set(name, counter);
+type Transcripts = Simulation<unknown>['transcripts'];
+type Counters = Map<string, BitCounter>;
+
+function counting(): { readonly seen: Counters; count(name: string, message: Uint8Array): void } {
+  const seen: Counters = new Map();
+  return {
+    seen,
+    count: (name, message) => {
+      const counter = seen.get(name) ?? new BitCounter();
+      counter.add(message);
+      seen.set(name, counter);
+    },
   };
+}
+
+/** What `to` received of `sender`, in order. */
+function messages(transcripts: Transcripts, to: number, sender: number): Uint8Array[] {
+  return transcripts[to]!.filter((frame) => frame.from === sender).map((frame) => frame.payload);
+}
+
+/** Everything between the evaluators, and what both of them open. */
+function countOnline(
+  transcripts: Transcripts,
+  count: (name: string, message: Uint8Array) => void,
+  summand?: Uint8Array,
+): void {
+  const [toLeft, signToLeft, resultToLeft] = messages(transcripts, LEFT, RIGHT);
+  const [toRight, signToRight, resultToRight] = messages(transcripts, RIGHT, LEFT);
+  const both = addPacked(toLeft!, toRight!, 5);
+  const opened = summand === undefined ? both : addPacked(both, summand, 5);
+  const sign = xorBytes(signToLeft!, signToRight!).subarray(0, SIGN_BYTES);
+  count('opening, to the left evaluator', toLeft!);
+  count('opening, to the right evaluator', toRight!);
+  count('opened', opened);
+  count('share of the sign, to the left evaluator', signToLeft!.subarray(0, SIGN_BYTES));
+  count('share of the sign, to the right evaluator', signToRight!.subarray(0, SIGN_BYTES));
+  count('opened sign', sign);
+  count('opened sign, and the opened top bit', xorBytes(sign, topBits(opened)));
+  count('result, to the left evaluator', resultToLeft!);
+  count('result, to the right evaluator', resultToRight!);
+  count('result, opened', addPacked(resultToLeft!, resultToRight!, 5));
+}
+
+function leaking(leftOut: Purpose | undefined): Protocol {
   const whole = fss(HELPER);
-  const protocol: Protocol = {
+  const leak = <T extends Parameters<Protocol['open']>[0]>(session: T): T =>
+    leftOut === undefined ? session : { ...session, kernels: without(session.kernels, leftOut) };
+  return {
     ...whole,
-    open: (session) =>
-      whole.open(
-        leftOut === undefined ? session : { ...session, kernels: without(session.kernels, leftOut) },
-      ),
+    prepare: (session, ...rest) => whole.prepare!(leak(session), ...rest),
+    open: (session, material) => whole.open(leak(session), material),
   };
+}
+
+/**
+ * Dealt for as it comes: the helper's summand is in the mask.
+ * @param holder whose summand the secrets are
+ */
+async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Counters> {
+  const { seen, count } = counting();
   for (let run = 0; run < RUNS; run++) {
     const { transcripts, results } = await runParties(
-      protocol,
+      leaking(leftOut),
       { f: F, sessionId: SESSION },
       async (bench, party) => {
         const z = () => bench.additive(party === holder ? SECRETS : zeros);
@@ -86,47 +131,40 @@ async function observe(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Map<string
         return writeWords(bench.get(reply.words, reply.n));
       },
     );
-    const from = (to: number, sender: number) =>
-      transcripts[to]!.filter((frame) => frame.from === sender).map((frame) => frame.payload);
-    const [summand, keys] = from(LEFT, HELPER);
-    const [toLeft, valuesToLeft] = from(LEFT, RIGHT);
-    const [toRight, valuesToRight] = from(RIGHT, LEFT);
-    const [choiceOfLeft] = from(HELPER, LEFT);
-    const [choiceOfRight] = from(HELPER, RIGHT);
-    expect(from(RIGHT, HELPER)[0]).toEqual(summand);
-    const opened = addPacked(addPacked(toLeft!, toRight!, 5), summand!, 5);
-    const sign = xorBytes(valuesToLeft!, valuesToRight!).subarray(0, SIGN_BYTES);
-    count("the helper's summand", summand!);
+    const [keys, ...more] = messages(transcripts, LEFT, HELPER);
+    const [keysAndColumns, ...others] = messages(transcripts, RIGHT, HELPER);
+    expect([more, others]).toEqual([[], []]);
     // Keys are many: those of the first gates will do.
     const keyBytes = SECRETS.length * layout.keyBytes;
     count('keys, to the left evaluator', randomOfKeys(keys!, VALUES.length));
-    count('columns, to the right evaluator', from(RIGHT, HELPER)[1]!.subarray(keyBytes));
-    expect(from(RIGHT, HELPER)[1]!.subarray(0, keyBytes)).toEqual(keys);
-    count('opening, to the left evaluator', toLeft!);
-    count('opening, to the right evaluator', toRight!);
-    count('opened', opened);
-    for (const [name, message] of [
-      ['left', valuesToLeft!],
-      ['right', valuesToRight!],
-    ] as const) {
-      count(`share of the sign, to the ${name} evaluator`, message.subarray(0, SIGN_BYTES));
-      count(`both values, to the ${name} evaluator`, message.subarray(PLANE));
+    count('columns, to the right evaluator', keysAndColumns!.subarray(keyBytes));
+    // Not `toEqual`, which takes a second for so many bytes.
+    expect(Buffer.compare(keysAndColumns!.subarray(0, keyBytes), keys!)).toBe(0);
+    countOnline(transcripts, count);
+    // The helper is told that its keys have come, and nothing else.
+    for (const evaluator of [LEFT, RIGHT]) {
+      expect(messages(transcripts, HELPER, evaluator)).toEqual([new Uint8Array(0)]);
     }
-    count('opened sign', sign);
-    count('opened sign, and the opened top bit', xorBytes(sign, topBits(opened)));
-    for (const slot of [0, 1]) {
-      const at = PLANE + slot * layout.resultBytes;
-      const part = (message: Uint8Array) => message.subarray(at, at + layout.resultBytes);
-      count(`value ${slot}, opened`, addPacked(part(valuesToLeft!), part(valuesToRight!), 5));
-    }
-    count('choice, to the helper from the left', choiceOfLeft!.subarray(0, SIGN_BYTES));
-    count('choice, to the helper from the right', choiceOfRight!.subarray(0, SIGN_BYTES));
-    const choice = xorBytes(choiceOfLeft!, choiceOfRight!).subarray(0, SIGN_BYTES);
-    count('choice', choice);
-    count('choice, and the opened sign', xorBytes(choice, sign));
     results.forEach((reply, party) => {
       count(`reply of party ${party}`, reply);
     });
+  }
+  return seen;
+}
+
+/** On material, with an operand that has summands of the input: the helper sends its own under a mask. */
+async function observeAhead(holder: 0 | 1 | 2, leftOut?: Purpose): Promise<Counters> {
+  const { seen, count } = counting();
+  const { deal, rectify } = await threeParties(leaking(leftOut));
+  for (let run = 0; run < RUNS; run++) {
+    const item = await deal([{ kind: 'rectify', n: SECRETS.length, reduction: REDUCTION }]);
+    const shares = [0, 1, 2].map((party) => (party === holder ? SECRETS : zeros));
+    const { transcripts } = await rectify(SECRETS, REDUCTION, [item.results], { shares: shares as never });
+    const [summand, ...more] = messages(transcripts, LEFT, HELPER);
+    expect(messages(transcripts, RIGHT, HELPER)).toEqual([summand]);
+    expect([more, transcripts[HELPER]]).toEqual([[], []]);
+    count("the helper's summand", summand!);
+    countOnline(transcripts, count, summand);
   }
   return seen;
 }
@@ -135,27 +173,29 @@ function deviations(counter: BitCounter): string {
   return `${counter.bitDeviation().toFixed(2)}, ${counter.meanDeviation().toFixed(2)}`;
 }
 
+function expectUniform(seen: Counters, counted: number): void {
+  expect(seen.size).toBe(counted);
+  for (const [name, counter] of seen) {
+    expect(counter.looksUniform, `${name}: ${deviations(counter)}`).toBe(true);
+  }
+}
+
 describe('what a worker sees of a rectification', () => {
   it.each([HELPER, LEFT, RIGHT])(
     'is uniform in every bit when worker %i holds the secret',
     async (holder) => {
-      const seen = await observe(holder);
-      expect(seen.size).toBe(21);
-      for (const [name, counter] of seen) {
-        expect(counter.looksUniform, `${name}: ${deviations(counter)}`).toBe(true);
-      }
+      expectUniform(await observe(holder), 15);
+      expectUniform(await observeAhead(holder), 11);
     },
     60_000,
   );
 
   it.each([
     [Purpose.Opening, 'opening, to the right evaluator'],
-    [Purpose.HelperOpening, "the helper's summand"],
     [Purpose.Roots, 'keys, to the left evaluator'],
     [Purpose.BitMasks, 'opened sign, and the opened top bit'],
     [Purpose.Dealt, 'columns, to the right evaluator'],
-    [Purpose.Result, 'value 0, opened'],
-    [Purpose.Choice, 'choice, and the opened sign'],
+    [Purpose.Result, 'result, opened'],
     [Purpose.Zero, 'reply of party 1'],
   ])(
     'is noticed when mask %i is left out',
@@ -165,4 +205,9 @@ describe('what a worker sees of a rectification', () => {
     },
     60_000,
   );
+
+  it('is noticed when the masks of what the helper sends are left out', async () => {
+    const counter = (await observeAhead(HELPER, Purpose.HelperOpening)).get("the helper's summand");
+    expect(counter?.looksUniform).toBe(false);
+  }, 60_000);
 });

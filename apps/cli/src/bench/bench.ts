@@ -260,7 +260,7 @@ async function measureProtocol(
     const { report: single, meshBytes } = await batch(1, settings.single, (prediction) =>
       recorder.add(prediction),
     );
-    const declared = predictCost(plan, run.protocol, 1);
+    const declared = predictCost(plan, run.protocol, 1, pooled !== null);
     assertDeclared(recorder, declared);
     const batches: BatchReport[] = [{ ...single }];
     for (const { digits: count, budget } of settings.batches) {

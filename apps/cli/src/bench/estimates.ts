@@ -204,7 +204,7 @@ export async function estimateAll(
       measuredMs: times[models.length]!,
       predictedPerSecond: underLoad(plan, overheads).samplesPerSecond,
       measuredPerSecond: measuredPerSecond!,
-      predictedBytes: Math.max(...predictCost(plan, protocol, 1).bytesSent),
+      predictedBytes: Math.max(...predictCost(plan, protocol, 1, dealsAhead(name)).bytesSent),
       measuredBytes: Math.max(...report.bytesSent),
     });
   }

@@ -30,11 +30,20 @@ function operationCost(protocol: Protocol, { kind, n, reduction }: Operation): C
   return kind === 'truncate' ? protocol.truncateCost(n, reduction) : protocol.rectifyCost(n, reduction);
 }
 
-/** Declared rounds and bytes of one batch of `batch` samples, by step and in all. */
-export function predictCost(plan: Plan, protocol: Protocol, batch: number): PlanCost {
-  const steps = planOperations(plan, batch).map(({ step, operations }): StepCost => {
+/**
+ * Declared rounds and bytes of one batch of `batch` samples, by step and in all.
+ * @param ahead whether it runs on what was dealt ahead; that is counted all the same
+ */
+export function predictCost(plan: Plan, protocol: Protocol, batch: number, ahead = false): PlanCost {
+  const all = planOperations(plan, batch);
+  const preparedCost = (operations: readonly Operation[]): Cost =>
+    (ahead ? protocol.preparedCost?.(operations) : undefined) ?? FREE;
+  const steps = all.map(({ step, operations }): StepCost => {
     const cost = operations.reduce((total, one) => addCosts(total, operationCost(protocol, one)), FREE);
-    return { ...cost, name: step.name, op: step.op };
+    // The rounds are the session's, not those of each step.
+    return { ...addCosts(cost, { ...preparedCost(operations), rounds: 0 }), name: step.name, op: step.op };
   });
-  return { ...steps.reduce<Cost>(addCosts, FREE), steps };
+  const total = steps.reduce<Cost>(addCosts, FREE);
+  const more = preparedCost(all.flatMap(({ operations }) => operations));
+  return { ...total, rounds: total.rounds + more.rounds, steps };
 }

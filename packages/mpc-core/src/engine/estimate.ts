@@ -93,10 +93,10 @@ export function predict(
   const { roundTripMs, megabitsPerSecond, cores } = network;
   const { roundMs, contention, loadedContention, byteNanos } = machine.overheads;
   const requestMs = machine.overheads.requestMs + (batch - 1) * machine.overheads.sampleMs;
-  const { rounds, bytesSent, bytesDealt, bytesDealtTo } = predictCost(plan, protocol, batch);
-  const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
   const ahead = dealtAhead && batch <= largest;
+  const { rounds, bytesSent, bytesDealt, bytesDealtTo } = predictCost(plan, protocol, batch, ahead);
+  const computeMs = computeTime(plan, machine.speed, 'whole', batch);
   const waitedMs = contention * (ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs);
   const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
   const bytesMs = (byteNanos * Math.max(...onWire)) / 1e6;

@@ -1,6 +1,7 @@
 /** A model as a party keeps it: shares expanded once, laid out for the kernels, index lists of public steps. */
 import type { PartyIndex } from '../channel/channel.js';
 import { resultBits, unreducedValues } from '../graph/bits.js';
+import { type InputDependence, inputDependence } from '../graph/dependence.js';
 import type { Conv2DGeometry, PiecewiseLinearStep, Plan, PlanStep } from '../graph/plan.js';
 import { sizeOf, valueSizes } from '../graph/plan.js';
 import type { Allocator } from '../kernels/arena.js';
@@ -11,6 +12,7 @@ import type { SharePart } from '../sharing/input.js';
 import type { KernelForm, LinearWeights, WeightForm } from '../sharing/values.js';
 import { decodeShareFile, weightWords } from '../sharing/weights.js';
 import { type ClassTables, type LoadedMap, loadClassTables, type PublicMap } from './classes/index.js';
+import { planOperations } from './operations.js';
 import { joinIndices, paddingIndices, windowIndices } from './windows.js';
 
 /** Writes the words that a share part stands for to `dst`. `scratch`: 32 bytes for a key. */
@@ -82,6 +84,9 @@ class StepWeights implements LinearWeights {
 export class ModelMemory {
   /** Bits that matter of each step's output. */
   readonly resultBits: readonly number[];
+  readonly dependence: InputDependence;
+  /** Truncations and rectifications of each step. */
+  readonly operations: readonly number[];
   private readonly blocks: Block[] = [];
   private readonly weights = new Map<PlanStep, StepWeights>();
   private readonly indexLists = new Map<PlanStep, readonly Pointer[]>();
@@ -97,6 +102,8 @@ export class ModelMemory {
     fill: (first: Pointer, second: Pointer, n: number) => void,
   ) {
     this.resultBits = resultBits(plan);
+    this.dependence = inputDependence(plan);
+    this.operations = planOperations(plan, 1).map(({ operations }) => operations.length);
     const n = weightWords(plan);
     const first = this.block(n * WORD_BYTES);
     const second = this.block(n * WORD_BYTES);

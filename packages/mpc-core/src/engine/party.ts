@@ -6,7 +6,7 @@ import { InvalidModelError } from '../graph/errors.js';
 import type { Plan } from '../graph/plan.js';
 import { Allocator, Arena } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
-import type { Material, Protocol, SessionContext, Traffic } from '../protocols/protocol.js';
+import type { Material, Protocol, Rehearsal, SessionContext, Traffic } from '../protocols/protocol.js';
 import { SEED_BYTES } from '../random/entropy.js';
 import { SessionStreams } from '../random/session-streams.js';
 import { WORD_BYTES } from '../ring/words.js';
@@ -82,7 +82,7 @@ export interface Party {
   unload(model: LoadedModel): void;
   /**
    * Deals ahead what one sample of the model needs, in a session of its own; null where the protocol has no such phase.
-   * Rejects when the channel does. Nothing of it depends on the weights.
+   * Rejects when the channel does. It serves this model alone: the helper rehearses with its shares of the weights.
    */
   prepare(model: LoadedModel, options: SessionOptions): Promise<Material | null>;
   /** Runs one batch. Rejects when the channel does, or when the signal aborts. */
@@ -108,17 +108,20 @@ class EngineParty implements Party {
   }
 
   async prepare(model: LoadedModel, options: SessionOptions): Promise<Material | null> {
-    const { plan } = memoryOf(model);
+    const memory = memoryOf(model);
+    const { plan } = memory;
     const { protocol } = options;
     if (protocol.prepare === undefined) return null;
     const operations = planOperations(plan, 1).flatMap((step) => step.operations);
     const context = this.context(plan, options);
+    const rehearsal = this.rehearsal(memory);
     try {
-      return await protocol.prepare(context, operations);
+      return await protocol.prepare(context, operations, rehearsal);
     } catch (error) {
       context.arena.release();
       throw error;
     } finally {
+      rehearsal.arena.release();
       context.streams.wipe();
     }
   }
@@ -141,7 +144,8 @@ class EngineParty implements Party {
       const steps: StepStatistics[] = [];
       const observe = stepObserver(session.traffic, steps);
       const input = this.expandInputs(arena, inputs, batch, sizes.input);
-      const output = await runPlan(session, memory, input, batch, observe, signal);
+      const summands = await runPlan(session, memory, input, batch, observe, signal);
+      const output = session.reveal(summands, batch, plan.outputBits);
       const words = this.kernels.memory.bytes.slice(output.words, output.words + output.n * WORD_BYTES);
       let at = 0;
       const outputs = inputs.map(({ count }) => {
@@ -165,6 +169,20 @@ class EngineParty implements Party {
       channel,
       streams: new SessionStreams(keys.sessionId, keys.next, keys.previous),
       fractionalBits: plan.fractionalBits,
+    };
+  }
+
+  private rehearsal(model: ModelMemory): Rehearsal {
+    const arena = new Arena(this.allocator);
+    const n = sampleSizes(model.plan).input;
+    return {
+      arena,
+      isSeparate: model.dependence.isSeparate,
+      run: (session) => {
+        const words = arena.words(n);
+        this.kernels.memory.bytes.fill(0, words, words + WORD_BYTES * n);
+        return runPlan(session, model, { first: words, second: words, n }, 1);
+      },
     };
   }
 

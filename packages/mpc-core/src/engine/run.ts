@@ -94,7 +94,11 @@ async function runStep(
     case 'conv2d':
     case 'depthwiseConv2d': {
       const weights = model.linear(step);
-      return { kind: 'unreduced', value: session.linear(asShared(), weights, batch, step.geometry, bits) };
+      const ofResults = !model.dependence.steps.has(step);
+      return {
+        kind: 'unreduced',
+        value: session.linear(asShared(), weights, batch, step.geometry, bits, ofResults),
+      };
     }
     case 'piecewiseLinear': {
       const { activationBits } = step;
@@ -166,9 +170,9 @@ async function runStep(
 }
 
 /**
- * Runs all steps on `batch` samples.
+ * Runs all steps on `batch` samples, but for those that the session has rehearsed.
  *
- * @returns this party's reply, blinded: batch * replySize words
+ * @returns this party's summand of the outputs: batch * outputSize words, which `ProtocolSession.reveal` has still to blind
  * @throws (rejects) when the channel does, or `signal` aborts between steps
  */
 export async function runPlan(
@@ -176,14 +180,20 @@ export async function runPlan(
   model: ModelMemory,
   input: Shared,
   batch: number,
-  onStep: StepListener,
+  onStep?: StepListener,
   signal?: AbortSignal,
 ): Promise<Additive> {
-  const { plan } = model;
+  const { plan, dependence } = model;
+  const rehearsed = session.rehearsed ?? null;
   const values = new Map<number, Value>([[0, { kind: 'shared', value: input }]]);
   let last: Value = { kind: 'shared', value: input };
   for (const [index, step] of plan.steps.entries()) {
     signal?.throwIfAborted();
+    if (rehearsed !== null && !dependence.steps.has(step)) {
+      session.skip?.(model.operations[index]!);
+      onStep?.(step);
+      continue;
+    }
     const from = inputsOf(step).map((value) => {
       const known = values.get(value);
       if (!known) throw new Error(`Step "${step.name}" reads a value that no step gives.`);
@@ -191,10 +201,9 @@ export async function runPlan(
     });
     last = await runStep(session, model, step, from, batch, model.resultBits[index]);
     values.set(step.output, last);
-    onStep(step);
+    onStep?.(step);
   }
-  const outputs = last.kind === 'shared' ? session.additive(last.value) : last.value;
-  return session.reveal(outputs, batch, plan.outputBits);
+  return rehearsed ?? (last.kind === 'shared' ? session.additive(last.value) : last.value);
 }
 
 /** Words of one input sample and of one output sample. */

@@ -181,8 +181,6 @@ export interface Kernels {
     salt1: number,
     isLeft: boolean,
   ): void;
-  /** dst = bit of the plane ? b : a, n words. dst may be a or b. */
-  choose(dst: Pointer, a: Pointer, b: Pointer, plane: Pointer, n: number): void;
 
   /** Two columns of n words: R and its top bit. */
   truncateMaterial(dst: Pointer, r: Pointer, n: number, shift: number, k: number): void;

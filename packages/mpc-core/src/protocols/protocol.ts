@@ -40,6 +40,26 @@ export interface Operation {
   readonly kind: 'truncate' | 'rectify';
   readonly n: number;
   readonly reduction: Reduction;
+  /**
+   * Whether its operand comes from earlier results alone. A party whose parts of results are streams then knows its summand of
+   * it before any input: see `Rehearsal`.
+   */
+  readonly ofResults?: boolean;
+  /** The operand is so many blocks, each with the values of all samples in their order; 1 when it is not given. */
+  readonly blocks?: number;
+}
+
+/**
+ * A run of the plan at one party before there is an input: with zeros for it and for all that only the run itself will show.
+ * What is linear in what the party has already comes out as it will be, unless the input has summands in it.
+ */
+export interface Rehearsal {
+  /** For what the steps compute; freed after the rehearsal. */
+  readonly arena: Arena;
+  /** Runs all steps for one sample; gives the party's summand of the output, not yet blinded. */
+  run(session: ProtocolSession): Promise<Additive>;
+  /** Whether nothing joins values of results with values that have summands of the input, and the output has none. */
+  readonly isSeparate: boolean;
 }
 
 /** What a session counted on its channel so far; what was dealt ahead counts where it is used. */
@@ -56,8 +76,18 @@ export interface Traffic {
 export interface ProtocolSession {
   readonly traffic: Traffic;
 
-  /** Convolution (or dense layer) with secret weights, modulo 2^bits; local. */
-  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry, bits: number): Additive;
+  /**
+   * Convolution (or dense layer) with secret weights, modulo 2^bits; local.
+   * @param ofResults whether x comes from earlier results alone
+   */
+  linear(
+    x: Shared,
+    weights: LinearWeights,
+    batch: number,
+    geometry: Conv2DGeometry,
+    bits: number,
+    ofResults: boolean,
+  ): Additive;
   /** Mean over windows with a public reciprocal at scale f; local. */
   averagePool(x: Shared, batch: number, geometry: PoolGeometry): Additive;
   /** x - y, x + y; local. */
@@ -92,6 +122,12 @@ export interface ProtocolSession {
   /** max(0, z / 2^shift): truncation and comparison fused; shift may be 0. */
   rectify(z: Additive, reduction: Reduction): Promise<Shared>;
   /**
+   * This party's whole summand of the output, where its material has it. Then only those steps have to be run here that take
+   * the input; `skip` says how many operations the others have.
+   */
+  readonly rehearsed?: Additive | null;
+  skip?(operations: number): void;
+  /**
    * What to reply with for `samples` samples, of whose values the low `bits` count: this party's summands of the values times
    * 2^(64 - bits), each sample's followed by its check word. Fresh, so that it tells its reader nothing but the sum.
    */
@@ -124,8 +160,14 @@ export interface Protocol {
   /**
    * The offline phase, where the protocol has one: deals, in a session of its own, what one sample's operations need, in
    * their order. The result lives in the context's arena and belongs to the keys of its streams.
+   *
+   * @param rehearsal without it, no operand is known ahead, whatever `ofResults` says
    */
-  readonly prepare?: (context: SessionContext, operations: readonly Operation[]) => Promise<Material>;
+  readonly prepare?: (
+    context: SessionContext,
+    operations: readonly Operation[],
+    rehearsal?: Rehearsal,
+  ) => Promise<Material>;
   /** The largest batch that material serves; any, when it is not given. */
   readonly maxPreparedBatch?: number;
   /**

@@ -25,8 +25,6 @@ export enum Purpose {
   HelperOpening = 6,
   /** Root seeds of distributed comparison keys. */
   Roots = 7,
-  /** What hides from the helper which of its masks is in use: known to the evaluators. */
-  Choice = 8,
   /** Masks of what share convert sends to the helper; known to the evaluators, as all up to Shuffle. */
   ConvertMask = 9,
   /** What hides from the helper which way a comparison went. */

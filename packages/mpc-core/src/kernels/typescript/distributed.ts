@@ -179,14 +179,3 @@ export function compareWithKeys(
   left.wipe();
   corrections.fill(0);
 }
-
-export function choose(v: Views, dst: Pointer, a: Pointer, b: Pointer, plane: Pointer, n: number): void {
-  const m = v.u32;
-  for (let i = 0; i < n; i++) {
-    const mask = -((m[(plane >>> 2) + (i >>> 5)] >>> (i & 31)) & 1);
-    for (let half = 0; half < 2; half++) {
-      const first = m[(a >>> 2) + 2 * i + half];
-      m[(dst >>> 2) + 2 * i + half] = first ^ (mask & (first ^ m[(b >>> 2) + 2 * i + half]));
-    }
-  }
-}

@@ -20,7 +20,7 @@ import {
   shareDigits,
   zeroDigits,
 } from './digits.js';
-import { choose, compareWithKeys, comparisonKeys } from './distributed.js';
+import { compareWithKeys, comparisonKeys } from './distributed.js';
 import {
   addOdd,
   compareTargets,
@@ -97,7 +97,6 @@ export function createTypeScriptKernels(): Kernels {
     combineGroup: over(combineGroup),
     comparisonKeys: over(comparisonKeys),
     compareWithKeys: over(compareWithKeys),
-    choose: over(choose),
     selectMaterial: over(selectMaterial),
     select: over(select),
     truncateMaterial: over(truncateMaterial),

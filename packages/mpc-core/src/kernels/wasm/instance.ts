@@ -77,7 +77,6 @@ export async function createWasmKernels(): Promise<Kernels> {
     | 'subsetProducts'
     | 'groupProducts'
     | 'comparisonKeys'
-    | 'choose'
     | 'selectMaterial'
     | 'truncateMaterial'
     | 'shareDigits'
@@ -109,7 +108,6 @@ export async function createWasmKernels(): Promise<Kernels> {
     subsetProducts: direct.subsetProducts,
     groupProducts: direct.groupProducts,
     comparisonKeys: direct.comparisonKeys,
-    choose: direct.choose,
     selectMaterial: direct.selectMaterial,
     truncateMaterial: direct.truncateMaterial,
     sampleDigits: direct.sampleDigits,

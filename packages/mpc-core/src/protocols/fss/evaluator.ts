@@ -1,10 +1,9 @@
 /**
- * The evaluators' side, online: open the masked value, compare it alone with keys, and exchange the two values that the
- * result can have, each under a mask of its own, together with the shares of the bit that says which of them it is. The
- * bit needs no round: who learns it has both values already, and the other mask hides the other one.
+ * The evaluators' side, online: open the masked value, compare it alone with keys, open the masked sign, and send each other
+ * the shares of the result less their masks. Everything but these messages was dealt before, and the helper sends nothing
+ * unless the value has summands of the input.
  */
 import type { Kernels, Pointer } from '../../kernels/kernels.js';
-import { type Link, Purpose } from '../../random/session-streams.js';
 import type { Additive, Shared } from '../../sharing/values.js';
 import type { Operation, Reduction } from '../protocol.js';
 import type { ReplicatedContext } from '../replicated/context.js';
@@ -29,8 +28,9 @@ interface Part {
 
 export class Evaluator {
   private readonly kernels: Kernels;
-  private readonly evaluatorLink: Link;
   private spent = 0;
+  /** Whether what masks make of later values was worked out ahead: then results go on without them. */
+  readonly masksAreAhead: boolean;
 
   /** @param prepared material of every sample, or null to have it dealt as operations come */
   constructor(
@@ -40,7 +40,7 @@ export class Evaluator {
     private readonly prepared: readonly Prepared[] | null,
   ) {
     this.kernels = context.kernels;
-    this.evaluatorLink = roles.helperLink === 'next' ? 'previous' : 'next';
+    this.masksAreAhead = prepared?.every(({ output }) => output !== null) ?? false;
   }
 
   async truncate(z: Additive, reduction: Reduction): Promise<Shared> {
@@ -49,43 +49,30 @@ export class Evaluator {
     const { shift, activationBits } = reduction;
     const layout = dealtLayout('truncate', n, reduction);
     const result = this.resultWords(n);
-    const [mine, opened] = roles.isLeft ? [result.first, result.second] : [result.second, result.first];
     const mark = context.arena.mark();
     const parts = this.parts({ kind: 'truncate', n, reduction });
     const c = this.sendOpening(z, parts, layout, shift + activationBits - 2);
-    await this.receiveOpening(c, layout);
+    await this.receiveOpening(c, parts, layout);
     const material = await this.columns(parts, layout, 1, 1);
-    kernels.truncate(opened, c, material, n, shift, activationBits, roles.isLeft);
-    this.gatherMasks(mine, parts, 0);
-    kernels.subtract(opened, opened, mine, n);
-    const packed = this.pack(opened, n, layout.resultWidth);
-    context.send(roles.other, packed, layout.resultBytes);
-    // Both evaluators drop the bytes that are not sent, so that they hold the very same share.
-    kernels.unpack(opened, packed, n, layout.resultWidth);
-    const theirs = await context.receive(roles.other, packed, layout.resultBytes);
-    this.addPacked(opened, theirs, n, layout.resultWidth);
-    context.traffic.rounds++;
+    const y = context.arena.words(n);
+    kernels.truncate(y, c, material, n, shift, activationBits, roles.isLeft);
+    await this.replicate(result, y, parts, layout);
     context.arena.rewind(mark);
     return result;
   }
 
-  async rectify(z: Additive, reduction: Reduction, operation: number): Promise<Shared> {
+  async rectify(z: Additive, reduction: Reduction): Promise<Shared> {
     const { context, kernels, roles } = this;
     const { arena } = context;
     const { n } = z;
     const { shift, activationBits } = reduction;
     const layout = dealtLayout('rectify', n, reduction);
     const result = this.resultWords(n);
-    const [mine, opened] = roles.isLeft ? [result.first, result.second] : [result.second, result.first];
     const mark = arena.mark();
     const parts = this.parts({ kind: 'rectify', n, reduction });
     const c = this.sendOpening(z, parts, layout, null);
-    const choice = this.drawChoice(n, operation);
-    await this.receiveOpening(c, layout);
+    await this.receiveOpening(c, parts, layout);
 
-    // One message: the share of the sign as a plane, then both values of the result.
-    const bytes = planeBytes(n);
-    const message = arena.allocate(bytes + 2 * layout.resultBytes);
     const signs = arena.words(n);
     const material = await this.columns(
       parts,
@@ -96,39 +83,43 @@ export class Evaluator {
         compare(context, roles, signs + 8 * at, c + 8 * at, piece);
       },
     );
-    kernels.bitPlanes(message, signs, n, 0, 1, bytes / 8);
-    // The helper first: it has a product to make of what it learns here, and the evaluators wait for that.
-    const own = arena.allocate(bytes);
-    kernels.xor(own, message, choice.share, bytes);
-    context.send(roles.helper, own, bytes);
-    const values = [0, 1].map((slot) => {
-      const value = arena.words(n);
-      const mask = arena.words(n);
-      const packed = message + bytes + slot * layout.resultBytes;
-      const plane = slot === 0 ? choice.choice : choice.complement;
-      kernels.select(value, c, plane, material, n, shift, activationBits, roles.isLeft);
-      this.gatherMasks(mask, parts, slot);
-      kernels.subtract(value, value, mask, n);
-      kernels.pack(packed, value, n, layout.resultWidth);
-      kernels.unpack(value, packed, n, layout.resultWidth);
-      return { value, mask };
-    });
-    context.send(roles.other, message, bytes + 2 * layout.resultBytes);
-
-    const theirs = arena.allocate(bytes + 2 * layout.resultBytes);
-    await context.receive(roles.other, theirs, bytes + 2 * layout.resultBytes);
+    if (this.prepared === null) context.send(roles.helper, 0, 0);
+    const bytes = planeBytes(n);
+    const sign = arena.allocate(bytes);
+    kernels.bitPlanes(sign, signs, n, 0, 1, bytes / 8);
+    context.send(roles.other, sign, bytes);
+    const theirs = await context.receive(roles.other, arena.allocate(bytes), bytes);
     context.traffic.rounds++;
-    // Which mask is in use: the opened sign, as the evaluators have mixed it.
-    const used = arena.allocate(bytes);
-    kernels.xor(used, message, theirs, bytes);
-    kernels.xor(used, used, choice.choice, bytes);
-    values.forEach(({ value }, slot) => {
-      this.addPacked(value, theirs + bytes + slot * layout.resultBytes, n, layout.resultWidth);
-    });
-    kernels.choose(opened, values[0]!.value, values[1]!.value, used, n);
-    kernels.choose(mine, values[0]!.mask, values[1]!.mask, used, n);
+    kernels.xor(sign, sign, theirs, bytes);
+
+    const y = arena.words(n);
+    kernels.select(y, c, sign, material, n, shift, activationBits, roles.isLeft);
+    await this.replicate(result, y, parts, layout);
     arena.rewind(mark);
     return result;
+  }
+
+  /** y = y_left + y_right becomes replicated: each sends its summand less its mask; the sum is y_{h+2}. One round. */
+  private async replicate(
+    result: Shared,
+    y: Pointer,
+    parts: readonly Part[],
+    { n, resultWidth, resultBytes }: DealtLayout,
+  ): Promise<void> {
+    const { context, kernels, roles } = this;
+    const [mine, opened] = roles.isLeft ? [result.first, result.second] : [result.second, result.first];
+    for (const { at, piece } of parts) {
+      kernels.memory.bytes.copyWithin(mine + 8 * at, piece.mask, piece.mask + 8 * piece.layout.n);
+    }
+    kernels.subtract(opened, y, mine, n);
+    if (this.masksAreAhead) kernels.memory.bytes.fill(0, mine, mine + 8 * n);
+    const packed = this.pack(opened, n, resultWidth);
+    context.send(roles.other, packed, resultBytes);
+    // Both evaluators drop the bytes that are not sent, so that they hold the very same share.
+    kernels.unpack(opened, packed, n, resultWidth);
+    const theirs = await context.receive(roles.other, packed, resultBytes);
+    this.addPacked(opened, theirs, n, resultWidth);
+    context.traffic.rounds++;
   }
 
   /** The pieces of the next operation: of every sample's material, or drawn now. */
@@ -175,12 +166,17 @@ export class Evaluator {
     return c;
   }
 
-  /** c += the other evaluator's summand, and the helper's: one round. */
-  private async receiveOpening(c: Pointer, { n, openedWidth, openedBytes }: DealtLayout): Promise<void> {
+  /** c += the other evaluator's summand, and the helper's where it sends one: one round. */
+  private async receiveOpening(
+    c: Pointer,
+    parts: readonly Part[],
+    { n, openedWidth, openedBytes }: DealtLayout,
+  ): Promise<void> {
     const { context, roles } = this;
     const mark = context.arena.mark();
     const packed = context.arena.allocate(openedBytes);
-    for (const peer of [roles.other, roles.helper]) {
+    const helperSends = parts.some(({ piece }) => piece.helperSends);
+    for (const peer of helperSends ? [roles.helper, roles.other] : [roles.other]) {
       await context.receive(peer, packed, openedBytes);
       this.addPacked(c, packed, n, openedWidth);
     }
@@ -215,33 +211,6 @@ export class Evaluator {
       arena.rewind(mark);
     }
     return material;
-  }
-
-  /** The words of one mask of all pieces. */
-  private gatherMasks(dst: Pointer, parts: readonly Part[], slot: number): void {
-    const { bytes } = this.kernels.memory;
-    for (const { at, piece } of parts) {
-      const { n } = piece.layout;
-      const from = piece.masks + 8 * n * slot;
-      bytes.copyWithin(dst + 8 * at, from, from + 8 * n);
-    }
-  }
-
-  /**
-   * A bit a value, random and known to both evaluators, says in which order the two values stand; each has its share of
-   * it, so that what the helper is sent tells it only which place is in use.
-   */
-  private drawChoice(n: number, operation: number): { share: Pointer; choice: Pointer; complement: Pointer } {
-    const { context, kernels, roles } = this;
-    const bytes = planeBytes(n);
-    const shares = context.arena.allocate(2 * bytes);
-    context.fill(shares, this.evaluatorLink, operation, Purpose.Choice, 2 * bytes);
-    const choice = context.arena.allocate(bytes);
-    kernels.xor(choice, shares, shares + bytes, bytes);
-    const complement = context.arena.allocate(bytes);
-    kernels.memory.bytes.fill(0xff, complement, complement + bytes);
-    kernels.xor(complement, complement, choice, bytes);
-    return { share: roles.isLeft ? shares : shares + bytes, choice, complement };
   }
 
   private resultWords(n: number): Shared {

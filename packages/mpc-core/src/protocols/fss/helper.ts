@@ -1,123 +1,132 @@
 /**
- * The helper's side, online: it sends its summand of every opening under a mask, and learns which of its two masks of a
- * result is in use, by a bit that tells it nothing. Everything else it has dealt before.
+ * The helper's side. It knows the mask of every opening and deals what the evaluators need to remove it; nothing that it does
+ * waits for a message that depends on an input.
+ *
+ * As operations come, and in a rehearsal, it knows its summand when it deals, and counts it into the mask: r = rho_L + rho_R - z_h.
+ * What depends on the input cannot be rehearsed. There r has the masks of a summand instead, r = rho_L + rho_R + alpha + beta, and
+ * the helper sends z_h + alpha + beta when it has it.
  */
-import type { Kernels, Pointer } from '../../kernels/kernels.js';
+import type { Kernels } from '../../kernels/kernels.js';
 import type { Additive, Shared } from '../../sharing/values.js';
 import type { Operation, Reduction } from '../protocol.js';
 import type { ReplicatedContext } from '../replicated/context.js';
 import type { Roles } from '../replicated/roles.js';
-import { dealtLayout, pieces, planeBytes } from './layout.js';
+import { dealtLayout, pieces } from './layout.js';
 import { countDealt, type Dealing, type HelperPiece, type Prepared } from './material.js';
 
-interface Part {
-  readonly at: number;
-  readonly piece: HelperPiece;
-  /** Deals what was not dealt ahead. */
-  readonly deal: () => void;
-}
-
+/** Deals when an operation comes. */
 export class Helper {
-  private readonly kernels: Kernels;
-  private spent = 0;
-
-  /** @param prepared material of every sample, or null to deal as operations come */
   constructor(
     private readonly context: ReplicatedContext,
     private readonly roles: Roles,
     private readonly dealing: Dealing,
-    private readonly prepared: readonly Prepared[] | null,
+  ) {}
+
+  truncate(z: Additive, reduction: Reduction): Promise<Shared> {
+    return this.reduce({ kind: 'truncate', n: z.n, reduction }, z);
+  }
+
+  rectify(z: Additive, reduction: Reduction): Promise<Shared> {
+    return this.reduce({ kind: 'rectify', n: z.n, reduction }, z);
+  }
+
+  private async reduce(operation: Operation, z: Additive): Promise<Shared> {
+    const { context, roles, dealing } = this;
+    const result = { first: context.arena.words(z.n), second: context.arena.words(z.n), n: z.n };
+    const { memory } = context.kernels;
+    const mark = context.arena.mark();
+    let at = 0;
+    for (const n of pieces(z.n)) {
+      const piece = dealing.deal({ ...operation, n }, z.words + at);
+      memory.bytes.copyWithin(result.first + at, piece.first, piece.first + 8 * n);
+      memory.bytes.copyWithin(result.second + at, piece.second, piece.second + 8 * n);
+      at += 8 * n;
+      context.arena.rewind(mark);
+    }
+    // Keys are megabytes: those of the next operation follow when these have been used.
+    if (operation.kind === 'rectify') {
+      for (const evaluator of [roles.leftEvaluator, roles.rightEvaluator]) {
+        await context.receive(evaluator, 0, 0);
+      }
+    }
+    return result;
+  }
+}
+
+/** On material: only what depends on the input is left to do. */
+export class PreparedHelper {
+  private readonly kernels: Kernels;
+  private spent = 0;
+
+  /** @param prepared material of every sample */
+  constructor(
+    private readonly context: ReplicatedContext,
+    private readonly roles: Roles,
+    private readonly prepared: readonly Prepared[],
   ) {
     this.kernels = context.kernels;
   }
 
   async truncate(z: Additive, reduction: Reduction): Promise<Shared> {
-    const result = this.resultWords(z.n);
-    const mark = this.context.arena.mark();
-    const parts = this.parts({ kind: 'truncate', n: z.n, reduction });
-    this.sendOpening(z, parts, reduction, 'truncate');
-    this.gatherMasks(result.first, parts, 'rightMasks', 0);
-    this.gatherMasks(result.second, parts, 'leftMasks', 0);
-    this.context.arena.rewind(mark);
-    return result;
+    return this.reduce('truncate', z, reduction);
   }
 
   async rectify(z: Additive, reduction: Reduction): Promise<Shared> {
-    const { context, kernels, roles } = this;
-    const { arena } = context;
-    const { n } = z;
-    const result = this.resultWords(n);
-    const mark = arena.mark();
-    const parts = this.parts({ kind: 'rectify', n, reduction });
-    this.sendOpening(z, parts, reduction, 'rectify');
-    const columns = (['rightMasks', 'leftMasks'] as const).map((masks) =>
-      [0, 1].map((slot) => this.gatherMasks(arena.words(n), parts, masks, slot)),
-    );
-    const bytes = planeBytes(n);
-    const used = await context.receive(roles.leftEvaluator, arena.allocate(bytes), bytes);
-    const right = await context.receive(roles.rightEvaluator, arena.allocate(bytes), bytes);
-    context.traffic.rounds++;
-    kernels.xor(used, used, right, bytes);
-    kernels.choose(result.first, columns[0]![0]!, columns[0]![1]!, used, n);
-    kernels.choose(result.second, columns[1]![0]!, columns[1]![1]!, used, n);
-    arena.rewind(mark);
+    return this.reduce('rectify', z, reduction);
+  }
+
+  /** As if they had been run: all their messages were sent ahead. */
+  skip(operations: number): void {
+    for (let i = 0; i < operations; i++) this.next();
+  }
+
+  private reduce(kind: Operation['kind'], z: Additive, reduction: Reduction): Shared {
+    const { arena } = this.context;
+    const result = { first: arena.words(z.n), second: arena.words(z.n), n: z.n };
+    const pieces = this.next();
+    this.gather(result.first, pieces, 'first');
+    this.gather(result.second, pieces, 'second');
+    if (pieces.some(({ own }) => own !== null))
+      this.sendSummand(z, pieces, dealtLayout(kind, z.n, reduction));
     return result;
   }
 
-  private parts(operation: Operation): readonly Part[] {
-    const { context, dealing, prepared, roles } = this;
-    let at = 0;
-    if (prepared === null) {
-      return pieces(operation.n).map((n): Part => {
-        at += n;
-        return { at: at - n, ...dealing.prepareHelper({ ...operation, n }) };
-      });
-    }
+  private next(): readonly HelperPiece[] {
+    const { context, roles, prepared } = this;
     const number = this.spent++;
-    return prepared.map(({ helper }): Part => {
+    return prepared.map(({ helper }) => {
       const piece = helper[number]!;
       countDealt(context.traffic, roles, piece.layout);
-      at += piece.layout.n;
-      return { at: at - piece.layout.n, piece, deal: () => undefined };
+      return piece;
     });
   }
 
-  /** Sends z_h + mask to both evaluators, then what they need to go on from what they open. */
-  private sendOpening(
+  private sendSummand(
     z: Additive,
-    parts: readonly Part[],
-    reduction: Reduction,
-    kind: Operation['kind'],
+    pieces: readonly HelperPiece[],
+    { openedWidth, openedBytes }: ReturnType<typeof dealtLayout>,
   ): void {
     const { context, kernels, roles } = this;
-    const { openedWidth, openedBytes } = dealtLayout(kind, z.n, reduction);
+    const mark = context.arena.mark();
     const words = context.arena.words(z.n);
-    for (const { at, piece } of parts) {
-      kernels.add(words + 8 * at, z.words + 8 * at, piece.own, piece.layout.n);
+    let at = 0;
+    for (const { own, layout } of pieces) {
+      kernels.add(words + at, z.words + at, own!, layout.n);
+      at += 8 * layout.n;
     }
     const packed = context.arena.allocate(openedBytes);
     kernels.pack(packed, words, z.n, openedWidth);
     context.send(roles.leftEvaluator, packed, openedBytes);
     context.send(roles.rightEvaluator, packed, openedBytes);
-    for (const { deal } of parts) deal();
+    context.arena.rewind(mark);
   }
 
-  private gatherMasks(
-    dst: Pointer,
-    parts: readonly Part[],
-    masks: 'leftMasks' | 'rightMasks',
-    slot: number,
-  ): Pointer {
+  private gather(dst: number, pieces: readonly HelperPiece[], part: 'first' | 'second'): void {
     const { bytes } = this.kernels.memory;
-    for (const { at, piece } of parts) {
-      const { n } = piece.layout;
-      const from = piece[masks] + 8 * n * slot;
-      bytes.copyWithin(dst + 8 * at, from, from + 8 * n);
+    let at = dst;
+    for (const piece of pieces) {
+      bytes.copyWithin(at, piece[part], piece[part] + 8 * piece.layout.n);
+      at += 8 * piece.layout.n;
     }
-    return dst;
-  }
-
-  private resultWords(n: number): Shared {
-    return { first: this.context.arena.words(n), second: this.context.arena.words(n), n };
   }
 }

@@ -25,13 +25,11 @@ export interface DealtLayout extends Layout {
   readonly keyBytes: number;
   /** Bytes of the shared columns of a value. */
   readonly columnBytes: number;
-  /** Masks of a result: a comparison has two, of which one comes to be used. */
-  readonly masks: 1 | 2;
 }
 
 function truncateDealt(n: number, reduction: Reduction): DealtLayout {
   const layout = truncateLayout(n, reduction);
-  return { ...layout, keyBytes: 0, columnBytes: layout.resultWidth + layout.topWidth, masks: 1 };
+  return { ...layout, keyBytes: 0, columnBytes: layout.resultWidth + layout.topWidth };
 }
 
 function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
@@ -40,7 +38,6 @@ function rectifyDealt(n: number, reduction: Reduction): DealtLayout {
     ...layout,
     keyBytes: comparisonKeyBytes(reduction.activationBits),
     columnBytes: SELECT_WORD_COLUMNS * layout.resultWidth + SELECT_TOP_COLUMNS * layout.topWidth,
-    masks: 2,
   };
 }
 

@@ -1,19 +1,20 @@
 /**
  * The offline phase: what the helper deals for an operation, and what each party draws from its streams for it. Nothing
- * here depends on an input, a weight or an opened value; sizes come from the plan.
+ * that is sent here depends on an input, a weight or an opened value; sizes come from the plan.
  *
  * For n values, with streams of the helper with the left (L) and the right (R) evaluator:
- *   opening   mask of the evaluator's summand; r = opening_L + opening_R + own_L + own_R
- *   own       the two masks of the helper's own summand, of which each evaluator could know one
+ *   opening   mask of the evaluator's summand; r = opening_L + opening_R - z_h where the helper knows its summand z_h
+ *   own       where it does not, the two masks of z_h, of which each evaluator could know one; then they are added in r
  *   roots     16-byte seeds of the comparison trees
  *   bits      u_L, u_R: the sign that is opened is masked by sigma = u_L xor u_R xor (top bit of R)
- *   masks     of the result; two of them after a comparison, for the two values that the opened sign can have
+ *   mask      of the result: what the evaluator and the helper hold of it
  *   keys      comparison keys, sent to both
  *   columns   shares of sigma, R, sigma R, R's top bit and sigma times it: L's is a stream, R's is sent
  */
 import type { Arena } from '../../kernels/arena.js';
 import type { Pointer } from '../../kernels/kernels.js';
 import { type Link, Purpose } from '../../random/session-streams.js';
+import type { Additive, Shared } from '../../sharing/values.js';
 import type { Material, Operation, Traffic } from '../protocol.js';
 import type { ReplicatedContext } from '../replicated/context.js';
 import type { Roles } from '../replicated/roles.js';
@@ -43,9 +44,11 @@ export interface EvaluatorPiece {
   readonly roots: Pointer;
   /** A plane. */
   readonly bits: Pointer;
-  /** Words of each mask, one mask after the other. */
-  readonly masks: Pointer;
+  /** Words: its part of the result. */
+  readonly mask: Pointer;
   readonly tweak: Tweak;
+  /** Whether the helper sends its summand under a mask; else it is in r. */
+  readonly helperSends: boolean;
   /** The columns, packed, when the evaluator is the left one: they are a stream. */
   readonly columns: Pointer | null;
 }
@@ -57,14 +60,11 @@ export interface Dealt {
   readonly columns: Pointer;
 }
 
-/** What the helper keeps of n values of an operation. */
-export interface HelperPiece {
+/** What the helper keeps of n values of an operation: its parts of the result among it. */
+export interface HelperPiece extends Shared {
   readonly layout: DealtLayout;
-  /** Words: mask of the summand that the helper sends. */
-  readonly own: Pointer;
-  /** Words of each mask that the helper has in common with the left and with the right evaluator. */
-  readonly leftMasks: Pointer;
-  readonly rightMasks: Pointer;
+  /** Words: mask of the summand that the helper sends; null where it sends none. */
+  readonly own: Pointer | null;
 }
 
 /** Draws and deals, with an arena for what is kept. Dealt operations are numbered in the order of the calls. */
@@ -78,7 +78,7 @@ export class Dealing {
   ) {}
 
   /** An evaluator's part that needs no message. */
-  draw(operation: Operation): EvaluatorPiece {
+  draw(operation: Operation, helperSends = false): EvaluatorPiece {
     const { context, roles } = this;
     const number = this.dealt++;
     const link = roles.helperLink;
@@ -87,9 +87,10 @@ export class Dealing {
     const columns = n * layout.columnBytes;
     return {
       layout,
+      helperSends,
       tweak: this.tweak(number),
       opening: this.words(link, number, Purpose.Opening, n, layout.openedWidth),
-      masks: this.words(link, number, Purpose.Result, layout.masks * n, layout.resultWidth),
+      mask: this.words(link, number, Purpose.Result, n, layout.resultWidth),
       ...this.tree(layout, link, number),
       columns: roles.isLeft
         ? context.fill(context.arena.allocate(columns), link, number, Purpose.Dealt, columns)
@@ -107,33 +108,32 @@ export class Dealing {
     return { keys, columns: piece.columns ?? keys + n * keyBytes };
   }
 
-  /** The helper's part that needs no key: what an opening needs at once. */
-  prepareHelper(operation: Operation): { readonly piece: HelperPiece; readonly deal: () => void } {
+  /**
+   * The helper's part: deals it, and gives what is to be kept.
+   * @param z words of its summand, or null where it will send that
+   */
+  deal(operation: Operation, z: Pointer | null): HelperPiece {
     const { context } = this;
     const number = this.dealt++;
     const layout = dealtLayout(operation.kind, operation.n, operation.reduction);
-    const { n, openedWidth, resultWidth, masks } = layout;
-    const piece = {
-      layout,
-      own: this.words('next', number, Purpose.HelperOpening, n, openedWidth),
-      leftMasks: this.words('next', number, Purpose.Result, masks * n, resultWidth),
-      rightMasks: this.words('previous', number, Purpose.Result, masks * n, resultWidth),
-    };
+    const { n, openedWidth, resultWidth } = layout;
+    const first = this.words('previous', number, Purpose.Result, n, resultWidth);
+    const second = this.words('next', number, Purpose.Result, n, resultWidth);
+    const own = z === null ? this.sumOfStreams(number, Purpose.HelperOpening, n, openedWidth) : null;
     const mark = context.arena.mark();
-    const right = this.words('previous', number, Purpose.HelperOpening, n, openedWidth);
-    context.kernels.add(piece.own, piece.own, right, n);
+    const r = this.sumOfStreams(number, Purpose.Opening, n, openedWidth);
+    if (own !== null) context.kernels.add(r, r, own, n);
+    if (z !== null) context.kernels.subtract(r, r, z, n);
+    this.send(r, layout, number);
     context.arena.rewind(mark);
-    return { piece, deal: () => this.deal(piece, number) };
+    return { layout, own, first, second, n };
   }
 
-  private deal({ layout, own }: HelperPiece, number: number): void {
+  /** What the evaluators need to go on from what they open under the mask r. */
+  private send(r: Pointer, layout: DealtLayout, number: number): void {
     const { context, roles } = this;
     const { arena, kernels } = context;
-    const { n, shift, activationBits, keyBytes, columnBytes, openedWidth } = layout;
-    const mark = arena.mark();
-    const r = this.words('next', number, Purpose.Opening, n, openedWidth);
-    kernels.add(r, r, this.words('previous', number, Purpose.Opening, n, openedWidth), n);
-    kernels.add(r, r, own, n);
+    const { n, shift, activationBits, keyBytes, columnBytes } = layout;
     const message = arena.allocate(n * (keyBytes + columnBytes));
     const columns = message + n * keyBytes;
     if (keyBytes > 0) {
@@ -167,7 +167,6 @@ export class Dealing {
       this.shareColumns(columns, material, layout, number, 1, 1);
     }
     context.deal(roles.rightEvaluator, message, n * (keyBytes + columnBytes));
-    arena.rewind(mark);
   }
 
   /** The right evaluator's share of columns of words and of top bits: what they are, less the left one's stream. */
@@ -216,6 +215,16 @@ export class Dealing {
     return words;
   }
 
+  /** Words that the helper has in common with one evaluator each, added up. */
+  private sumOfStreams(number: number, purpose: Purpose, n: number, width: number): Pointer {
+    const { context } = this;
+    const sum = this.words('next', number, purpose, n, width);
+    const mark = context.arena.mark();
+    context.kernels.add(sum, sum, this.words('previous', number, purpose, n, width), n);
+    context.arena.rewind(mark);
+    return sum;
+  }
+
   private tweak(number: number): Tweak {
     return { tag: number * 2 ** TAG_SHIFT, salt: this.salt };
   }
@@ -235,31 +244,14 @@ export function countDealt(traffic: Traffic, { role, isLeft }: Roles, layout: De
 
 /** What one party has of the operations of one sample, in their order. */
 export interface Prepared {
+  readonly operations: readonly Operation[];
   readonly evaluator: readonly (EvaluatorPiece & Dealt)[];
   readonly helper: readonly HelperPiece[];
-}
-
-/** Deals ahead for one sample. */
-export async function prepare(
-  dealing: Dealing,
-  roles: Roles,
-  operations: readonly Operation[],
-): Promise<Prepared> {
-  if (roles.role === 'helper') {
-    const helper = operations.map((operation) => {
-      const { piece, deal } = dealing.prepareHelper(operation);
-      deal();
-      return piece;
-    });
-    return { evaluator: [], helper };
-  }
-  const evaluator: (EvaluatorPiece & Dealt)[] = [];
-  for (const operation of operations) {
-    const piece = dealing.draw(operation);
-    const dealt = await dealing.receive(piece);
-    evaluator.push({ ...piece, ...dealt });
-  }
-  return { evaluator, helper: [] };
+  /**
+   * Of the output, what the party rehearsed: the helper's summand; of an evaluator's, the part that comes from its masks, which
+   * `opening` has of all other values. Null where that could not be told apart from what the input makes of them.
+   */
+  readonly output: Additive | null;
 }
 
 /** A sample's material in memory. A session takes it out; there is nothing left for a second one. */

@@ -31,27 +31,32 @@ export class RoleOperations extends LocalOperations {
    *   right evaluator  X (w_{h+2} + w_h) + x_h w_{h+2}
    * Five products in all, where the symmetric x_i (w_i + w_{i+1}) + x_{i+1} w_i takes six.
    */
-  linear(x: Shared, weights: LinearWeights, batch: number, geometry: Conv2DGeometry, bits: number): Additive {
+  linear(
+    x: Shared,
+    weights: LinearWeights,
+    batch: number,
+    geometry: Conv2DGeometry,
+    bits: number,
+    _ofResults = false,
+  ): Additive {
     return this.sumOfProducts(this.products(x), weights, batch, geometry, bits);
   }
 
   private products(x: Shared): readonly Product[] {
-    const { role, isLeft } = this.roles;
-    if (role === 'helper') {
-      const mask = this.arena.words(x.n);
-      this.kernels.add(mask, x.first, x.second, x.n);
-      return [{ x: mask, form: 'sum' }];
-    }
-    if (isLeft) {
-      return [
-        { x: x.second, form: 'first' },
-        { x: x.first, form: 'second' },
-      ];
-    }
-    return [
-      { x: x.first, form: 'sum' },
-      { x: x.second, form: 'first' },
-    ];
+    if (this.roles.role === 'evaluator') return [this.openedProduct(x), this.maskProduct(x)];
+    const mask = this.arena.words(x.n);
+    this.kernels.add(mask, x.first, x.second, x.n);
+    return [{ x: mask, form: 'sum' }];
+  }
+
+  /** An evaluator's product with X. */
+  protected openedProduct(x: Shared): Product {
+    return this.roles.isLeft ? { x: x.second, form: 'first' } : { x: x.first, form: 'sum' };
+  }
+
+  /** An evaluator's product with the share that it has in common with the helper. */
+  protected maskProduct(x: Shared): Product {
+    return this.roles.isLeft ? { x: x.first, form: 'second' } : { x: x.second, form: 'first' };
   }
 
   /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */
