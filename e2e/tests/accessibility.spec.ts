@@ -159,7 +159,8 @@ test('a model that tells its class alone, and wants a token', async ({ page, dem
 
   // Where nothing is open the workers show no model.
   await turnTo(page, 'Workers');
-  await expect(page.getByText('No model is open to this page')).toBeVisible();
+  await expect(page.getByTestId('fault')).toContainText('No model is open to this page');
+  await expect(page.getByTestId('fault')).toBeVisible();
   await expectAccessibleEverywhere(page, 'workers that show no model');
   await turnTo(page, 'Draw');
   await takeSeven(page);

@@ -1,6 +1,8 @@
 /** What a first visit loads, and that nothing on the page jumps while it comes. */
 import { expect, test } from '../support/demo.js';
 import { workersReady } from '../support/pad.js';
+import { openWithHeldWorkers, paintEachReport } from '../support/reports.js';
+import { type Shifts, watchShifts } from '../support/shifts.js';
 
 /** Compressed, fonts included, TensorFlow.js not: that is loaded when it is needed. */
 const MOST_BYTES = 300_000;
@@ -27,33 +29,66 @@ test('a first visit loads less than 300 kB', async ({ page, demo }) => {
     .annotations.push({ type: 'first load', description: `${total} bytes in ${files.length} files` });
 });
 
+async function expectStill(shifts: () => Promise<Shifts>, state: string): Promise<void> {
+  const { total, each } = await shifts();
+  expect(total, `${state}: ${each.join('; ')}`).toBeLessThan(MOST_SHIFT);
+}
+
 test('no page jumps while it comes', async ({ page, demo }) => {
-  await page.addInitScript(() => {
-    const shifts: string[] = [];
-    let total = 0;
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & {
-        value: number;
-        hadRecentInput: boolean;
-        sources: readonly { node: Element | null }[];
-      })[]) {
-        if (entry.hadRecentInput) continue;
-        total += entry.value;
-        shifts.push(`${entry.value.toFixed(4)} ${entry.sources.map(({ node }) => node?.nodeName).join()}`);
-      }
-    }).observe({ type: 'layout-shift', buffered: true });
-    Object.assign(globalThis, { layoutShift: () => ({ total, shifts }) });
-  });
+  const shifts = await watchShifts(page);
+  await paintEachReport(page);
   for (const path of ['', 'see', 'batch', 'compare', 'model', 'workers']) {
     await page.goto(`${demo.url}/${path}`);
     await workersReady(page);
     await page.evaluate(() => document.fonts.ready);
     if (path === 'workers') await expect(page.getByRole('figure')).toHaveCount(5);
-    const { total, shifts } = await page.evaluate(() =>
-      (
-        globalThis as unknown as { layoutShift(): { total: number; shifts: readonly string[] } }
-      ).layoutShift(),
-    );
-    expect(total, `/${path}: ${shifts.join('; ')}`).toBeLessThan(MOST_SHIFT);
+    await expectStill(shifts, `/${path}`);
   }
 });
+
+const LOOKS = [
+  { name: 'a screen', use: { viewport: { width: 1280, height: 900 } }, order: [2, 0, 1] },
+  {
+    name: 'a tablet, dark',
+    use: { viewport: { width: 820, height: 1180 }, colorScheme: 'dark' },
+    order: [1, 2, 0],
+  },
+  {
+    name: 'a phone',
+    use: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
+    order: [0, 1, 2],
+  },
+] as const;
+
+for (const { name, use, order } of LOOKS) {
+  test.describe(name, () => {
+    test.use(use);
+    test('the page about the workers stays still as they are heard of, one late, and one lost', async ({
+      page,
+      demo,
+    }) => {
+      const shifts = await watchShifts(page);
+      await paintEachReport(page);
+      const lines = await openWithHeldWorkers(page, `${demo.url}/workers`);
+      const { workers } = demo.cluster.cluster;
+      const [first, second, last] = order.map((index) => workers[index]);
+      const card = (worker: typeof first) => page.getByTestId(`card-${worker!.name}`);
+      await expect(card(first)).toHaveAttribute('data-level', 'connecting');
+      await page.evaluate(() => document.fonts.ready);
+      await lines.open(first!.url);
+      await expect(card(first)).toHaveAttribute('data-level', 'ready');
+      await expect(page.getByRole('figure')).toHaveCount(5);
+      await lines.cut(last!.url);
+      await expect(card(last)).toHaveAttribute('data-level', 'away');
+      await lines.open(second!.url);
+      const fault = page.getByTestId('fault');
+      await expect(fault.filter({ hasText: `${last!.name} is away` })).toBeAttached();
+      await expect(fault.first()).toBeHidden();
+      await expectStill(shifts, 'a worker is away');
+      await lines.open(last!.url);
+      await workersReady(page);
+      await expect(fault).toHaveCount(0);
+      await expectStill(shifts, 'all three are there');
+    });
+  });
+}

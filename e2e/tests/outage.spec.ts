@@ -20,6 +20,9 @@ test('a worker that is killed is named within two seconds, and predictions resum
   await expect(page.getByTestId('card-bob')).toHaveAttribute('data-level', 'away');
   await expect(page.getByTestId('fault')).toContainText('cannot be reached');
   await expect(page.getByTestId('fault')).toContainText('trivet worker --config bob.json');
+  await expect(page.getByTestId('fault')).toBeVisible();
+  await page.locator('summary', { hasText: 'bob is away' }).click();
+  await expect(page.getByTestId('fault')).toBeHidden();
   await page.getByRole('link', { name: 'Draw', exact: true }).click();
 
   await page

@@ -145,7 +145,7 @@ export function LineChart(props: LineChartProps) {
                   strokeDasharray={dash?.join(' ') ?? 'none'}
                 />
               </svg>
-              {name} <b>{wordsOf(values, format)}</b>
+              <span className={styles.name}>{name}</span> <b>{wordsOf(values, format)}</b>
             </span>
           ))}
         </span>

@@ -17,8 +17,9 @@ describe('describeWorker', () => {
     ['ready', {}],
     ['waiting', { status: { ready: false } as unknown as WorkerView['status'] }],
     ['away', { reachable: false, problem: 'Worker "alice" cannot be reached.' }],
-    ['connecting', { reachable: false, status: null, problem: 'Connecting.' }],
     ['connecting', { reachable: false, status: null, problem: null }],
+    // Its first report is here, and its connection not yet.
+    ['connecting', { reachable: false, problem: null }],
   ])('says %s', (level, more) => {
     expect(describeWorker(worker(more))).toEqual({ level, label: level });
   });

@@ -12,8 +12,8 @@ export interface WorkerCondition {
 /** A worker at a glance; what a fault means and what to do about it is in `faults.ts`. */
 export function describeWorker({ reachable, status, problem }: WorkerView): WorkerCondition {
   if (!reachable) {
-    const first = status === null && (problem === null || problem === 'Connecting.');
-    return first ? { level: 'connecting', label: 'connecting' } : { level: 'away', label: 'away' };
+    // It is known why one is away. A first report comes a moment before its connection counts as one.
+    return problem === null ? { level: 'connecting', label: 'connecting' } : { level: 'away', label: 'away' };
   }
   return status?.ready === true ? { level: 'ready', label: 'ready' } : { level: 'waiting', label: 'waiting' };
 }

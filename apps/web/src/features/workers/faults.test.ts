@@ -1,6 +1,8 @@
 import type { WorkerView } from '@trivet/client';
 import { describe, expect, it } from 'vitest';
 import type { ModelSummary } from '../../compute/worker/messages.js';
+import { useAppStore } from '../../stores/app-store.js';
+import type { Moment } from '../../stores/history-slice.js';
 import { faultsOf } from './faults.js';
 
 const MODEL: ModelSummary = {
@@ -51,17 +53,26 @@ function workers(changes: Partial<Record<(typeof NAMES)[number], Change>> = {}):
   });
 }
 
-const idsOf = (...of: Parameters<typeof faultsOf>) => faultsOf(...of).map((fault) => fault.id);
+/** So many moments in which the workers were like this. */
+function lasting(views: readonly WorkerView[], moments: number): readonly Moment[] {
+  useAppStore.setState({ history: [] });
+  for (let second = 0; second < moments; second++) useAppStore.getState().record(second, views);
+  return useAppStore.getState().history;
+}
+
+const idsOf = (views: WorkerView[], models: ModelSummary[], history: readonly Moment[] = []) =>
+  faultsOf(views, models, history).map((fault) => fault.id);
 
 describe('faultsOf', () => {
   it('finds nothing where nothing is wrong', () => {
-    expect(faultsOf(workers(), [MODEL])).toEqual([]);
+    expect(faultsOf(workers(), [MODEL], [])).toEqual([]);
   });
 
   it('repeats why a worker is away, says how to start it, and does not blame those who lost it', () => {
     const faults = faultsOf(
       workers({ bob: { reachable: false }, alice: { lost: ['bob'] }, carol: { lost: ['bob'] } }),
       [MODEL],
+      [],
     );
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatchObject({ id: 'away bob', severity: 'stops' });
@@ -76,9 +87,8 @@ describe('faultsOf', () => {
   });
 
   it('sees slow lines, long queues and different versions, which stop nobody', () => {
-    const faults = faultsOf(workers({ alice: { version: '1.1.0', roundTripMs: 200, queueLength: 40 } }), [
-      MODEL,
-    ]);
+    const slow = workers({ alice: { version: '1.1.0', roundTripMs: 200, queueLength: 40 } });
+    const faults = faultsOf(slow, [MODEL], lasting(slow, 3));
     expect(faults.map(({ id }) => id)).toEqual([
       'versions',
       'slow alice bob',
@@ -86,6 +96,14 @@ describe('faultsOf', () => {
       'busy alice',
     ]);
     expect(new Set(faults.map(({ severity }) => severity))).toEqual(new Set(['slows']));
+  });
+
+  it('takes one late message and one long queue for none', () => {
+    const [well, slow] = [workers(), workers({ alice: { roundTripMs: 200, queueLength: 40 } })];
+    expect(idsOf(slow, [MODEL], lasting(slow, 2))).toEqual([]);
+    expect(idsOf(slow, [MODEL], [...lasting(slow, 4), ...lasting(well, 1), ...lasting(slow, 2)])).toEqual([]);
+    expect(idsOf(slow, [MODEL], [...lasting(well, 4), ...lasting(slow, 3)])).toHaveLength(3);
+    expect(idsOf(well, [MODEL], [...lasting(slow, 3), ...lasting(well, 1)])).toEqual([]);
   });
 
   it.each<[string, ModelSummary[]]>([

@@ -5,6 +5,7 @@
 import type { WorkerView } from '@trivet/client';
 import { formatMilliseconds } from '../../components/format.js';
 import type { ModelSummary } from '../../compute/worker/messages.js';
+import type { Moment } from '../../stores/history-slice.js';
 import { describeWorker } from './describe-worker.js';
 
 export interface Fault {
@@ -21,15 +22,25 @@ export interface Fault {
 /** A round trip from which on the wait between rounds is felt: a digit takes some ten rounds. */
 const SLOW_ROUND_TRIP_MS = 150;
 const LONG_QUEUE = 20;
+/** What slows predictions is a fault when it was so in each of the last moments: one late message is none. */
+const LASTING_MOMENTS = 3;
 
-export function faultsOf(workers: readonly WorkerView[], models: readonly ModelSummary[]): Fault[] {
+/** @param history the last minutes, oldest first */
+export function faultsOf(
+  workers: readonly WorkerView[],
+  models: readonly ModelSummary[],
+  history: readonly Moment[],
+): Fault[] {
+  const lately = history.slice(-LASTING_MOMENTS);
+  // Too early to say.
+  const lasting = lately.length < LASTING_MOMENTS ? [] : lately;
   const here = workers.filter((worker) => worker.reachable && worker.status !== null);
   return [
     ...workers.filter(isAway).map(away),
     ...lostLinks(here),
     ...versions(here),
-    ...slowLinks(here),
-    ...here.flatMap(busy),
+    ...slowLinks(here, lasting),
+    ...here.flatMap((worker) => busy(worker, lasting)),
     ...(here.length === 3 ? modelFaults(models) : []),
   ];
 }
@@ -85,11 +96,12 @@ function versions(here: readonly WorkerView[]): Fault[] {
   ];
 }
 
-function slowLinks(here: readonly WorkerView[]): Fault[] {
-  const slow = here.flatMap(({ name, status }) =>
+function slowLinks(here: readonly WorkerView[], lasting: readonly Moment[]): Fault[] {
+  const slow = here.flatMap(({ index, name, status }) =>
     (status?.operation?.peers ?? [])
-      .filter((peer) => peer.connected && (peer.roundTripMs ?? 0) >= SLOW_ROUND_TRIP_MS && name < peer.name)
-      .map((peer) => ({ name, peer: peer.name, roundTripMs: peer.roundTripMs! })),
+      .filter((peer) => peer.connected && name < peer.name)
+      .map((peer) => ({ peer: peer.name, name, roundTripMs: quickest(lasting, index, peer.name) }))
+      .filter(({ roundTripMs }) => roundTripMs >= SLOW_ROUND_TRIP_MS),
   );
   return slow.map(({ name, peer, roundTripMs }) => ({
     id: `slow ${name} ${peer}`,
@@ -100,8 +112,15 @@ function slowLinks(here: readonly WorkerView[]): Fault[] {
   }));
 }
 
-function busy({ name, status }: WorkerView): Fault[] {
-  const waiting = status?.operation?.queueLength ?? 0;
+/** Of the round trips that were reported; 0 when none was. */
+function quickest(moments: readonly Moment[], from: number, to: string): number {
+  const times = moments.map(({ workers }) => workers[from]?.roundTrips[to] ?? 0);
+  return times.length === 0 ? 0 : Math.min(...times);
+}
+
+function busy({ index, name }: WorkerView, lasting: readonly Moment[]): Fault[] {
+  const queues = lasting.map(({ workers }) => workers[index]?.queue ?? 0);
+  const waiting = queues.length === 0 ? 0 : Math.min(...queues);
   if (waiting < LONG_QUEUE) return [];
   const fault: Fault = {
     id: `busy ${name}`,

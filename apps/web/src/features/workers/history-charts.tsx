@@ -26,22 +26,18 @@ export function HistoryCharts() {
       <h2 id="history-title" className={styles.title}>
         The last minutes
       </h2>
-      {history.length === 0 ? (
-        <p className={styles.empty}>The charts begin with the first report of the workers.</p>
-      ) : (
-        <div className={styles.charts}>
-          {charts.map(({ title, format, series }) => (
-            <LineChart
-              key={title}
-              title={title}
-              xs={times}
-              series={series}
-              format={format}
-              x={{ kind: 'time' }}
-            />
-          ))}
-        </div>
-      )}
+      <div className={styles.charts}>
+        {charts.map(({ title, format, series }) => (
+          <LineChart
+            key={title}
+            title={title}
+            xs={times}
+            series={series}
+            format={format}
+            x={{ kind: 'time' }}
+          />
+        ))}
+      </div>
     </section>
   );
 }

@@ -1,21 +1,23 @@
-import { Notice } from '../../components/notice.js';
 import { PageTitle } from '../../components/page-title.js';
-import { Sentence } from '../../components/sentence.js';
 import { useAppStore } from '../../stores/app-store.js';
 import { describeModel, describeWorker } from './describe-worker.js';
+import { FaultList } from './fault-list.js';
 import { faultsOf } from './faults.js';
 import { HistoryCharts } from './history-charts.js';
 import { WorkerCards } from './worker-cards.js';
 import styles from './workers-page.module.css';
 
-/** The three workers, live: state, faults, figures and the last minutes. */
+/**
+ * The three workers, live: state, faults, figures and the last minutes. What is heard of them comes bit by bit: each bit
+ * has its place from the beginning, or is below all that is there.
+ */
 export default function WorkersPage() {
   const workers = useAppStore((state) => state.workers);
   const models = useAppStore((state) => state.models);
-  // Not before each of them has been heard of, or is known to be away: a fault that comes and goes makes the page jump.
-  const heardOf = workers?.every((worker) => describeWorker(worker).level !== 'connecting') ?? false;
-  const faults = workers === null || !heardOf ? [] : faultsOf(workers, models);
-  const tellsHowTheyAre = workers?.some((worker) => worker.status?.operation != null) ?? true;
+  const history = useAppStore((state) => state.history);
+  const heardOf = (workers ?? []).filter((worker) => describeWorker(worker).level !== 'connecting');
+  const known = workers !== null && heardOf.length === workers.length;
+  const reports = heardOf.flatMap(({ status }) => (status === null ? [] : [status]));
   return (
     <>
       <PageTitle title="The three workers" documentTitle="Workers">
@@ -23,29 +25,18 @@ export default function WorkersPage() {
         alone learns nothing.
       </PageTitle>
       <div className={styles.page}>
-        {faults.length > 0 && (
-          <ul className={styles.faults} aria-label="What is wrong">
-            {faults.map(({ id, severity, title, means, todo }) => (
-              <li key={id} data-testid="fault">
-                <Notice tone={severity === 'stops' ? 'alarm' : 'calm'} title={title}>
-                  <p>
-                    <Sentence text={means} />
-                  </p>
-                  <p className={styles.todo}>
-                    <b>What to do:</b> <Sentence text={todo} />
-                  </p>
-                </Notice>
-              </li>
-            ))}
-          </ul>
-        )}
+        <FaultList faults={known ? faultsOf(workers, models, history) : null} />
         <WorkerCards workers={workers} models={models} />
         <section aria-labelledby="models-title">
           <h2 id="models-title" className={styles.subtitle}>
             Models they hold together
           </h2>
           {models.length === 0 ? (
-            <p>None that this page may ask for: none is shared, or each needs a token.</p>
+            <p>
+              {reports.length === 0
+                ? 'Known as soon as one of them answers.'
+                : 'None that this page may ask for: none is shared, or each needs a token.'}
+            </p>
           ) : (
             <ul className={styles.models}>
               {models.map((model) => (
@@ -56,10 +47,12 @@ export default function WorkersPage() {
             </ul>
           )}
         </section>
-        {tellsHowTheyAre ? (
+        {reports.some(({ operation }) => operation !== null) ? (
           <HistoryCharts />
         ) : (
-          <p>How busy they are, the workers tell those who look after them, and not this page.</p>
+          reports.length > 0 && (
+            <p>How busy they are, the workers tell those who look after them, and not this page.</p>
+          )
         )}
       </div>
     </>
