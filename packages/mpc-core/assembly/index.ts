@@ -2,6 +2,7 @@
 
 export { add, addBias, addConstant, gather, pack, subtract, unpack, xor } from './words';
 export { appendChecks } from './checks';
+export { addDigest } from './digest';
 export { chacha20 } from './chacha20';
 export { averagePool2d, conv2d, depthwiseConv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';

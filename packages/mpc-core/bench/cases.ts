@@ -193,6 +193,25 @@ export const CASES: readonly KernelCase[] = [
     bytes: () => STREAM_BYTES + 64,
     run: (kernels, base) => kernels.chacha20(base + 64, base, 1, 2, 3, 0, STREAM_BYTES),
   },
+  {
+    name: 'addDigest',
+    unit: '8 bytes',
+    units: STREAM_BYTES / 8,
+    bound: 1.5,
+    because:
+      'six cycles one after the other (xor, multiply in three, shift, xor) for a word of each of four lanes',
+    bytes: () => STREAM_BYTES + 64,
+    run: (kernels, base) => kernels.addDigest(base, base + 64, STREAM_BYTES, 1, 0),
+  },
+  {
+    name: 'appendChecks',
+    unit: 'word',
+    units: VALUES,
+    bound: 4,
+    because: 'a multiplication in three cycles and an addition, one after the other',
+    bytes: () => 2 * COLUMN + 8,
+    run: (kernels, base) => kernels.appendChecks(base, base + COLUMN + 8, 1, VALUES, 16),
+  },
   words('add', 0.5, 'one 16-byte store a cycle', (kernels, c) => kernels.add(c(2), c(0), c(1), VALUES)),
   words('subtract', 0.5, 'one 16-byte store a cycle', (kernels, c) =>
     kernels.subtract(c(2), c(0), c(1), VALUES),

@@ -134,6 +134,60 @@ describe('check words', () => {
   });
 });
 
+describe('digests of messages', () => {
+  const digest = (src: number, bytes: number, low: number, high: number) => {
+    for (const { memory } of both) memory.bytes.fill(0, memory.base + D, memory.base + D + 8);
+    return asWords(agree(D, 8, (k, p) => k.addDigest(p + D, p + src, bytes, low, high)))[0];
+  };
+
+  it('agree, add up, and differ when anything does', () => {
+    const seen = new Set<bigint>();
+    let asked = 0;
+    fill(4);
+    for (let bytes = 0; bytes < 70; bytes++) {
+      for (const [src, low, high] of [
+        [A, 0, 0],
+        [A, 1, 0],
+        [A, 0, 1],
+        [A + 1, 0, 0],
+      ] as const) {
+        seen.add(digest(src, bytes, low, high));
+        asked++;
+      }
+      const flipped = bytes % 8;
+      for (let at = 0; at < bytes; at++) {
+        for (const { memory } of both) memory.bytes[memory.base + A + at] ^= 1 << flipped;
+        seen.add(digest(A, bytes, 0, 0));
+        for (const { memory } of both) memory.bytes[memory.base + A + at] ^= 1 << flipped;
+        asked++;
+      }
+    }
+    // Without bytes, an address more makes no difference.
+    expect(seen.size).toBe(asked - 1);
+    const [one, two] = [digest(A, 77, 5, 1), digest(B, 1000, 6, 0)];
+    for (const { memory } of both) memory.bytes.fill(0, memory.base + D, memory.base + D + 8);
+    for (const k of both) k.addDigest(k.memory.base + D, k.memory.base + B, 1000, 6, 0);
+    const sum = asWords(agree(D, 8, (k, p) => k.addDigest(p + D, p + A, 77, 5, 1)))[0];
+    expect(sum).toBe((one + two) & MASK);
+  });
+
+  it('differ when the same bits change in two words', () => {
+    fill(3);
+    const seen = new Set<bigint>();
+    for (let bit = 0; bit < 64; bit++) {
+      for (const distance of [1, 4, 8]) {
+        for (const { memory } of both) {
+          const byte = memory.base + A + (bit >> 3);
+          memory.bytes[byte] ^= 1 << (bit & 7);
+          memory.bytes[byte + 8 * distance] ^= 1 << (bit & 7);
+        }
+        seen.add(digest(A, 128, 0, 0));
+      }
+    }
+    expect(seen.size).toBe(64 * 3);
+  });
+});
+
 describe('ChaCha20', () => {
   it('is the key stream of RFC 8439 for any length, nonce and counter', () => {
     fc.assert(

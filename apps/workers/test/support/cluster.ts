@@ -84,6 +84,8 @@ export class WorkerProcess {
     private readonly configFile: string,
     /** Where it can be made to end by itself. */
     readonly killPoints = new KillPoints(`${configFile}.steps`),
+    /** A module that it loads before anything else. */
+    private readonly preload?: string,
   ) {}
 
   async start(): Promise<void> {
@@ -98,7 +100,8 @@ export class WorkerProcess {
     this.lines.length = 0;
     this.stderr = '';
     const { execArgv, env } = this.killPoints;
-    const child = spawn(process.execPath, [...execArgv, MAIN, '--config', this.configFile], {
+    const before = this.preload === undefined ? execArgv : [...execArgv, '--import', this.preload];
+    const child = spawn(process.execPath, [...before, MAIN, '--config', this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });
@@ -138,6 +141,8 @@ export async function startCluster(
   options: Omit<ClusterOptions, 'workers'> = {},
   /** Changes what stands in each worker's configuration. */
   configure: (config: object) => object = (config) => config,
+  /** A module that each worker loads before anything else. */
+  preload?: string,
 ): Promise<TestCluster> {
   const root = await mkdtemp(join(tmpdir(), 'trivet-workers-'));
   const directory = join(root, 'cluster');
@@ -150,7 +155,7 @@ export async function startCluster(
     workers: [worker('alice', 0), worker('bob', 1), worker('carol', 2)],
   });
   const workers = created.configFiles.map(
-    (file, i) => new WorkerProcess(file, new KillPoints(join(root, `steps-${i}`))),
+    (file, i) => new WorkerProcess(file, new KillPoints(join(root, `steps-${i}`)), preload),
   ) as Triple<WorkerProcess>;
   for (const file of created.configFiles) {
     await writeFile(file, JSON.stringify(configure(JSON.parse(await readFile(file, 'utf8')))));

@@ -49,6 +49,12 @@ export interface Kernels {
    */
   appendChecks(dst: Pointer, src: Pointer, rows: number, size: number, shift: number): void;
 
+  /**
+   * Adds the digest of `bytes` bytes under a public seed to the word at dst. src may be any address. For faults only: see
+   * typescript/digest.ts.
+   */
+  addDigest(dst: Pointer, src: Pointer, bytes: number, seedLow: number, seedHigh: number): void;
+
   /** ChaCha20 key stream (RFC 8439): 32-byte key at `key`, nonce (n0, n1, n2), blocks from `counter`. */
   chacha20(
     dst: Pointer,

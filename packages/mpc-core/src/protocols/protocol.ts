@@ -151,6 +151,8 @@ export interface Cost {
 export interface Material {
   /** Memory that it holds. */
   readonly bytes: number;
+  /** Digests of the messages with which it was dealt, for `ReplicatedContext.goOn`. */
+  readonly transcripts: Uint8Array;
   /** Gives the memory back; again does nothing. */
   release(): void;
 }

@@ -74,13 +74,21 @@ export class SessionStreams {
 
   /**
    * The stream of (link, operation, purpose).
+   * @param bound 8 bytes, or none: both ends have the same stream only if they have the same bytes. The key is then
+   *   HChaCha20(subkey, bound ‖ operation ‖ 1), and the caller's to wipe; no stream's nonce ends in 1, so no block is made of it
    * @throws Error when it was drawn before: a repeated mask would reveal a difference of secrets
    */
-  draw(link: Link, operation: number, purpose: Purpose): StreamPosition {
+  draw(link: Link, operation: number, purpose: Purpose, bound?: Uint8Array): StreamPosition {
     const id = (operation * 16 + purpose) * 2 + (link === 'next' ? 0 : 1);
     if (this.drawn.has(id)) throw new Error(`Stream ${link}/${operation}/${purpose} was drawn twice.`);
     this.drawn.add(id);
-    return new StreamPosition(this.#keys[link], operation, purpose);
+    const subkey = this.#keys[link];
+    if (bound === undefined) return new StreamPosition(subkey, operation, purpose);
+    const input = new Uint8Array(16);
+    input.set(bound);
+    new DataView(input.buffer).setUint32(8, operation, true);
+    input[12] = 1;
+    return new StreamPosition(hchacha20(subkey, input), operation, purpose);
   }
 
   /** Forgets the subkeys. */

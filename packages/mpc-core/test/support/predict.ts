@@ -1,8 +1,10 @@
 /** A whole prediction in one process: share a model and an input, run three parties, add the replies. */
+import type { Channel, PartyIndex } from '../../src/channel/channel.js';
 import { simulate } from '../../src/channel/simulate.js';
 import { createParty, type RunResult } from '../../src/engine/party.js';
 import type { CompiledModel } from '../../src/graph/plan.js';
 import { createKernels } from '../../src/kernels/create.js';
+import type { Kernels } from '../../src/kernels/kernels.js';
 import type { Material, Protocol } from '../../src/protocols/protocol.js';
 import { randomBytes, randomSeed } from '../../src/random/entropy.js';
 import { createCpuSharer, inputSharesFor } from '../../src/sharing/input.js';
@@ -33,7 +35,11 @@ export async function preparePrediction(
   model: CompiledModel,
   protocol: Protocol,
   kind: 'wasm' | 'typescript' = 'wasm',
-  { ahead = false } = {},
+  {
+    ahead = false,
+    change = (kernels: Kernels, _party: PartyIndex) => kernels,
+    tamper = (channel: Channel, _party: PartyIndex) => channel,
+  } = {},
 ): Promise<{
   /** With `ahead`, material for every sample is dealt before the run. */
   predict(inputs: Float32Array, count: number, randomness?: Randomness): Promise<PrivateRun>;
@@ -44,7 +50,7 @@ export async function preparePrediction(
   const files = shareModel(model, client);
   const parties = [];
   for (const index of [0, 1, 2] as const) {
-    const kernels = await createKernels(kind);
+    const kernels = change(await createKernels(kind), index);
     const party = createParty(index, kernels);
     parties.push({ party, kernels, loaded: party.load(model.plan, files[index]) });
   }
@@ -61,7 +67,7 @@ export async function preparePrediction(
           parties[index].party.prepare(parties[index].loaded, {
             protocol,
             keys: { sessionId: dealtIn, ...keys(index) },
-            channel,
+            channel: tamper(channel, index),
           }),
         );
         material.push(dealing.results);
@@ -70,7 +76,7 @@ export async function preparePrediction(
         parties[index].party.run(parties[index].loaded, {
           protocol,
           keys: { sessionId, ...keys(index) },
-          channel,
+          channel: tamper(channel, index),
           inputs: [shares[index]],
           ...(ahead && { material: material.map((items) => items[index]!) }),
         }),

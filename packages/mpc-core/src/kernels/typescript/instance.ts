@@ -12,6 +12,7 @@ import {
   kernelBytes,
   prepareNarrow,
 } from './convolution.js';
+import { addDigest } from './digest.js';
 import {
   compareDigits,
   permuteDigits,
@@ -82,6 +83,7 @@ export function createTypeScriptKernels(): Kernels {
     unpack: over(unpack),
     gather: over(gather),
     appendChecks: over(appendChecks),
+    addDigest: over(addDigest),
     chacha20: over(chacha20),
     conv2d: over(conv2d),
     depthwiseConv2d: over(depthwiseConv2d),

@@ -72,6 +72,7 @@ export async function createWasmKernels(): Promise<Kernels> {
     | 'unpack'
     | 'gather'
     | 'appendChecks'
+    | 'addDigest'
     | 'chacha20'
     | 'bitPlanes'
     | 'subsetProducts'
@@ -103,6 +104,7 @@ export async function createWasmKernels(): Promise<Kernels> {
     unpack: direct.unpack,
     gather: direct.gather,
     appendChecks: direct.appendChecks,
+    addDigest: direct.addDigest,
     chacha20: direct.chacha20,
     bitPlanes: direct.bitPlanes,
     subsetProducts: direct.subsetProducts,

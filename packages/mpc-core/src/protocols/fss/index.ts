@@ -28,7 +28,7 @@ class FssSession extends SideSession implements ProtocolSession {
   private readonly prepared: readonly Prepared[];
 
   constructor(session: SessionContext, helper: PartyIndex, material: readonly Material[] | undefined) {
-    super(session, helper);
+    super(session, helper, material);
     const { context, roles } = this;
     const prepared = material?.map((item) => {
       if (!(item instanceof FssMaterial)) throw new Error('This material was not prepared by this protocol.');

@@ -261,6 +261,7 @@ export class FssMaterial implements Material {
   constructor(
     prepared: Prepared,
     private readonly arena: Arena,
+    readonly transcripts: Uint8Array,
   ) {
     this.prepared = prepared;
   }

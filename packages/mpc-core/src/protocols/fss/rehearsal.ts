@@ -193,16 +193,13 @@ export async function prepareMaterial(
   operations: readonly Operation[],
   rehearsal: Rehearsal | undefined,
 ): Promise<Material> {
-  const dealing = new Dealing(
-    new ReplicatedContext(session),
-    rolesOf(session.party, helper),
-    session.streams.salt,
-  );
+  const context = new ReplicatedContext(session);
+  const dealing = new Dealing(context, rolesOf(session.party, helper), session.streams.salt);
   // Without a rehearsal nothing is known ahead of the request.
   const known = rehearsal ? operations : operations.map((each) => ({ ...each, ofResults: false }));
   const prepared =
     session.party === helper
       ? await prepareHelper(session, dealing, known, rehearsal)
       : await prepareEvaluator(session, helper, dealing, known, rehearsal);
-  return new FssMaterial(prepared, session.arena);
+  return new FssMaterial(prepared, session.arena, context.transcripts());
 }

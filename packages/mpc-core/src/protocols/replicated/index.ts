@@ -21,7 +21,7 @@ class ReplicatedSession extends RoleOperations implements ProtocolSession {
   private readonly side: Helper | Evaluator;
 
   constructor(session: SessionContext, helper: PartyIndex, material: readonly Material[] = []) {
-    super(session, helper);
+    super(session, helper, material);
     if (material.length > 1) throw new RangeError('Material serves batches of one sample.');
     const Side = this.roles.role === 'helper' ? Helper : Evaluator;
     this.side = new Side(this.context, this.roles, material[0] ? takePrepared(material[0]) : null);
@@ -44,7 +44,8 @@ export function replicated(helper: PartyIndex = 0): Protocol {
     prepare: async (session, operations) => {
       const context = new ReplicatedContext(session);
       const roles = rolesOf(session.party, helper);
-      return new PreparedMaterial(await prepareOperations(context, roles, operations), session.arena);
+      const prepared = await prepareOperations(context, roles, operations);
+      return new PreparedMaterial(prepared, session.arena, context.transcripts());
     },
     open: (session, material) => new ReplicatedSession(session, helper, material),
     truncateCost: (n, reduction) => truncateCost(helper, n, reduction),

@@ -1,10 +1,9 @@
 /** What the three roles compute on replicated shares without a message: products with shared weights, and replies. */
 import type { PartyIndex } from '../../channel/channel.js';
 import type { Conv2DGeometry } from '../../graph/plan.js';
-import { Purpose } from '../../random/session-streams.js';
 import { LocalOperations, type Product } from '../../sharing/local.js';
 import type { Additive, LinearWeights, Shared } from '../../sharing/values.js';
-import type { SessionContext, Traffic } from '../protocol.js';
+import type { Material, SessionContext, Traffic } from '../protocol.js';
 import { ReplicatedContext } from './context.js';
 import { type Roles, rolesOf } from './roles.js';
 
@@ -16,11 +15,12 @@ export class RoleOperations extends LocalOperations {
   /** Counts truncations, rectifications and reveals of the session. */
   protected operation = 0;
 
-  constructor(session: SessionContext, helper: PartyIndex) {
+  constructor(session: SessionContext, helper: PartyIndex, material: readonly Material[] = []) {
     super(session.kernels, session.arena, session.fractionalBits);
     this.roles = rolesOf(session.party, helper);
     this.context = new ReplicatedContext(session);
     this.traffic = this.context.traffic;
+    for (const [position, { transcripts }] of material.entries()) this.context.goOn(transcripts, position);
   }
 
   /**
@@ -59,12 +59,15 @@ export class RoleOperations extends LocalOperations {
     return this.roles.isLeft ? { x: x.first, form: 'second' } : { x: x.second, form: 'first' };
   }
 
-  /** Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1). */
+  /**
+   * Adds a zero share (Araki et al. 2016, section 2): F(key with i + 1) - F(key with i - 1), where keys are of what the two ends
+   * have seen of each other.
+   */
   reveal(z: Additive, samples: number, bits: number): Additive {
     const operation = this.operation++;
     const { words, n } = this.checked(z, samples, bits);
-    this.kernels.add(words, words, this.context.fillWords('next', operation, Purpose.Zero, n, 8), n);
-    this.kernels.subtract(words, words, this.context.fillWords('previous', operation, Purpose.Zero, n, 8), n);
+    this.kernels.add(words, words, this.context.fillZeroShare('next', operation, n), n);
+    this.kernels.subtract(words, words, this.context.fillZeroShare('previous', operation, n), n);
     return { words, n };
   }
 }

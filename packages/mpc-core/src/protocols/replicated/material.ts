@@ -9,6 +9,7 @@ export class PreparedMaterial implements Material {
   constructor(
     operations: readonly PreparedOperation[],
     private readonly arena: Arena,
+    readonly transcripts: Uint8Array,
   ) {
     this.operations = operations;
   }
