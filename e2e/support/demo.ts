@@ -62,7 +62,9 @@ async function startDemo(): Promise<Demo & { stop(): Promise<void> }> {
 }
 
 /** Playwright's `test`, with the demo started once and `page` opened on it. */
-export const test = base.extend<{ openPage: undefined }, { demo: Demo }>({
+export const test = base.extend<{ opens: string | null; openPage: undefined }, { demo: Demo }>({
+  /** Path of the page that a test begins on; null where it opens one itself. */
+  opens: ['/', { option: true }],
   demo: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the pattern
     async ({}, use) => {
@@ -73,10 +75,10 @@ export const test = base.extend<{ openPage: undefined }, { demo: Demo }>({
     { scope: 'worker', timeout: 60_000 },
   ],
   openPage: [
-    async ({ page, demo }, use) => {
+    async ({ page, demo, opens }, use) => {
       const problems: string[] = [];
       page.on('pageerror', (error) => problems.push(error.message));
-      await page.goto(demo.url);
+      if (opens !== null) await page.goto(demo.url + opens);
       await use(undefined);
       // A page that throws is broken, whatever it shows.
       if (problems.length > 0) throw new Error(`The page threw: ${problems.join('; ')}`);

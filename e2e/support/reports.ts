@@ -43,10 +43,8 @@ export interface HeldWorkers {
   cut(url: string): Promise<void>;
 }
 
-/** Opens a page which then hears of no worker until it is told to. */
+/** Opens a page, the first one of its tab, which then hears of no worker until it is told to. */
 export async function openWithHeldWorkers(page: Page, url: string): Promise<HeldWorkers> {
-  // Whatever was open before starts nothing any more.
-  await page.goto('about:blank');
   const cluster = await held(page, '**/cluster.json');
   const starting = page.waitForEvent('worker', (one) => one.url().includes('worker'));
   await page.goto(url);

@@ -269,9 +269,3 @@ test('while a worker is asked, is away, and while this device is offline', async
   carol.start();
   await demo.cluster.ready();
 });
-
-test('the self-test page', async ({ page, demo }) => {
-  await page.goto(`${demo.url}/selftest.html`);
-  await expect(page.getByTestId('verdict')).toContainText('bit for bit', { timeout: 50_000 });
-  await expectAccessibleEverywhere(page, 'self-test');
-});

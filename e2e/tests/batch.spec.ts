@@ -8,10 +8,9 @@ import { workersReady } from '../support/pad.js';
 const COUNT = 1000;
 
 // For axe: colours that fade are neither of two.
-test.use({ reducedMotion: 'reduce' });
+test.use({ reducedMotion: 'reduce', opens: '/batch' });
 
-test.beforeEach(async ({ page, demo }) => {
-  await page.goto(`${demo.url}/batch`);
+test.beforeEach(async ({ page }) => {
   await workersReady(page);
 });
 

@@ -4,12 +4,12 @@ import { workersReady } from '../support/pad.js';
 
 const PROTOCOLS = ['replicated', 'fss', 'securenn'];
 
+test.use({ opens: '/compare' });
+
 test('one digit in the clear and under each protocol: same answer, logits apart by rounding', async ({
   page,
-  demo,
 }) => {
   test.setTimeout(120_000);
-  await page.goto(`${demo.url}/compare`);
   await workersReady(page);
   // The graphics card comes up while the model in the clear runs: neither may disturb the other.
   const gpu = await holdBackGpu(page);

@@ -1,3 +1,4 @@
+import { expectAccessibleEverywhere } from '../support/axe.js';
 import { expect, test } from '../support/demo.js';
 import { chooseCompute, draw, expectAnswer, workersReady } from '../support/pad.js';
 
@@ -25,10 +26,13 @@ test('the automatic choice is measured, and its figures are shown', async ({ pag
   await expect(page.getByTestId('sharing-report').getByRole('row')).toHaveCount(2, { timeout: 20_000 });
 });
 
-test('WebGPU and CPU give the same bits in this browser', async ({ page, demo }) => {
+test('WebGPU and CPU give the same bits in this browser, on an accessible page', async ({ page, demo }) => {
+  test.setTimeout(120_000);
+  await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.goto(`${demo.url}/selftest.html`);
   await expect(page.getByTestId('verdict')).toContainText('bit for bit', { timeout: 50_000 });
   const differences = await page.getByTestId('differences').allInnerTexts();
   expect(differences.length).toBeGreaterThan(40);
   expect(new Set(differences)).toEqual(new Set(['0']));
+  await expectAccessibleEverywhere(page, 'self-test');
 });

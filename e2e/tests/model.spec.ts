@@ -9,8 +9,9 @@ import { draw, expectAnswer, workersReady } from '../support/pad.js';
 const FOLDER = dirname(fileURLToPath(new URL('../../models/mnist/model.json', import.meta.url)));
 const FILES = ['model.json', 'group1-shard1of1.bin'].map((file) => join(FOLDER, file));
 
-test.beforeEach(async ({ page, demo }) => {
-  await page.goto(`${demo.url}/model`);
+test.use({ opens: '/model' });
+
+test.beforeEach(async ({ page }) => {
   await workersReady(page);
 });
 

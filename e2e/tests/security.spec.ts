@@ -3,6 +3,8 @@ import type { Page } from '@playwright/test';
 import { expect, test } from '../support/demo.js';
 import { draw, workersReady } from '../support/pad.js';
 
+test.use({ opens: null });
+
 const PAGES = ['/see', '/batch', '/compare', '/model', '/workers'];
 
 /** Tells, from the page's first moment on, what its policy refused. */
