@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * `payloads`: data frames of the right length full of noise, which nobody can tell from shares; `lengths`, `kinds` and
+ * `payloads`: data frames of the right length full of noise, which only the client can tell from shares, when it adds up; `lengths`, `kinds` and
  * `steps`: frames that cannot be right.
  */
 export const MISBEHAVIOURS = ['payloads', 'lengths', 'kinds', 'steps'] as const;
