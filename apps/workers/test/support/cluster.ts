@@ -180,6 +180,8 @@ export class TestClient {
   readonly channels: Triple<ClientChannel | null> = [null, null, null];
   /** Whatever the workers push. */
   pushed: (worker: number, event: string, value: unknown) => void = () => {};
+  /** Calls that no answer came for yet: there will be none on another connection. */
+  readonly #waiting: Triple<Set<(error: Error) => void>> = [new Set(), new Set(), new Set()];
 
   constructor(
     private readonly cluster: CreatedCluster,
@@ -206,6 +208,7 @@ export class TestClient {
       socket.on('disconnect', () => {
         this.channels[index]?.close();
         this.channels[index] = null;
+        for (const give of this.#waiting[index]!) give(new Error('no answer: the connection is gone'));
       });
       return socket;
     }) as Triple<Socket>;
@@ -222,14 +225,19 @@ export class TestClient {
 
   /** @throws the worker's TrivetError */
   async call<T = unknown>(worker: number, event: string, payload: unknown = {}): Promise<T> {
-    const outcome = await new Promise<Outcome<T>>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no answer')), 20_000);
+    const waiting = this.#waiting[worker]!;
+    let give: ((error: Error) => void) | undefined;
+    const answered = new Promise<Outcome<T>>((resolve, reject) => {
+      give = reject;
+      waiting.add(reject);
       const channel = this.channels[worker];
       if (channel == null) throw new Error(`not connected to worker ${worker}`);
-      channel.send(event, payload, (answer) => {
-        clearTimeout(timer);
-        resolve(answer as Outcome<T>);
-      });
+      channel.send(event, payload, (answer) => resolve(answer as Outcome<T>));
+    });
+    const timer = setTimeout(() => give?.(new Error('no answer')), 20_000);
+    const outcome = await answered.finally(() => {
+      clearTimeout(timer);
+      waiting.delete(give!);
     });
     if (!outcome.ok) throw TrivetError.fromBody(outcome.error);
     return outcome.value;
