@@ -32,17 +32,17 @@ const budget = (warmUpMs: number, measureMs: number, minRuns: number, maxRuns: n
 
 /** About 20 s of measurement; with further protocols, and what starts and stops around it, under 50 s. */
 export const QUICK: BenchSettings = {
-  warmUpMs: 5000,
+  warmUpMs: 4500,
   plaintextSingle: budget(200, 500, 20, 5000),
   plaintextBatch: budget(100, 300, 3, 200),
-  single: budget(3500, 3000, 5, 3000),
+  single: budget(3000, 2700, 5, 3000),
   batches: [
     { digits: 10, budget: budget(200, 400, 3, 200) },
     { digits: 100, budget: budget(600, 1800, 3, 100) },
   ],
   loads: [
-    { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 1700 },
-    { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1200 },
+    { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 1500 },
+    { clients: 8, requestSize: 1, warmUpMs: 200, measureMs: 1000 },
   ],
   allDigits: null,
   estimates: false,
