@@ -35,7 +35,17 @@ export class Coverage {
   constructor(private readonly lookedAt: RegExp = LOOKED_AT) {
     this.#session.connect();
     this.#post('Profiler.enable');
+    this.resume();
+  }
+
+  /** Counts again, after `pause`. */
+  resume(): void {
     this.#post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+  }
+
+  /** Lets V8 optimise, which it does not while it counts. What was seen stays seen. */
+  pause(): void {
+    this.#post('Profiler.stopPreciseCoverage');
   }
 
   /** Functions that have run so far. */
@@ -58,7 +68,7 @@ export class Coverage {
   }
 
   close(): void {
-    this.#post('Profiler.stopPreciseCoverage');
+    this.pause();
     this.#session.disconnect();
   }
 

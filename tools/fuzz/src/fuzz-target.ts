@@ -36,6 +36,13 @@ const PROGRESS_MS = 500;
 /** A batch is that long, so that coverage costs little beside it. */
 const BATCH_MS = 30;
 const MOST_IN_BATCH = 512;
+/**
+ * V8 optimises nothing while it counts coverage: to check a signature takes it half a second, and without coverage a few milliseconds.
+ * A decoder with fewer cases a second than this is fuzzed without coverage for most of the time, on what coverage has led to.
+ */
+const SLOW_PER_SECOND = 200;
+const GUIDED_MS = 1_000;
+const BLIND_MS = 4_000;
 
 export async function fuzzTarget(
   target: Target,
@@ -88,9 +95,22 @@ export async function fuzzTarget(
   }
   coverage?.take(true);
 
+  let guided = coverage !== null;
+  let turn = { from: performance.now(), cases: result.cases };
+  const takeTurns = () => {
+    const now = performance.now();
+    if (coverage === null || now - turn.from < (guided ? GUIDED_MS : BLIND_MS)) return;
+    const perSecond = (1_000 * (result.cases - turn.cases)) / (now - turn.from);
+    if (guided && perSecond < SLOW_PER_SECOND) coverage.pause();
+    else if (!guided) coverage.resume();
+    guided = !guided || perSecond >= SLOW_PER_SECOND;
+    turn = { from: now, cases: result.cases };
+  };
+
   let toldAt = start;
   const left = () => result.cases < options.maxCases && performance.now() - start < options.maxMs;
   while (left()) {
+    takeTurns();
     const batch: Uint8Array[] = [];
     const began = performance.now();
     while (batch.length < MOST_IN_BATCH && performance.now() - began < BATCH_MS && left()) {
@@ -99,7 +119,7 @@ export async function fuzzTarget(
       await run(input);
       batch.push(input);
     }
-    if (coverage?.take(false) === true) await attribute(batch);
+    if (guided && coverage?.take(false) === true) await attribute(batch);
     if (performance.now() - toldAt > PROGRESS_MS) {
       toldAt = performance.now();
       told();
@@ -107,6 +127,7 @@ export async function fuzzTarget(
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
+  if (!guided) coverage?.resume();
   told();
   return result;
 
