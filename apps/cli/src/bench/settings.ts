@@ -35,10 +35,10 @@ export const QUICK: BenchSettings = {
   warmUpMs: 4500,
   plaintextSingle: budget(200, 500, 20, 5000),
   plaintextBatch: budget(100, 300, 3, 200),
-  single: budget(3000, 2700, 5, 3000),
+  single: budget(2000, 2500, 5, 3000),
   batches: [
     { digits: 10, budget: budget(200, 400, 3, 200) },
-    { digits: 100, budget: budget(600, 1800, 3, 100) },
+    { digits: 100, budget: budget(500, 1600, 3, 100) },
   ],
   loads: [
     { clients: 8, requestSize: 100, warmUpMs: 300, measureMs: 1500 },
