@@ -141,15 +141,12 @@ export function readAnswer(answer, locked, satisfies) {
   return { serious, others };
 }
 
+/** npm's own setting, which has a default: none is written down here. */
 async function registryOf() {
   if (process.env.npm_config_registry) return process.env.npm_config_registry;
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const options = { cwd: ROOT, shell: process.platform === 'win32', timeout: ASK_MS };
-  try {
-    return (await promisify(execFile)(npm, ['config', 'get', 'registry'], options)).stdout.trim();
-  } catch {
-    return 'https://registry.npmjs.org/';
-  }
+  return (await promisify(execFile)(npm, ['config', 'get', 'registry'], options)).stdout.trim();
 }
 
 /**
