@@ -82,6 +82,7 @@ const REQUEST = {
   deadlineMs: 1000,
   count: 1,
   protocol: null,
+  nextRequestId: null,
 } as const;
 
 const model = () =>

@@ -304,7 +304,7 @@ describe('what a worker shows of its state', () => {
       const nothing = { ready: true, viewer: 'nobody', models: [], orders: [], operation: null };
       expect(shown).toEqual(
         ['alice', 'bob', 'carol'].map((name, index) => {
-          return { wireVersion: 2, worker: { index, name }, clusterId, ...nothing };
+          return { wireVersion: 3, worker: { index, name }, clusterId, ...nothing };
         }),
       );
     }

@@ -10,6 +10,7 @@
  */
 import { createCpuSharer, createKernels, type InputSharer, type Kernels } from '@trivet/mpc-core';
 import { ClientToken, type ProtocolName, TrivetError, type WorkerStatus } from '@trivet/shared-types';
+import { AnnouncedIds } from './announced.js';
 import { presentToken } from './credentials.js';
 import { type Deadline, delay, openDeadline } from './deadline.js';
 import { isTransient, toTrivetError } from './failures.js';
@@ -84,6 +85,7 @@ export class PredictionClient {
   /** By model. */
   readonly #throttles = new Map<string, Throttle>();
   readonly #token: ClientToken | null;
+  readonly #ids = new AnnouncedIds();
 
   private constructor(
     links: WorkerLinks,
@@ -227,17 +229,21 @@ export class PredictionClient {
   ): Promise<Prediction> {
     const throttle = this.#throttling ? this.#throttleOf(model.name) : undefined;
     const sentAt = throttle?.check() ?? 0;
+    const kind = { digest: model.digest, protocol: options.protocol ?? null, count };
+    const ids = this.#ids.take(kind);
     try {
       const prediction = await runRequest(model, inputs, count, {
         links: this.#links,
         sharer: options.sharer ?? this.#sharer,
         kernels: this.#kernels,
         deadline,
-        protocol: options.protocol ?? null,
+        protocol: kind.protocol,
+        ids,
         keepTranscript: options.keepTranscript ?? false,
         askForRoom: throttle?.mayHaveNoRoom ?? false,
       });
       throttle?.answered(sentAt);
+      this.#ids.answered(kind, ids);
       return prediction;
     } catch (error) {
       const failure = toTrivetError(error);

@@ -1,6 +1,6 @@
 /**
- * One request: share, send to three workers, add the replies up. Everything random in it is fresh: two seeds and the
- * request id are drawn here, used once, and dropped; a retry is another request.
+ * One request: share, send to three workers, add the replies up. Everything random in it is fresh: two seeds are drawn
+ * here, used once, and dropped; a retry is another request, under another id.
  */
 import {
   expandSeed,
@@ -14,7 +14,6 @@ import {
   reconstructOutputs,
 } from '@trivet/mpc-core';
 import {
-  bytesToHex,
   CLIENT_LIMITS,
   decodePredictReply,
   EVENTS,
@@ -39,9 +38,16 @@ export interface RequestContext {
   readonly deadline: Deadline;
   /** Null: the one that the model is served with. */
   readonly protocol: ProtocolName | null;
+  readonly ids: RequestIds;
   readonly keepTranscript: boolean;
   /** Before anything is shared worker 0, which decides, is asked whether it would take the request now. */
   readonly askForRoom: boolean;
+}
+
+/** How this request is called, and what the client will call its next one. */
+export interface RequestIds {
+  readonly requestId: string;
+  readonly nextRequestId: string | null;
 }
 
 /** How long the other workers may take to say what they know, once one has failed. */
@@ -57,10 +63,10 @@ export async function runRequest(
   context: RequestContext,
 ): Promise<Prediction> {
   const { links, sharer, deadline, protocol } = context;
+  const { requestId, nextRequestId } = context.ids;
   const { plan } = model.manifest;
   const start = performance.now();
   if (context.askForRoom) await askForRoom(model.digest, count, links, deadline);
-  const requestId = bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
   const seeds = [randomSeed(), randomSeed()] as const;
   const explicit = await sharer.share(inputs, plan.fractionalBits, seeds);
   const shares = inputSharesFor(seeds, explicit, count);
@@ -72,6 +78,7 @@ export async function runRequest(
       deadlineMs,
       count,
       protocol,
+      nextRequestId,
       first,
       second,
     }),

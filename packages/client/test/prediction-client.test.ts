@@ -165,7 +165,7 @@ describe('predict', () => {
       queueMs: 0.25,
       batchSize: 1,
     });
-    expect(prediction.sentBytes).toEqual([64 + 64, 64 + 32 + 16, 64 + 32 + 16]);
+    expect(prediction.sentBytes).toEqual([80 + 64, 80 + 32 + 16, 80 + 32 + 16]);
     const { sent, expandedShares } = prediction.transcript!;
     const hex = sent.map(bytesToHex);
     expect(hex).toEqual(workers.map((worker) => bytesToHex(worker.requests[0]!.bytes)));

@@ -41,7 +41,7 @@ import {
   versionSchema,
 } from './serving-order.js';
 
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 
 /** Limits of the client endpoint. */
 export const CLIENT_LIMITS = {

@@ -2,9 +2,9 @@
  * The binary messages of a prediction, client to one worker and back. Little-endian, exact lengths, no leftovers;
  * headers are multiples of 8 bytes, so words stay aligned.
  *
- * Request: "TVQ1" | requestId 16 | manifestDigest 32 | deadlineMs u32 | count u32 | form of the first and of the
- * second part, u8 each (0 seed, 1 explicit) | protocol u8 (0: none named) | zero u8 | first part | second part. A seed
- * is 32 bytes, an explicit part 8 * count * inputSize.
+ * Request: "TVQ2" | requestId 16 | manifestDigest 32 | deadlineMs u32 | count u32 | form of the first and of the
+ * second part, u8 each (0 seed, 1 explicit) | protocol u8 (0: none named) | zero u8 | nextRequestId 16 (zeros: none) |
+ * first part | second part. A seed is 32 bytes, an explicit part 8 * count * inputSize.
  *
  * Reply: "TVR2" | requestId 16 | manifestDigest 32 | count u32 | outputSize u32 | rounds, bytesSent, bytesReceived,
  * bytesDealt, computeMicros, queueMicros, batchSize u32 each | stepCount u32 | protocol u8 | 3 zero bytes | stepCount
@@ -20,9 +20,12 @@ import { CLIENT_LIMITS } from './messages.js';
 import { type ProtocolName, protocolFromByte, protocolToByte } from './protocols.js';
 import { Redacted } from './redacted.js';
 
-const REQUEST_MAGIC = 0x31515654; // "TVQ1", read as little-endian u32
+const REQUEST_MAGIC = 0x32515654; // "TVQ2", read as little-endian u32
 const REPLY_MAGIC = 0x32525654; // "TVR2"
-const REQUEST_HEADER_BYTES = 64;
+const REQUEST_HEADER_BYTES = 80;
+const NEXT_ID_OFFSET = 64;
+const ID_BYTES = 16;
+const NO_ID = '0'.repeat(2 * ID_BYTES);
 const REPLY_HEADER_BYTES = 96;
 const REPLY_STEP_BYTES = 16;
 const SEED_BYTES = 32;
@@ -72,6 +75,11 @@ export interface PredictRequest {
   readonly count: number;
   /** The protocol to run, one of the manifest's; null: the one that the model is served with. */
   readonly protocol: ProtocolName | null;
+  /**
+   * What this client will call its next request, of one sample for the same model and protocol: the workers may agree
+   * ahead on how to run it. Null: not told.
+   */
+  readonly nextRequestId: string | null;
   readonly first: WireSharePart;
   readonly second: WireSharePart;
 }
@@ -145,13 +153,16 @@ export function encodePredictRequest(request: PredictRequest): Uint8Array {
   const message = new Uint8Array(REQUEST_HEADER_BYTES + firstBytes.length + secondBytes.length);
   const view = new DataView(message.buffer);
   view.setUint32(0, REQUEST_MAGIC, true);
-  message.set(idBytes(request.requestId, 16, 'request id'), 4);
+  message.set(idBytes(request.requestId, ID_BYTES, 'request id'), 4);
   message.set(idBytes(request.manifestDigest, 32, 'manifest digest'), 20);
   view.setUint32(52, checkDeadline(request.deadlineMs), true);
   view.setUint32(56, checkCount(request.count, CLIENT_LIMITS.maxImagesPerRequest), true);
   message[60] = first.kind === 'seed' ? 0 : 1;
   message[61] = second.kind === 'seed' ? 0 : 1;
   message[62] = protocolToByte(request.protocol);
+  if (request.nextRequestId !== null) {
+    message.set(idBytes(checkNextId(request.nextRequestId), ID_BYTES, 'request id'), NEXT_ID_OFFSET);
+  }
   message.set(firstBytes, REQUEST_HEADER_BYTES);
   message.set(secondBytes, REQUEST_HEADER_BYTES + firstBytes.length);
   return message;
@@ -170,6 +181,7 @@ export function decodePredictRequest(bytes: Uint8Array, limits: PredictRequestLi
   const forms = [view.getUint8(60), view.getUint8(61)] as const;
   if (forms[0] > 1 || forms[1] > 1 || view.getUint8(63) !== 0) fail('The request has an unknown share form');
   const protocol = protocolFromByte(view.getUint8(62));
+  const nextId = bytesToHex(bytes.subarray(NEXT_ID_OFFSET, NEXT_ID_OFFSET + ID_BYTES));
   const inputSize = limits.inputSizeOf(manifestDigest);
   if (inputSize === undefined) {
     throw new TrivetError(
@@ -188,6 +200,7 @@ export function decodePredictRequest(bytes: Uint8Array, limits: PredictRequestLi
     deadlineMs,
     count,
     protocol,
+    nextRequestId: nextId === NO_ID ? null : nextId,
     first: toPart(forms[0], bytes.subarray(REQUEST_HEADER_BYTES, middle)),
     second: toPart(forms[1], bytes.subarray(middle)),
   };
@@ -201,7 +214,7 @@ export function encodePredictReply(reply: PredictReply): Uint8Array {
   const message = new Uint8Array(stepsEnd + words.length);
   const view = new DataView(message.buffer);
   view.setUint32(0, REPLY_MAGIC, true);
-  message.set(idBytes(reply.requestId, 16, 'request id'), 4);
+  message.set(idBytes(reply.requestId, ID_BYTES, 'request id'), 4);
   message.set(idBytes(reply.manifestDigest, 32, 'manifest digest'), 20);
   view.setUint32(52, checkCount(reply.count, CLIENT_LIMITS.maxImagesPerRequest), true);
   view.setUint32(56, checkOutputSize(reply.outputSize), true);
@@ -292,6 +305,12 @@ function setSaturated(view: DataView, offset: number, values: readonly number[])
   values.forEach((value, index) => {
     view.setUint32(offset + 4 * index, Math.max(0, Math.min(U32_MAX, Math.round(value))), true);
   });
+}
+
+/** Zeros stand for none. */
+function checkNextId(id: string): string {
+  if (id === NO_ID) fail('A request id of zeros cannot be announced');
+  return id;
 }
 
 function checkDeadline(deadlineMs: number): number {

@@ -53,10 +53,10 @@ function shapeFaults(message: Uint8Array): BadBytes[] {
   const code = 'INVALID_ARGUMENT';
   return [
     { name: 'empty', bytes: '', code },
-    { name: 'header cut short', bytes: bytesToHex(message.subarray(0, 63)), code },
+    { name: 'header cut short', bytes: bytesToHex(message.subarray(0, 79)), code },
     { name: 'last byte missing', bytes: bytesToHex(message.subarray(0, -1)), code },
     { name: 'one byte left over', bytes: `${bytesToHex(message)}00`, code },
-    { name: 'another magic', bytes: patched(message, 0, '54565132'), code },
+    { name: 'another magic', bytes: patched(message, 0, '54565131'), code },
     { name: 'count 0', bytes: patched(message, 56, '00000000'), code },
   ];
 }
@@ -68,6 +68,7 @@ function predictRequest() {
     ['worker 2: words and seed', explicit, seed(0)],
   ];
   const protocols = [null, 'replicated', 'securenn'] as const;
+  const nextIds = [bytesToHex(counting(16, 0xe0)), null, null] as const;
   const messages = forms.map(([, first, second], index) =>
     encodePredictRequest({
       requestId,
@@ -75,6 +76,7 @@ function predictRequest() {
       deadlineMs: 30_000,
       count: COUNT,
       protocol: protocols[index]!,
+      nextRequestId: nextIds[index]!,
       first,
       second,
     }),
@@ -92,6 +94,7 @@ function predictRequest() {
         deadlineMs: 30_000,
         count: COUNT,
         protocol: protocols[index]!,
+        nextRequestId: nextIds[index]!,
         first: part(first),
         second: part(second),
       },

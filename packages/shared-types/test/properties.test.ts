@@ -23,6 +23,7 @@ import { decodeSealedText } from '../src/sealing/sealed-text.js';
 import { MANIFEST, OWNER_SECRET_KEY } from './fixtures.js';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const isNotZero = (value: Uint8Array) => value.some((byte) => byte !== 0);
 const limits = { maxCount: 1000, inputSizeOf: () => 4 };
 
 const request = fc
@@ -39,8 +40,9 @@ const request = fc
     );
     const ids = { requestId: bytesToHex(id), manifestDigest: bytesToHex(digest) };
     const protocol = fc.constantFrom(null, ...PROTOCOL_NAMES);
+    const nextRequestId = fc.oneof(fc.constant(null), bytes(16).filter(isNotZero).map(bytesToHex));
     return fc
-      .record({ first: part, second: part, protocol })
+      .record({ first: part, second: part, protocol, nextRequestId })
       .map((rest) => ({ ...ids, deadlineMs, count, ...rest }));
   });
 

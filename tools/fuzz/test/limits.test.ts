@@ -50,7 +50,8 @@ function works(run: () => unknown): boolean {
 describe('from clients', () => {
   const request = (count: number, deadlineMs: number) => () => {
     const seed = { kind: 'seed' as const, seed: new Uint8Array(32) };
-    const message = { requestId: ID, manifestDigest: DIGEST, protocol: null, first: seed, second: seed };
+    const ids = { requestId: ID, manifestDigest: DIGEST, nextRequestId: null };
+    const message = { ...ids, protocol: null, first: seed, second: seed };
     const bytes = Buffer.from(encodePredictRequest({ ...message, count: 1, deadlineMs: 1 }));
     bytes.writeUInt32LE(deadlineMs, 52);
     bytes.writeUInt32LE(count, 56);

@@ -3,6 +3,9 @@
  *
  * A request that its client gave up is answered at once, but its shares stay until the leader confirms that no batch
  * has it: a batch that crosses the news on its way still runs, for the sake of the others in it.
+ *
+ * A proposal may come before its request, which then begins when it comes. Until the leader has begun too, it may recall
+ * the proposal: the request waits for another one then, under another session id.
  */
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
@@ -18,6 +21,7 @@ import {
   encodeDealt,
   encodeError,
   encodeRefusal,
+  type Proposal,
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
 import { type SessionView, viewOf } from '../mesh/session-view.js';
@@ -31,6 +35,8 @@ import { type BatchRun, runBatch } from './run-batch.js';
 export class Follower implements Role {
   readonly queuedBatches = 0;
   readonly #third: PartyIndex;
+  /** What began with a parked proposal and may be recalled: once, for the next proposal finds its request here. */
+  readonly #recallable = new Map<SessionKey, () => void>();
   readonly #parked = new ParkedProposals((parked) => {
     const { name } = this.context.self;
     this.#giveUp(
@@ -62,7 +68,8 @@ export class Follower implements Role {
     const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });
     // What runs first sends first; the leader needs to hear of the arrival all the same.
     const parked = this.#parked.take(id);
-    if (parked !== undefined) this.#run(parked);
+    if (parked !== undefined && fits(parked.proposal, request)) this.#run(parked, true);
+    else if (parked !== undefined) this.#drop(parked);
     this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
   }
 
@@ -91,6 +98,8 @@ export class Follower implements Role {
       const material = this.context.pool.take(keys, { digest, protocol, helper });
       const proposed = { leader: link, key: session, proposal, view: viewOf(kind, payload), material };
       if (!this.#parks(proposed)) this.#run(proposed);
+    } else if (kind === FRAME_KINDS.recall) {
+      this.#recall(session);
     } else if (kind === FRAME_KINDS.deal) {
       this.#deal(link, session, decodeDeal(payload), viewOf(kind, payload));
     } else if (kind === FRAME_KINDS.reject) {
@@ -116,7 +125,7 @@ export class Follower implements Role {
 
   linkDown(link: Link, error: TrivetError): void {
     const { table } = this.context;
-    if (link.peer.index === LEADER) this.#parked.clear().forEach(releaseMaterial);
+    for (const parked of this.#parked.clear()) this.#giveUp(parked, error);
     for (const request of [...table.values()]) {
       if (request.batch !== null) continue;
       table.giveUp(request, error);
@@ -138,13 +147,29 @@ export class Follower implements Role {
     return this.#parked.park(parked) && sessions.reserve(parked.key, [parked.leader, third]);
   }
 
+  /** The leader will not take part: it has told both followers so, and nobody else need hear of it. */
+  #recall(key: SessionKey): void {
+    const parked = this.#parked.takeSession(key);
+    if (parked === undefined) {
+      this.#recallable.get(key)?.();
+      return;
+    }
+    this.#drop(parked);
+  }
+
+  /** Its session will not start here, which the leader knows or will hear otherwise. */
+  #drop(parked: Parked): void {
+    releaseMaterial(parked);
+    this.context.sessions.refuse(parked.key, [parked.leader, this.links.link(this.#third)]);
+  }
+
   /** The request of a parked proposal does not come. */
   #giveUp(parked: Parked, error: TrivetError): void {
     releaseMaterial(parked);
     this.#decline([parked.leader, this.links.link(this.#third)], parked.key, undefined, [], error);
   }
 
-  #run(proposed: Parked): void {
+  #run(proposed: Parked, wasParked = false): void {
     const { leader, key, proposal, view, material } = proposed;
     const { self, sessions, table, models } = this.context;
     const { protocol, helper } = proposal;
@@ -185,12 +210,29 @@ export class Follower implements Role {
       return;
     }
     const run = { session, view, model: model!, protocol, helper, requests: held };
-    void this.#finish(leader, { ...run, material: material.length === 0 ? undefined : material });
+    const taken = material.length === 0 ? undefined : material;
+    const isRecalled = wasParked ? this.#makeRecallable(session, held) : undefined;
+    void this.#finish(leader, { ...run, material: taken, ...(isRecalled !== undefined && { isRecalled }) });
+  }
+
+  /** Until the batch has ended; what is given tells whether it was recalled. */
+  #makeRecallable(session: Session, requests: readonly OpenRequest[]): () => boolean {
+    let recalled = false;
+    this.#recallable.set(session.key, () => {
+      if (session.error !== null) return;
+      recalled = true;
+      // Now, for the next proposal may come with the same bytes.
+      for (const request of requests) request.batch = null;
+      const message = 'The leader has recalled its proposal.';
+      session.fail(new TrivetError('CANCELLED', message, this.context.self.name), false);
+    });
+    return () => recalled;
   }
 
   async #finish(leader: Link, run: BatchRun): Promise<void> {
     const { session } = run;
     const done = await runBatch(this.context, run);
+    this.#recallable.delete(session.key);
     this.context.sessions.end(session);
     if (done) leader.send(FRAME_KINDS.done, undefined, session.key);
   }
@@ -237,6 +279,11 @@ export class Follower implements Role {
       this.context.table.remove(request);
     }
   }
+}
+
+/** Whether a request that a proposal names is what the leader expects it to be. */
+function fits({ digest, images, asked }: Proposal, { model, count, protocol }: OpenRequest): boolean {
+  return model.digest === digest && count === images && protocol === asked;
 }
 
 function releaseMaterial({ material }: Parked): void {

@@ -4,7 +4,7 @@
  * model, number of images and timing: what any worker sees of its own requests.
  */
 import { randomBytes } from 'node:crypto';
-import type { PartyIndex } from '@trivet/mpc-core';
+import type { Material, PartyIndex } from '@trivet/mpc-core';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
@@ -19,12 +19,12 @@ import {
   encodeServed,
 } from '../mesh/messages.js';
 import type { Session } from '../mesh/session.js';
-import { viewOf } from '../mesh/session-view.js';
+import { type SessionView, viewOf } from '../mesh/session-view.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
 import type { Role, ServingContext, Wanted } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
 import { Pace } from './pace.js';
-import { PARKED_MS } from './parked.js';
+import { AHEAD_MS, EARLY_MS } from './parked.js';
 import { LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
 import { RecentRefusals } from './recent-refusals.js';
@@ -39,8 +39,6 @@ const SWEEP_MS = 1000;
 const GRACE_MS = 2000;
 /** After one that never reached the followers none begins early for so long: each takes something out of the pool. */
 const EARLY_PAUSE_MS = 1000;
-/** How long a lone request that has begun may take to reach the followers; what is parked there is kept as long. */
-const EARLY_MS = PARKED_MS;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
 const MOST_WAITING = 0.3;
 /**
@@ -94,6 +92,27 @@ interface EarlyBatch {
   readonly timer: NodeJS.Timeout;
 }
 
+/** What the followers have been told of a session. */
+interface Proposed {
+  readonly key: SessionKey;
+  readonly links: readonly [Link, Link];
+  readonly view: SessionView;
+  readonly protocol: ProtocolName;
+  readonly helper: PartyIndex;
+  readonly material: readonly Material[] | undefined;
+}
+
+/** What was proposed for a request that its client has announced, and nobody has yet. */
+interface Ahead {
+  readonly requestId: string;
+  readonly model: Model;
+  /** The protocol that the request names; null: none. */
+  readonly asked: ProtocolName | null;
+  readonly proposed: Proposed;
+  /** By `performance.now()`. */
+  readonly expiresAt: number;
+}
+
 export interface LeaderOptions {
   readonly batching: WorkerConfig['batching'];
   readonly pool: WorkerConfig['pool'];
@@ -110,6 +129,7 @@ export class Leader implements Role {
   readonly #dealer: Dealer;
   readonly #pace = new Pace();
   #early: EarlyBatch | null = null;
+  #ahead: Ahead | null = null;
   /** Until then none begins early, for the last one that did was for nothing. */
   #noneEarlyUntil = 0;
   #counter = 0n;
@@ -154,14 +174,13 @@ export class Leader implements Role {
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
     const gathering = this.#gather(message);
     gathering.request = request;
-    const refusal = this.#refusals.get(request.id);
-    if (refusal !== undefined) {
+    const ahead = this.#takeAhead(request.id);
+    const refusal = this.#refusals.get(request.id) ?? this.#overload(request, MOST_WAITING);
+    // What was proposed ahead must have begun before it is known that all three hold it, or it would be proposed again.
+    const begun = ahead !== null && refusal === null && this.#beginAhead(gathering, ahead);
+    if (ahead !== null && !begun) this.#recall(ahead);
+    if (refusal !== null) {
       this.#reject(gathering, refusal);
-      return;
-    }
-    const overload = this.#overload(request, MOST_WAITING);
-    if (overload !== null) {
-      this.#reject(gathering, overload);
       return;
     }
     this.#hold(gathering, LEADER, message);
@@ -209,16 +228,21 @@ export class Leader implements Role {
     const obstacle = this.context.peers.obstacle();
     if (obstacle !== null) this.#rejectWaiting(obstacle);
     const followersLink = this.context.peers.oppositeLink();
-    if (followersLink !== this.#followersLink) this.#dealer.reset();
+    if (followersLink !== this.#followersLink) {
+      this.#recallAhead();
+      this.#dealer.reset();
+    }
     this.#followersLink = followersLink;
     this.#dealer.refill();
   }
 
   modelsChanged(): void {
+    if (this.#ahead !== null && !this.#isStillMeant(this.#ahead)) this.#recallAhead();
     this.#dealer.refill();
   }
 
   linkDown(_link: Link, error: TrivetError): void {
+    this.#recallAhead();
     this.#rejectWaiting(error);
     this.#dealer.reset();
   }
@@ -258,15 +282,20 @@ export class Leader implements Role {
   }
 
   /** One more worker holds the request: what it holds must be what the others hold. */
-  #hold(gathering: Gathering, holder: number, { digest, count, protocol }: Arrived): void {
+  #hold(gathering: Gathering, holder: PartyIndex, { digest, count, protocol }: Arrived): void {
     gathering.holders |= 1 << holder;
     const early = this.#early?.gathering === gathering ? this.#early : null;
     if (gathering.running && early === null) return;
     if (gathering.digest !== digest || gathering.count !== count || gathering.asked !== protocol) {
       const message = 'The three workers were sent different requests under one id.';
       const error = new TrivetError('INVALID_ARGUMENT', message, this.context.self.name);
-      if (early === null) this.#reject(gathering, error);
-      else early.session.fail(error, true);
+      if (early === null) {
+        this.#reject(gathering, error);
+      } else {
+        early.session.fail(error, true);
+        // What holds something else has no part in that session.
+        this.links.link(holder)?.send(FRAME_KINDS.reject, encodeRefusal(gathering.id, error));
+      }
       return;
     }
     if (gathering.holders !== ALL) return;
@@ -356,10 +385,15 @@ export class Leader implements Role {
     }
     const { digest, protocol, count } = queued;
     if (!this.#materialIsReady()({ digest, protocol, images: count })) return;
-    const { promise: agreed, resolve: agree, reject } = withResolvers();
     const batch = { digest, protocol, items: [queued], images: count, openedAt: performance.now() };
-    const running = this.#start(batch, agreed);
-    if (running === undefined) return;
+    this.#beginEarly(gathering, (agreed) => this.#start(batch, agreed));
+  }
+
+  /** @param begin gives undefined when it can't */
+  #beginEarly(gathering: Gathering, begin: (agreed: Promise<void>) => RunningBatch | undefined): boolean {
+    const { promise: agreed, resolve: agree, reject } = withResolvers();
+    const running = begin(agreed);
+    if (running === undefined) return false;
     const { session } = running;
     session.signal.addEventListener('abort', () => reject(session.error), { once: true });
     const timer = setTimeout(() => {
@@ -367,6 +401,78 @@ export class Leader implements Role {
       session.fail(new TrivetError('UNAVAILABLE', message, this.context.self.name), true);
     }, EARLY_MS);
     this.#early = { gathering, session, running, agree, timer };
+    return true;
+  }
+
+  /**
+   * Proposes the request that the client of a lone one has announced: the followers begin with it as soon as they have
+   * it, as this worker does, and not one message later. One at a time, so that those who announce and don't ask cost
+   * an item of the pool and no more.
+   */
+  #proposeAhead({ nextRequestId: requestId, model, protocol: asked }: OpenRequest): void {
+    const { peers, sessions, table } = this.context;
+    const links = peers.both();
+    const isAlone = this.#running.size === 1 && this.#queue.requests === 0;
+    if (requestId === null || !isAlone || this.#ahead !== null || links === undefined) return;
+    if (this.options.batching.batchTimeoutMicros !== 0 || this.#gatherings.has(requestId)) return;
+    if (table.isPast(requestId)) return;
+    const demand = { digest: model.digest, protocol: asked ?? defaultProtocol(model), images: 1 };
+    if (!this.#materialIsReady()(demand)) return;
+    const proposed = this.#propose(demand, [requestId], links, asked);
+    if (proposed === undefined) return;
+    sessions.reserve(proposed.key, links);
+    this.#ahead = { requestId, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };
+  }
+
+  #takeAhead(requestId: string): Ahead | null {
+    const ahead = this.#ahead;
+    if (ahead?.requestId !== requestId) return null;
+    this.#ahead = null;
+    return ahead;
+  }
+
+  /** Whether the announced request has begun with what was proposed for it. */
+  #beginAhead(gathering: Gathering, ahead: Ahead): boolean {
+    const { model, asked, proposed } = ahead;
+    const { sessions } = this.context;
+    const fits = gathering.digest === model.digest && gathering.count === 1 && gathering.asked === asked;
+    if (!fits || this.#early !== null || !this.#isStillMeant(ahead)) return false;
+    try {
+      this.#checked(gathering);
+    } catch {
+      // It is refused for that when all three hold it.
+      return false;
+    }
+    return this.#beginEarly(gathering, (agreed) => {
+      const session = sessions.start(proposed.key, proposed.links);
+      // A follower could not keep the proposal.
+      if (session.error !== null) {
+        sessions.end(session);
+        return undefined;
+      }
+      return this.#begin(session, proposed, model, [gathering], agreed);
+    });
+  }
+
+  /** Whether an announced request would run now as it did when it was announced. */
+  #isStillMeant({ model, asked, proposed }: Ahead): boolean {
+    const { digest } = model;
+    return (
+      this.context.models.byDigest(digest) === model &&
+      (asked ?? defaultProtocol(model)) === proposed.protocol
+    );
+  }
+
+  #recallAhead(): void {
+    if (this.#ahead !== null) this.#recall(this.#ahead);
+    this.#ahead = null;
+  }
+
+  /** Takes back what was proposed ahead: a follower that has begun waits for another proposal. */
+  #recall({ proposed: { key, links, material } }: Ahead): void {
+    for (const link of links) link.send(FRAME_KINDS.recall, undefined, key);
+    this.context.sessions.refuse(key, links);
+    for (const item of material ?? []) item.release();
   }
 
   /** The followers have it by now, or the batch has ended. */
@@ -446,11 +552,10 @@ export class Leader implements Role {
    * @returns undefined when its requests had to be refused
    */
   #start(batch: Batch<Queued>, agreed?: Promise<void>): RunningBatch | undefined {
-    const { peers, models, pool, sessions, self } = this.context;
+    const { peers, models, sessions, self } = this.context;
     const links = peers.both();
-    const followersLink = peers.oppositeLink();
     const model = models.byDigest(batch.digest);
-    if (links === undefined || followersLink === undefined || model === undefined) {
+    if (links === undefined || peers.oppositeLink() === undefined || model === undefined) {
       const error =
         peers.obstacle() ??
         new TrivetError('NOT_FOUND', 'This version of the model is not served any more.', self.name);
@@ -460,42 +565,72 @@ export class Leader implements Role {
     const { gatherings, images } = this.#withRoom(batch, model);
     if (gatherings.length === 0) return undefined;
     const { digest, protocol } = batch;
-    const allotment = this.#dealer.allot({ digest, protocol, images });
-    if (allotment === undefined && images <= this.#dealer.capacity(digest, protocol)) {
+    const requestIds = gatherings.map((gathering) => gathering.id);
+    const asked = agreed === undefined ? undefined : gatherings[0]!.asked;
+    const proposed = this.#propose({ digest, protocol, images }, requestIds, links, asked);
+    if (proposed === undefined) {
       const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
       const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
       for (const gathering of gatherings) this.#reject(gathering, error);
       return undefined;
     }
+    return this.#begin(sessions.start(proposed.key, links), proposed, model, gatherings, agreed);
+  }
+
+  /**
+   * Tells the followers what is to run, under a fresh session id.
+   * @param asked of requests that the followers may not have yet: the protocol that they name, or null for none
+   * @returns undefined when the pool has nothing for it
+   */
+  #propose(
+    { digest, protocol, images }: Demand,
+    requestIds: readonly string[],
+    links: readonly [Link, Link],
+    asked?: ProtocolName | null,
+  ): Proposed | undefined {
+    const allotment = this.#dealer.allot({ digest, protocol, images });
+    if (allotment === undefined && images <= this.#dealer.capacity(digest, protocol)) return undefined;
     const helper = allotment?.helper ?? this.#dealer.nextHelper();
     const keys = allotment?.keys ?? [];
-    const requests = gatherings.map((gathering) => gathering.request!);
-    for (const gathering of gatherings) gathering.running = true;
     const key = this.#nextKey();
-    const session = sessions.start(key, links);
-    const startedAt = performance.now();
-    const running: RunningBatch = { session, images, startedAt, done: 1 << LEADER, onDone: null };
-    this.#running.set(key, running);
-    const requestIds = gatherings.map((gathering) => gathering.id);
-    const material = keys.length === 0 ? undefined : pool.take(keys, { digest, protocol, helper });
-    const proposal = encodeProposal({
-      link: followersLink,
+    const material =
+      keys.length === 0 ? undefined : this.context.pool.take(keys, { digest, protocol, helper });
+    const payload = encodeProposal({
+      link: this.context.peers.oppositeLink()!,
       digest,
       protocol,
       helper,
       images,
-      ...(agreed !== undefined && { asked: gatherings[0]!.asked }),
+      ...(asked !== undefined && { asked }),
       material: keys,
       requestIds,
     });
-    for (const link of links) link.send(FRAME_KINDS.propose, proposal, key);
-    const view = viewOf(FRAME_KINDS.propose, proposal);
+    for (const link of links) link.send(FRAME_KINDS.propose, payload, key);
+    return { key, links, view: viewOf(FRAME_KINDS.propose, payload), protocol, helper, material };
+  }
+
+  /** Runs what was proposed. @param agreed no answer leaves before it has resolved */
+  #begin(
+    session: Session,
+    { view, protocol, helper, material }: Proposed,
+    model: Model,
+    gatherings: readonly Gathering[],
+    agreed?: Promise<void>,
+  ): RunningBatch {
+    const images = gatherings.reduce((sum, gathering) => sum + gathering.count, 0);
+    const requests = gatherings.map((gathering) => gathering.request!);
+    for (const gathering of gatherings) gathering.running = true;
+    const startedAt = performance.now();
+    const running: RunningBatch = { session, images, startedAt, done: 1 << LEADER, onDone: null };
+    this.#running.set(session.key, running);
     const run = { session, view, model, protocol, helper, material, requests };
     const reservation = joinReservations(
       model.records.reserve(images),
       this.context.access.use.reserve(requests),
     );
     void this.#finish(running, run, reservation, agreed);
+    // After its own first messages.
+    if (requests.length === 1) this.#proposeAhead(requests[0]!);
     return running;
   }
 
@@ -596,6 +731,7 @@ export class Leader implements Role {
 
   #sweepExpired(): void {
     const now = performance.now();
+    if (this.#ahead !== null && this.#ahead.expiresAt <= now) this.#recallAhead();
     const { self } = this.context;
     for (const gathering of [...this.#gatherings.values()]) {
       if (gathering.running || gathering.expiresAt > now) continue;

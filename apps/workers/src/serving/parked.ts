@@ -1,6 +1,7 @@
 /**
  * Proposals that came before their request: the leader proposes a lone request as soon as it has it, for its two
- * messages to the followers and the client's own are on their way at the same time. Few, and for a short while.
+ * messages to the followers and the client's own are on their way at the same time; and one that a client has announced
+ * before anybody has it. Few, and for a short while.
  */
 import type { Material } from '@trivet/mpc-core';
 import type { SessionKey } from '../mesh/frames.js';
@@ -10,8 +11,15 @@ import type { SessionView } from '../mesh/session-view.js';
 
 /** An honest leader has one. */
 const MAX_PARKED = 4;
-/** Less than the mesh keeps the frames of a session that has not started. */
-export const PARKED_MS = 10_000;
+/**
+ * How long a lone request that has begun may take to reach everybody: less than the mesh keeps the frames of a session
+ * that has not started.
+ */
+export const EARLY_MS = 10_000;
+/** How long the leader leaves a proposal for a request that its client has announced. */
+export const AHEAD_MS = 30_000;
+/** The leader gives up first, and says so. */
+export const PARKED_MS = AHEAD_MS + EARLY_MS;
 
 export interface Parked {
   readonly leader: Link;
@@ -52,7 +60,13 @@ export class ParkedProposals {
     return parked;
   }
 
-  /** Forgets all: the leader's connection is another one now. */
+  /** The proposal of a session, which the leader has recalled. */
+  takeSession(key: SessionKey): Parked | undefined {
+    const [requestId] = [...this.#byRequest].find(([, parked]) => parked.key === key) ?? [];
+    return requestId === undefined ? undefined : this.take(requestId);
+  }
+
+  /** Forgets all: a connection that they belong to is gone. */
   clear(): readonly Parked[] {
     return [...this.#byRequest.keys()].map((requestId) => this.take(requestId)!);
   }

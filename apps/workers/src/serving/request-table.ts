@@ -25,6 +25,8 @@ export interface OpenRequest extends Asker {
   readonly count: number;
   /** The one that the client named; null: none. */
   readonly protocol: ProtocolName | null;
+  /** What the client will call its next request, of one sample for the same model and protocol; null: not told. */
+  readonly nextRequestId: string | null;
   readonly share: InputShare;
   readonly deadlineMs: number;
   /** By `performance.now()`. */
@@ -162,6 +164,7 @@ class Entry implements OpenRequest {
   readonly id: string;
   readonly count: number;
   readonly protocol: ProtocolName | null;
+  readonly nextRequestId: string | null;
   readonly share: InputShare;
   readonly token: TokenGrant | null;
   readonly client: string;
@@ -180,10 +183,11 @@ class Entry implements OpenRequest {
     { token, client }: Asker,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ) {
-    const { requestId, count, protocol, deadlineMs, first, second } = request;
+    const { requestId, count, protocol, nextRequestId, deadlineMs, first, second } = request;
     this.id = requestId;
     this.count = count;
     this.protocol = protocol;
+    this.nextRequestId = nextRequestId;
     this.share = { count, first, second };
     this.token = token;
     this.client = client;

@@ -21,6 +21,8 @@ export interface BatchRun {
   readonly requests: readonly OpenRequest[];
   /** No answer leaves before it has resolved. */
   readonly mayAnswer?: Promise<void>;
+  /** Whether the leader has taken the batch back: its requests are not answered, and wait for another. */
+  readonly isRecalled?: () => boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface BatchRun {
  * @returns whether it went well; `session.error` says why when not
  */
 export async function runBatch(context: ServingContext, run: BatchRun): Promise<boolean> {
-  const { session, model, requests } = run;
+  const { session, model, requests, isRecalled = () => false } = run;
   const { models, table, metrics } = context;
   const release = models.use(model);
   const startedAt = performance.now();
@@ -53,6 +55,7 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
     await compute(context, run, startedAt);
     return true;
   } catch (error) {
+    if (isRecalled()) return false;
     session.fail(toTrivetError(context, error), true);
     const reason = session.error!;
     metrics.batchFailures.inc({ code: reason.code });
@@ -60,7 +63,7 @@ export async function runBatch(context: ServingContext, run: BatchRun): Promise<
     for (const request of requests) request.answer(reason);
     return false;
   } finally {
-    for (const request of requests) table.remove(request);
+    if (!isRecalled()) for (const request of requests) table.remove(request);
     for (const item of run.material ?? []) item.release();
     release();
   }

@@ -446,6 +446,7 @@ export class TestClient {
     deadlineMs = 10_000,
     requestId = randomBytes(16).toString('hex'),
     protocol: ProtocolName | null = null,
+    nextRequestId: string | null = null,
   ): Promise<{ requestId: string; count: number; parts: Triple<Buffer> }> {
     const count = inputs.length / INPUTS;
     const seeds = [randomSeed(), randomSeed()] as const;
@@ -458,6 +459,7 @@ export class TestClient {
           deadlineMs,
           count,
           protocol,
+          nextRequestId,
           first,
           second,
         }),
@@ -479,8 +481,10 @@ export class TestClient {
     deadlineMs?: number,
     /** What each worker's share waits for. */
     before?: (worker: number) => Promise<void>,
+    ids: { readonly id?: string; readonly next?: string } = {},
   ): Promise<{ logits: number[]; protocols: ProtocolName[] }> {
-    const { requestId, count, parts } = await this.messages(model, inputs, deadlineMs, undefined, protocol);
+    const sent = await this.messages(model, inputs, deadlineMs, ids.id, protocol, ids.next);
+    const { requestId, count, parts } = sent;
     const replies = await this.all(async (worker) => {
       await before?.(worker);
       return this.call<Uint8Array>(worker, EVENTS.predict, parts[worker]);

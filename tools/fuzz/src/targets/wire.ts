@@ -67,7 +67,7 @@ const seedsOf = (name: string): Uint8Array[] =>
 const predictRequest: Target = {
   name: 'predict-request',
   form: 'bytes',
-  dictionary: ['TVQ1', 'TVR2'],
+  dictionary: ['TVQ2', 'TVR2'],
   prepare() {
     const { context } = vectors('predict-request.json');
     const limits = {
@@ -88,7 +88,7 @@ const predictRequest: Target = {
 const predictReply: Target = {
   name: 'predict-reply',
   form: 'bytes',
-  dictionary: ['TVR2', 'TVQ1'],
+  dictionary: ['TVR2', 'TVQ2'],
   prepare() {
     const expected = vectors('predict-reply.json').context as PredictReply;
     return {

@@ -51,6 +51,7 @@ describe('viewOfMessage', () => {
         manifestDigest: '11'.repeat(32),
         deadlineMs: 1000,
         protocol: null,
+        nextRequestId: null,
         ...input,
       });
       const received = encodePredictReply({

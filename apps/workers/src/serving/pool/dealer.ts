@@ -216,6 +216,7 @@ export class Dealer {
     const key = this.hooks.nextKey();
     const session = sessions.start(key, links);
     const stock = this.#stock(kind.digest, kind.protocol);
+    const bytesBefore = this.#bytes();
     stock.dealing[kind.helper] += 1;
     const deal = encodeDeal({ link: followersLink, ...kind, dropped: this.#toDrop });
     this.#toDrop = [];
@@ -235,8 +236,11 @@ export class Dealer {
       } else {
         this.#pausedUntil = performance.now() + PAUSE_MS;
         this.#forget([key]);
-        // A follower's pool is smaller than this one's: what fits there is what there can be.
-        if (session.error?.code === 'RESOURCE_EXHAUSTED') this.#maxBytes = this.#bytes();
+        // A follower's pool is smaller than this one's: what fits there is what there can be. It was full with what it
+        // had when this was proposed; something of that may have been used since.
+        if (session.error?.code === 'RESOURCE_EXHAUSTED') {
+          this.#maxBytes = Math.min(this.#maxBytes, bytesBefore);
+        }
       }
       this.refill();
     };

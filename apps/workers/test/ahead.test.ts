@@ -1,0 +1,184 @@
+/**
+ * What a client announces: its next request is proposed before anybody has it, begins where it arrives, and is taken back
+ * when it would be wrong by then. Three processes, real sockets.
+ */
+import { randomBytes } from 'node:crypto';
+import { EVENTS } from '@trivet/shared-types';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  expectClose,
+  type SharedTestModel,
+  someInputs,
+  type TestClient,
+  type TestCluster,
+  until,
+} from './support/cluster.js';
+import { useCluster } from './support/use-cluster.js';
+
+let cluster: TestCluster;
+let owner: TestClient;
+let model: SharedTestModel;
+
+const { connect } = useCluster(
+  async (used, started) => {
+    cluster = used;
+    owner = started;
+    model = await owner.share('small', 1, undefined, ['replicated', 'fss', 'securenn']);
+  },
+  { pool: { maxBytes: 4 * 1024 * 1024 } },
+);
+
+const newId = () => randomBytes(16).toString('hex');
+
+async function metric(worker: number, name: string): Promise<number> {
+  const text = await (await fetch(`${cluster.cluster.workers[worker]!.url}/metrics`)).text();
+  return Number(new RegExp(`^${name}\\{.*\\} (.+)$`, 'm').exec(text)?.[1]);
+}
+
+const running = (worker: number, batches: number) =>
+  until(async () => (await metric(worker, 'trivet_batches_running')) === batches, `${batches} at ${worker}`);
+
+/** Asks, and announces the request that it gives the id of. */
+async function announce(client: TestClient): Promise<string> {
+  const next = newId();
+  const inputs = someInputs(1);
+  const { logits } = await client.predictUnder(null, model, inputs, undefined, undefined, { next });
+  expectClose(logits, inputs);
+  return next;
+}
+
+/** Asks with an id: bob first, and the others when he has begun. @param meanwhile what happens before they are asked */
+async function askBobFirst(client: TestClient, id: string, meanwhile = async () => {}) {
+  const inputs = someInputs(1);
+  let others: Promise<void> | undefined;
+  const before = async (worker: number) => {
+    if (worker === 1) return;
+    others ??= running(1, 1).then(meanwhile);
+    await others;
+  };
+  const { logits, protocols } = await client.predictUnder(null, model, inputs, undefined, before, { id });
+  expectClose(logits, inputs);
+  return protocols;
+}
+
+describe('an announced request', () => {
+  beforeEach(() => owner.serve('small', null, 'replicated'));
+
+  it.each(['replicated', 'fss', 'securenn'] as const)(
+    'begins where it arrives, under %s',
+    async (protocol) => {
+      await owner.serve('small', null, protocol);
+      for (let round = 0; round < 3; round++) {
+        if (protocol === 'fss') {
+          await until(async () => (await metric(0, 'trivet_pool_items')) > 1, 'something is dealt');
+        }
+        const protocols = await askBobFirst(owner, await announce(owner));
+        expect(protocols).toEqual([protocol, protocol, protocol]);
+      }
+    },
+  );
+
+  it('announces the next one', async () => {
+    let next = await announce(owner);
+    for (let round = 0; round < 5; round++) {
+      const id = next;
+      next = newId();
+      const { logits } = await owner.predictUnder(null, model, someInputs(1), undefined, undefined, {
+        id,
+        next,
+      });
+      expectClose(logits, someInputs(1));
+    }
+    await askBobFirst(owner, next);
+  });
+
+  it('uses what was dealt for it, once', async () => {
+    await owner.serve('small', null, 'fss');
+    await until(async () => (await metric(0, 'trivet_pool_items')) > 1, 'something is dealt');
+    const before = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));
+    await askBobFirst(owner, await announce(owner));
+    const after = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));
+    expect(after).toEqual(before.map((used) => used + 2));
+  });
+
+  it('runs under the protocol that is served by then, if it has not arrived', async () => {
+    const id = await announce(owner);
+    await owner.serve('small', null, 'securenn');
+    const { logits, protocols } = await owner.predictUnder(null, model, someInputs(1), undefined, undefined, {
+      id,
+    });
+    expectClose(logits, someInputs(1));
+    expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
+  });
+
+  it('is taken back where it has begun when the model is served otherwise, and answered', async () => {
+    const id = await announce(owner);
+    const protocols = await askBobFirst(owner, id, async () => {
+      await owner.serve('small', null, 'securenn');
+      await running(1, 0);
+    });
+    expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
+  });
+
+  it('is of one client: what another asks meanwhile goes its own way', async () => {
+    const other = await connect();
+    const id = await announce(owner);
+    // Nothing more is proposed ahead before that is used.
+    const another = await announce(other);
+    expectClose((await other.predictUnder(null, model, someInputs(3))).logits, someInputs(3));
+    await askBobFirst(owner, id);
+    const { logits } = await other.predictUnder(null, model, someInputs(1), undefined, undefined, {
+      id: another,
+    });
+    expectClose(logits, someInputs(1));
+  });
+
+  it('may be of another kind: then it waits for its turn', async () => {
+    const inputs = someInputs(2);
+    const ids = { id: await announce(owner) };
+    const other = await owner.predictUnder(null, model, inputs, undefined, undefined, ids);
+    expectClose(other.logits, inputs);
+    const named = { id: await announce(owner) };
+    const under = await owner.predictUnder('fss', model, inputs, undefined, undefined, named);
+    expectClose(under.logits, inputs);
+    await askBobFirst(owner, await announce(owner));
+  });
+
+  it.each([0, 1, 2])('must be the same at all three: worker %i is sent another', async (different) => {
+    const id = await announce(owner);
+    const [one, two] = await Promise.all(
+      [1, 2].map((count) => owner.messages(model, someInputs(count), 5000, id)),
+    );
+    const outcomes = await Promise.allSettled(
+      [0, 1, 2].map((worker) => {
+        return owner.call(worker, EVENTS.predict, (worker === different ? two! : one!).parts[worker]);
+      }),
+    );
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'INVALID_ARGUMENT' } });
+    }
+    await askBobFirst(owner, await announce(owner));
+  });
+
+  it('changes nothing for an id that was used', async () => {
+    const used = newId();
+    const ids = { id: used, next: used };
+    await owner.predictUnder(null, model, someInputs(1), undefined, undefined, ids);
+    const again = await owner.messages(model, someInputs(1), 5000, used);
+    await expect(owner.call(0, EVENTS.predict, again.parts[0])).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+    expectClose((await owner.predictUnder(null, model, someInputs(1))).logits, someInputs(1));
+  });
+
+  it('is answered when a worker has begun anew since it was announced', async () => {
+    for (const victim of [2, 1, 0] as const) {
+      const id = await announce(owner);
+      await cluster.workers[victim].stop('SIGKILL');
+      await cluster.workers[victim].start();
+      await owner.ready();
+      const { logits } = await owner.predictUnder(null, model, someInputs(1), undefined, undefined, { id });
+      expectClose(logits, someInputs(1));
+    }
+  }, 60_000);
+});
