@@ -25,7 +25,7 @@ const { connect } = useCluster(
     owner = started;
     model = await owner.share('small', 1, undefined, ['replicated', 'fss', 'securenn']);
   },
-  { pool: { maxBytes: 4 * 1024 * 1024 } },
+  { pool: { maxBytes: 8 * 1024 * 1024 } },
 );
 
 const newId = () => randomBytes(16).toString('hex');
@@ -70,7 +70,7 @@ describe('an announced request', () => {
       await owner.serve('small', null, protocol);
       for (let round = 0; round < 3; round++) {
         if (protocol === 'fss') {
-          await until(async () => (await metric(0, 'trivet_pool_items')) > 1, 'something is dealt');
+          await until(async () => (await metric(0, 'trivet_pool_items')) > 4, 'something is dealt');
         }
         const protocols = await askBobFirst(owner, await announce(owner));
         expect(protocols).toEqual([protocol, protocol, protocol]);
@@ -94,7 +94,7 @@ describe('an announced request', () => {
 
   it('uses what was dealt for it, once', async () => {
     await owner.serve('small', null, 'fss');
-    await until(async () => (await metric(0, 'trivet_pool_items')) > 1, 'something is dealt');
+    await until(async () => (await metric(0, 'trivet_pool_items')) > 4, 'something is dealt');
     const before = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));
     await askBobFirst(owner, await announce(owner));
     const after = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));

@@ -1,4 +1,5 @@
 /** A whole bench run: plaintext, three real workers, plaintext again. */
+import { setMaxListeners } from 'node:events';
 import { cpus, loadavg } from 'node:os';
 import { type Prediction, PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
@@ -85,6 +86,8 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     {};
   let estimates: EstimateReport | null = null;
   const both = AbortSignal.any([signal, crash.signal]);
+  // Each of the requests that are open at once listens.
+  setMaxListeners(0, both);
   const load = new LoadProcess(both);
   try {
     for (const [index, name] of options.protocols.entries()) {

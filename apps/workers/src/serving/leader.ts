@@ -3,40 +3,27 @@
  * leader hears of arrivals, forms batches, and proposes each to the others under a fresh session id. It learns ids,
  * model, number of images and timing: what any worker sees of its own requests.
  */
-import { randomBytes } from 'node:crypto';
-import type { Material, PartyIndex } from '@trivet/mpc-core';
+import type { PartyIndex } from '@trivet/mpc-core';
 import { type ProtocolName, TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
-import {
-  type Arrived,
-  decodeArrived,
-  decodeDealt,
-  decodeRefusal,
-  encodeProposal,
-  encodeRefusal,
-  encodeServed,
-} from '../mesh/messages.js';
-import type { Session } from '../mesh/session.js';
-import { type SessionView, viewOf } from '../mesh/session-view.js';
+import { type Arrived, decodeArrived, decodeDealt, decodeRefusal, encodeRefusal } from '../mesh/messages.js';
+import { type Ahead, ProposedAhead } from './ahead.js';
 import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
+import { BatchRuns, GRACE_MS, type RunningBatch } from './batch-runs.js';
 import type { Role, ServingContext, Wanted } from './context.js';
 import { defaultProtocol, type Model } from './models.js';
 import { Pace } from './pace.js';
-import { AHEAD_MS, EARLY_MS } from './parked.js';
-import { LEADER, type Links } from './peers.js';
+import { EARLY_MS } from './parked.js';
+import { ALL, LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
+import { Proposer } from './proposer.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
-import { joinReservations, type Reservation } from './reservations.js';
-import { type BatchRun, runBatch } from './run-batch.js';
+import { SessionIds } from './session-ids.js';
 
-/** Bits of the three workers that hold a request. */
-const ALL = 0b111;
 const SWEEP_MS = 1000;
-/** After its deadline a follower tells of it; this is for those that cannot. */
-const GRACE_MS = 2000;
 /** After one that never reached the followers none begins early for so long: each takes something out of the pool. */
 const EARLY_PAUSE_MS = 1000;
 /** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
@@ -72,45 +59,13 @@ interface Queued extends Batchable {
   readonly gathering: Gathering;
 }
 
-interface RunningBatch {
-  readonly session: Session;
-  readonly images: number;
-  /** Since when all three have had its requests, by `performance.now()`. */
-  startedAt: number;
-  /** Bits of the followers that have ended it well. */
-  done: number;
-  onDone: (() => void) | null;
-}
-
 /** A lone request that began before the followers had it. */
 interface EarlyBatch {
   readonly gathering: Gathering;
-  readonly session: Session;
   readonly running: RunningBatch;
   /** The followers hold the same request: its answer may leave. */
   readonly agree: () => void;
   readonly timer: NodeJS.Timeout;
-}
-
-/** What the followers have been told of a session. */
-interface Proposed {
-  readonly key: SessionKey;
-  readonly links: readonly [Link, Link];
-  readonly view: SessionView;
-  readonly protocol: ProtocolName;
-  readonly helper: PartyIndex;
-  readonly material: readonly Material[] | undefined;
-}
-
-/** What was proposed for a request that its client has announced, and nobody has yet. */
-interface Ahead {
-  readonly requestId: string;
-  readonly model: Model;
-  /** The protocol that the request names; null: none. */
-  readonly asked: ProtocolName | null;
-  readonly proposed: Proposed;
-  /** By `performance.now()`. */
-  readonly expiresAt: number;
 }
 
 export interface LeaderOptions {
@@ -123,16 +78,15 @@ export class Leader implements Role {
   readonly #gatherings = new Map<string, Gathering>();
   readonly #refusals = new RecentRefusals();
   readonly #queue: BatchQueue<Queued>;
-  readonly #running = new Map<SessionKey, RunningBatch>();
-  readonly #bootNonce = randomBytes(8).toString('latin1');
+  readonly #runs: BatchRuns;
   readonly #sweep: NodeJS.Timeout;
   readonly #dealer: Dealer;
+  readonly #proposer: Proposer;
+  readonly #ahead: ProposedAhead;
   readonly #pace = new Pace();
   #early: EarlyBatch | null = null;
-  #ahead: Ahead | null = null;
   /** Until then none begins early, for the last one that did was for nothing. */
   #noneEarlyUntil = 0;
-  #counter = 0n;
   #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** When a request was last held by all three, or a batch ended that was. */
@@ -144,8 +98,10 @@ export class Leader implements Role {
     private readonly options: LeaderOptions,
   ) {
     this.#queue = new BatchQueue(options.batching, context.self.name);
+    this.#runs = new BatchRuns(context, links, (batch, answered) => this.#ended(batch, answered));
+    const ids = new SessionIds();
     this.#dealer = new Dealer(context, options.pool, {
-      nextKey: () => this.#nextKey(),
+      nextKey: () => ids.next(),
       demands: () => this.#demands(),
       lastBusyAt: () => {
         const busy = this.#inFlight > 0 || this.#queue.requests > 0;
@@ -153,6 +109,8 @@ export class Leader implements Role {
       },
       onReady: () => this.#pump(),
     });
+    this.#proposer = new Proposer(context, this.#dealer, ids, options.pool.whenEmpty === 'wait');
+    this.#ahead = new ProposedAhead(context, this.#proposer);
     this.#sweep = setInterval(() => this.#sweepExpired(), SWEEP_MS);
   }
 
@@ -174,11 +132,11 @@ export class Leader implements Role {
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
     const gathering = this.#gather(message);
     gathering.request = request;
-    const ahead = this.#takeAhead(request.id);
+    const ahead = this.#ahead.take(request.id);
     const refusal = this.#refusals.get(request.id) ?? this.#overload(request, MOST_WAITING);
     // What was proposed ahead must have begun before it is known that all three hold it, or it would be proposed again.
     const begun = ahead !== null && refusal === null && this.#beginAhead(gathering, ahead);
-    if (ahead !== null && !begun) this.#recall(ahead);
+    if (ahead !== null && !begun) this.#ahead.recall(ahead);
     if (refusal !== null) {
       this.#reject(gathering, refusal);
       return;
@@ -210,13 +168,10 @@ export class Leader implements Role {
       } else if (!gathering.running) {
         this.#reject(gathering, error);
       } else if (gathering === this.#early?.gathering) {
-        this.#early.session.fail(error, true);
+        this.#early.running.session.fail(error, true);
       }
     } else if (kind === FRAME_KINDS.done) {
-      const running = this.#running.get(session);
-      if (running === undefined || running.session.links[link.peer.index] !== link) return;
-      running.done |= 1 << link.peer.index;
-      running.onDone?.();
+      this.#runs.done(link, session);
     } else if (kind === FRAME_KINDS.dealt) {
       this.#dealer.dealt(link, session, decodeDealt(payload));
     } else {
@@ -229,7 +184,7 @@ export class Leader implements Role {
     if (obstacle !== null) this.#rejectWaiting(obstacle);
     const followersLink = this.context.peers.oppositeLink();
     if (followersLink !== this.#followersLink) {
-      this.#recallAhead();
+      this.#ahead.check(true);
       this.#dealer.reset();
     }
     this.#followersLink = followersLink;
@@ -237,12 +192,12 @@ export class Leader implements Role {
   }
 
   modelsChanged(): void {
-    if (this.#ahead !== null && !this.#isStillMeant(this.#ahead)) this.#recallAhead();
+    this.#ahead.check();
     this.#dealer.refill();
   }
 
   linkDown(_link: Link, error: TrivetError): void {
-    this.#recallAhead();
+    this.#ahead.check(true);
     this.#rejectWaiting(error);
     this.#dealer.reset();
   }
@@ -292,9 +247,10 @@ export class Leader implements Role {
       if (early === null) {
         this.#reject(gathering, error);
       } else {
-        early.session.fail(error, true);
-        // What holds something else has no part in that session.
-        this.links.link(holder)?.send(FRAME_KINDS.reject, encodeRefusal(gathering.id, error));
+        early.running.session.fail(error, true);
+        // Who holds something else has no part in that session.
+        const payload = encodeRefusal(gathering.id, error);
+        for (const link of early.running.session.links) link?.send(FRAME_KINDS.reject, payload);
       }
       return;
     }
@@ -325,7 +281,7 @@ export class Leader implements Role {
     const now = performance.now();
     let running = 0;
     let runningSince = now;
-    for (const batch of this.#running.values()) {
+    for (const batch of this.#runs.values()) {
       if (batch === this.#early?.running) continue;
       running += batch.images;
       runningSince = Math.min(runningSince, batch.startedAt);
@@ -341,7 +297,7 @@ export class Leader implements Role {
 
   /** Batches that run, of requests that all three hold. */
   get #inFlight(): number {
-    return this.#running.size - (this.#early === null ? 0 : 1);
+    return this.#runs.size - (this.#early === null ? 0 : 1);
   }
 
   /** What goes into a batch. @throws TrivetError when the request cannot run */
@@ -359,7 +315,7 @@ export class Leader implements Role {
 
   /** Whether a request can only run alone, and now: then it need not wait until the followers tell of its arrival. */
   #isLone(gathering: Gathering): boolean {
-    const nothingElse = this.#running.size === 0 && this.#queue.requests === 0 && this.#early === null;
+    const nothingElse = this.#runs.size === 0 && this.#queue.requests === 0 && this.#early === null;
     return (
       nothingElse &&
       performance.now() >= this.#noneEarlyUntil &&
@@ -384,7 +340,7 @@ export class Leader implements Role {
       return;
     }
     const { digest, protocol, count } = queued;
-    if (!this.#materialIsReady()({ digest, protocol, images: count })) return;
+    if (!this.#proposer.materialIsReady()({ digest, protocol, images: count })) return;
     const batch = { digest, protocol, items: [queued], images: count, openedAt: performance.now() };
     this.#beginEarly(gathering, (agreed) => this.#start(batch, agreed));
   }
@@ -400,79 +356,27 @@ export class Leader implements Role {
       const message = 'The request did not arrive at all three workers in time.';
       session.fail(new TrivetError('UNAVAILABLE', message, this.context.self.name), true);
     }, EARLY_MS);
-    this.#early = { gathering, session, running, agree, timer };
+    this.#early = { gathering, running, agree, timer };
     return true;
-  }
-
-  /**
-   * Proposes the request that the client of a lone one has announced: the followers begin with it as soon as they have
-   * it, as this worker does, and not one message later. One at a time, so that those who announce and don't ask cost
-   * an item of the pool and no more.
-   */
-  #proposeAhead({ nextRequestId: requestId, model, protocol: asked }: OpenRequest): void {
-    const { peers, sessions, table } = this.context;
-    const links = peers.both();
-    const isAlone = this.#running.size === 1 && this.#queue.requests === 0;
-    if (requestId === null || !isAlone || this.#ahead !== null || links === undefined) return;
-    if (this.options.batching.batchTimeoutMicros !== 0 || this.#gatherings.has(requestId)) return;
-    if (table.isPast(requestId)) return;
-    const demand = { digest: model.digest, protocol: asked ?? defaultProtocol(model), images: 1 };
-    if (!this.#materialIsReady()(demand)) return;
-    const proposed = this.#propose(demand, [requestId], links, asked);
-    if (proposed === undefined) return;
-    sessions.reserve(proposed.key, links);
-    this.#ahead = { requestId, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };
-  }
-
-  #takeAhead(requestId: string): Ahead | null {
-    const ahead = this.#ahead;
-    if (ahead?.requestId !== requestId) return null;
-    this.#ahead = null;
-    return ahead;
   }
 
   /** Whether the announced request has begun with what was proposed for it. */
   #beginAhead(gathering: Gathering, ahead: Ahead): boolean {
-    const { model, asked, proposed } = ahead;
-    const { sessions } = this.context;
-    const fits = gathering.digest === model.digest && gathering.count === 1 && gathering.asked === asked;
-    if (!fits || this.#early !== null || !this.#isStillMeant(ahead)) return false;
+    const request = gathering.request!;
+    if (this.#early !== null) return false;
     try {
       this.#checked(gathering);
     } catch {
       // It is refused for that when all three hold it.
       return false;
     }
+    const session = this.#ahead.start(ahead, request);
+    if (session === null) return false;
     return this.#beginEarly(gathering, (agreed) => {
-      const session = sessions.start(proposed.key, proposed.links);
-      // A follower could not keep the proposal.
-      if (session.error !== null) {
-        sessions.end(session);
-        return undefined;
-      }
-      return this.#begin(session, proposed, model, [gathering], agreed);
+      return this.#begin([gathering], (requests) => {
+        return this.#runs.begin(session, ahead.proposed, request.model, requests, agreed);
+      });
     });
-  }
-
-  /** Whether an announced request would run now as it did when it was announced. */
-  #isStillMeant({ model, asked, proposed }: Ahead): boolean {
-    const { digest } = model;
-    return (
-      this.context.models.byDigest(digest) === model &&
-      (asked ?? defaultProtocol(model)) === proposed.protocol
-    );
-  }
-
-  #recallAhead(): void {
-    if (this.#ahead !== null) this.#recall(this.#ahead);
-    this.#ahead = null;
-  }
-
-  /** Takes back what was proposed ahead: a follower that has begun waits for another proposal. */
-  #recall({ proposed: { key, links, material } }: Ahead): void {
-    for (const link of links) link.send(FRAME_KINDS.recall, undefined, key);
-    this.context.sessions.refuse(key, links);
-    for (const item of material ?? []) item.release();
   }
 
   /** The followers have it by now, or the batch has ended. */
@@ -513,7 +417,7 @@ export class Leader implements Role {
   #startBatches(): void {
     while (this.#inFlight < this.options.batching.maxBatchesInFlight) {
       const now = performance.now();
-      const batch = this.#queue.take(now, this.#materialIsReady());
+      const batch = this.#queue.take(now, this.#proposer.materialIsReady());
       if (batch === undefined) {
         const dueIn = this.#queue.nextDueIn(now);
         if (dueIn !== undefined) this.#timer = setTimeout(() => this.#pump(), Math.ceil(dueIn));
@@ -521,18 +425,6 @@ export class Leader implements Role {
       }
       this.#start(batch);
     }
-  }
-
-  /** Whether a batch has what it needs; an older one that has not comes before the younger ones. */
-  #materialIsReady(): (batch: Demand) => boolean {
-    const asked = new Map<string, number>();
-    return ({ digest, protocol, images }) => {
-      if (this.options.pool.whenEmpty === 'refuse') return true;
-      if (images > this.#dealer.capacity(digest, protocol)) return true;
-      const total = (asked.get(digest + protocol) ?? 0) + images;
-      asked.set(digest + protocol, total);
-      return total <= this.#dealer.available(digest, protocol);
-    };
   }
 
   /** What the batches in the queue need, by model and protocol, no batch larger than the pool. */
@@ -567,70 +459,29 @@ export class Leader implements Role {
     const { digest, protocol } = batch;
     const requestIds = gatherings.map((gathering) => gathering.id);
     const asked = agreed === undefined ? undefined : gatherings[0]!.asked;
-    const proposed = this.#propose({ digest, protocol, images }, requestIds, links, asked);
+    const proposed = this.#proposer.propose({ digest, protocol, images }, requestIds, links, asked);
     if (proposed === undefined) {
       const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
       const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
       for (const gathering of gatherings) this.#reject(gathering, error);
       return undefined;
     }
-    return this.#begin(sessions.start(proposed.key, links), proposed, model, gatherings, agreed);
-  }
-
-  /**
-   * Tells the followers what is to run, under a fresh session id.
-   * @param asked of requests that the followers may not have yet: the protocol that they name, or null for none
-   * @returns undefined when the pool has nothing for it
-   */
-  #propose(
-    { digest, protocol, images }: Demand,
-    requestIds: readonly string[],
-    links: readonly [Link, Link],
-    asked?: ProtocolName | null,
-  ): Proposed | undefined {
-    const allotment = this.#dealer.allot({ digest, protocol, images });
-    if (allotment === undefined && images <= this.#dealer.capacity(digest, protocol)) return undefined;
-    const helper = allotment?.helper ?? this.#dealer.nextHelper();
-    const keys = allotment?.keys ?? [];
-    const key = this.#nextKey();
-    const material =
-      keys.length === 0 ? undefined : this.context.pool.take(keys, { digest, protocol, helper });
-    const payload = encodeProposal({
-      link: this.context.peers.oppositeLink()!,
-      digest,
-      protocol,
-      helper,
-      images,
-      ...(asked !== undefined && { asked }),
-      material: keys,
-      requestIds,
+    return this.#begin(gatherings, (requests) => {
+      return this.#runs.begin(sessions.start(proposed.key, links), proposed, model, requests, agreed);
     });
-    for (const link of links) link.send(FRAME_KINDS.propose, payload, key);
-    return { key, links, view: viewOf(FRAME_KINDS.propose, payload), protocol, helper, material };
   }
 
-  /** Runs what was proposed. @param agreed no answer leaves before it has resolved */
   #begin(
-    session: Session,
-    { view, protocol, helper, material }: Proposed,
-    model: Model,
     gatherings: readonly Gathering[],
-    agreed?: Promise<void>,
+    run: (requests: readonly OpenRequest[]) => RunningBatch,
   ): RunningBatch {
-    const images = gatherings.reduce((sum, gathering) => sum + gathering.count, 0);
-    const requests = gatherings.map((gathering) => gathering.request!);
     for (const gathering of gatherings) gathering.running = true;
-    const startedAt = performance.now();
-    const running: RunningBatch = { session, images, startedAt, done: 1 << LEADER, onDone: null };
-    this.#running.set(session.key, running);
-    const run = { session, view, model, protocol, helper, material, requests };
-    const reservation = joinReservations(
-      model.records.reserve(images),
-      this.context.access.use.reserve(requests),
-    );
-    void this.#finish(running, run, reservation, agreed);
-    // After its own first messages.
-    if (requests.length === 1) this.#proposeAhead(requests[0]!);
+    const running = run(gatherings.map((gathering) => gathering.request!));
+    // After its own first messages, and if it has the workers to itself.
+    const isAlone = this.#runs.size === 1 && this.#queue.requests === 0;
+    if (gatherings.length === 1 && isAlone && this.options.batching.batchTimeoutMicros === 0) {
+      this.#ahead.propose(gatherings[0]!.request!);
+    }
     return running;
   }
 
@@ -657,36 +508,9 @@ export class Leader implements Role {
     return { gatherings, images };
   }
 
-  async #finish(
-    running: RunningBatch,
-    run: BatchRun,
-    reservation: Reservation,
-    agreed?: Promise<void>,
-  ): Promise<void> {
-    const { session, model, requests } = run;
-    const { sessions, self, onServed, peers } = this.context;
-    const lastDeadline = Math.max(...requests.map((request) => request.deadlineAt));
-    const timer = setTimeout(
-      () => {
-        session.fail(
-          new TrivetError('DEADLINE_EXCEEDED', 'The batch did not end within its deadline.', self.name),
-          true,
-        );
-      },
-      lastDeadline - performance.now() + GRACE_MS,
-    );
-    const mayAnswer = Promise.all([reservation.durable, agreed]).then(() => undefined);
-    // The batch may fail before it comes to wait for this.
-    mayAnswer.catch(() => undefined);
-    const answered = await runBatch(this.context, { ...run, mayAnswer });
-    if (answered) {
-      await this.#everybodyDone(running);
-      this.#pace.ended(running.images, running.startedAt, performance.now());
-    }
-    clearTimeout(timer);
-    sessions.end(session);
-    this.#running.delete(session.key);
-    if (this.#early?.session === session) {
+  #ended({ session, requests, images, startedAt }: RunningBatch, answered: boolean): void {
+    if (answered) this.#pace.ended(images, startedAt, performance.now());
+    if (this.#early?.running.session === session) {
       this.#noneEarlyUntil = performance.now() + EARLY_PAUSE_MS;
       this.#noLongerEarly();
     } else {
@@ -697,41 +521,12 @@ export class Leader implements Role {
       // A follower that the request reaches only now is told why.
       if (!answered && session.error !== null) this.#refusals.add(request.id, session.error);
     }
-    // A follower that gave the batch up has answered nobody; of one that was lost this is not known, so it counts.
-    const counts = answered && (session.error === null || session.error.worker === self.name);
-    if (!counts) {
-      reservation.giveBack();
-    } else if (reservation.commit()) {
-      const { digest, records } = model;
-      const served = encodeServed({ digest, since: records.since, served: records.served });
-      for (const peer of peers.others) this.links.link(peer.index)?.send(FRAME_KINDS.served, served);
-      onServed(model);
-    }
     this.#pump();
-  }
-
-  /** Resolves when both followers have ended the batch, or the session has failed. */
-  #everybodyDone(running: RunningBatch): Promise<void> {
-    return new Promise((resolve) => {
-      const check = () => {
-        if (running.done === ALL || running.session.error !== null) resolve();
-      };
-      running.onDone = check;
-      running.session.signal.addEventListener('abort', check, { once: true });
-      check();
-    });
-  }
-
-  #nextKey(): SessionKey {
-    this.#counter += 1n;
-    const counter = Buffer.alloc(8);
-    counter.writeBigUInt64BE(this.#counter);
-    return this.#bootNonce + counter.toString('latin1');
   }
 
   #sweepExpired(): void {
     const now = performance.now();
-    if (this.#ahead !== null && this.#ahead.expiresAt <= now) this.#recallAhead();
+    this.#ahead.check();
     const { self } = this.context;
     for (const gathering of [...this.#gatherings.values()]) {
       if (gathering.running || gathering.expiresAt > now) continue;

@@ -5,6 +5,8 @@ import type { Link, Peer } from '../mesh/link.js';
 import type { MeshState } from '../mesh/messages.js';
 
 export const LEADER: PartyIndex = 0;
+/** Bits of all three workers. */
+export const ALL = 0b111;
 
 /** The part of the mesh that is asked for links. */
 export interface Links {

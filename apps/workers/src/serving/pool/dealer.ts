@@ -15,7 +15,7 @@ import type { Session } from '../../mesh/session.js';
 import { viewOf } from '../../mesh/session-view.js';
 import type { ServingContext } from '../context.js';
 import { defaultProtocol } from '../models.js';
-import { LEADER } from '../peers.js';
+import { ALL, LEADER } from '../peers.js';
 import { dealItem } from './deal-item.js';
 import type { MaterialKind } from './material-pool.js';
 
@@ -30,7 +30,6 @@ const PAUSE_MS = 500;
 /** Memory of an item before the first is there. */
 const FIRST_GUESS_BYTES = 1 << 20;
 const DEAL_TIMEOUT_MS = 30_000;
-const ALL = 0b111;
 const HELPERS: readonly PartyIndex[] = [0, 1, 2];
 
 /** What one model under one protocol needs. */
