@@ -133,6 +133,14 @@ describe('an announced request', () => {
     expectClose(logits, someInputs(1));
   });
 
+  it('takes the place of what its client announced before', async () => {
+    const first = await announce(owner);
+    await askBobFirst(owner, await announce(owner));
+    const ids = { id: first };
+    const { logits } = await owner.predictUnder(null, model, someInputs(1), undefined, undefined, ids);
+    expectClose(logits, someInputs(1));
+  });
+
   it('may be of another kind: then it waits for its turn', async () => {
     const inputs = someInputs(2);
     const ids = { id: await announce(owner) };

@@ -29,6 +29,16 @@ describe('ids of requests', () => {
     ).not.toContain(third.requestId);
   });
 
+  it('are used in the order in which they were announced, a few at most', () => {
+    const ids = new AnnouncedIds();
+    const announced = Array.from({ length: 6 }, () => ids.take(KIND));
+    for (const one of announced) ids.answered(KIND, one);
+    const taken = announced.map(() => ids.take(KIND).requestId);
+    const next = announced.map(({ nextRequestId }) => nextRequestId);
+    expect(taken.slice(0, 4)).toEqual(next.slice(0, 4));
+    expect(new Set([...taken, ...next]).size).toBe(8);
+  });
+
   it.each([
     ['another model', { digest: 'cd'.repeat(32) }],
     ['another protocol', { protocol: 'fss' }],
@@ -38,6 +48,8 @@ describe('ids of requests', () => {
     const first = ids.take(KIND);
     ids.answered(KIND, first);
     expect(ids.take({ ...KIND, ...other }).requestId).not.toBe(first.nextRequestId);
+    // It waits for one of its kind.
+    expect(ids.take(KIND).requestId).toBe(first.nextRequestId);
   });
 
   it('announce nothing for several samples', () => {

@@ -1,7 +1,7 @@
 /**
  * What the leader has proposed for a request that its client has announced and nobody has yet: the followers begin with it as
  * soon as they have it, as the leader does, and not one message later. One at a time, so that those who announce and don't
- * ask cost an item of the pool and no more.
+ * ask cost an item of the pool and no more; the client itself may have its place taken by what it announces later.
  */
 import type { ProtocolName } from '@trivet/shared-types';
 import { FRAME_KINDS } from '../mesh/frames.js';
@@ -14,6 +14,7 @@ import type { OpenRequest } from './request-table.js';
 
 export interface Ahead {
   readonly requestId: string;
+  readonly client: string;
   readonly model: Model;
   /** The protocol that the request names; null: none. */
   readonly asked: ProtocolName | null;
@@ -31,18 +32,20 @@ export class ProposedAhead {
   ) {}
 
   /** Proposes what a request's client has announced, of one sample for the same model and protocol, if that can be. */
-  propose({ nextRequestId: requestId, model, protocol: asked }: OpenRequest): void {
+  propose({ nextRequestId: requestId, client, model, protocol: asked }: OpenRequest): void {
     const { peers, sessions, table } = this.context;
     const links = peers.both();
-    if (this.#one !== null || requestId === null || links === undefined) return;
+    if (requestId === null || links === undefined) return;
+    if (this.#one !== null && this.#one.client !== client) return;
     if (peers.oppositeLink() === undefined || table.get(requestId) !== undefined || table.isPast(requestId))
       return;
     const demand = { digest: model.digest, protocol: asked ?? defaultProtocol(model), images: 1 };
     if (!this.proposer.materialIsReady()(demand)) return;
+    this.check(true);
     const proposed = this.proposer.propose(demand, [requestId], links, asked);
     if (proposed === undefined) return;
     sessions.reserve(proposed.key, links);
-    this.#one = { requestId, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };
+    this.#one = { requestId, client, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };
   }
 
   /** What was proposed for a request that has come: begun now, or recalled. */

@@ -2,7 +2,8 @@
  * Predicts time and throughput of any plan under a protocol from its declared cost, a network and a machine. Nothing is
  * run for it but `calibrate`, once a machine and protocol, on operations of its own.
  *
- * One request waits for: the way to the workers and back; the leader's proposal, half a round trip; what a request costs
+ * One request waits for: the way to the workers and back; the leader's proposal, half a round trip, unless it is of one sample
+ * and its client asks for one after the other; what a request costs
  * whatever the model is; for each round, half a round trip and what its messages cost; the arithmetic of three workers on the
  * cores that they share; and the bytes that its busiest worker sends, on the network and through its processes. Rounds wait for
  * the network and not for each other, so nothing overlaps.
@@ -104,7 +105,7 @@ export function predict(
   const transferMs = (8 * Math.max(...onWire)) / (1000 * megabitsPerSecond);
   const allMs = (8 * Math.max(...bytesSent)) / (1000 * megabitsPerSecond);
   const parallel = Math.min(3, cores);
-  const onTheWayMs = roundTripsOf(rounds) * roundTripMs;
+  const onTheWayMs = roundTripsOf(rounds, batch === 1) * roundTripMs;
   const latencyMs = onTheWayMs + requestMs + rounds * roundMs + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
   const busyMs = Math.max(

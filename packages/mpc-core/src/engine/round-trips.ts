@@ -1,7 +1,9 @@
 /**
- * Round trips of the line that a request of `rounds` rounds waits for: to the workers and back, half of one for the
- * leader's proposal, and half of one for each round, whose messages cross each other.
+ * Round trips of the line that a request of `rounds` rounds waits for: to the workers and back, and half of one for each
+ * round, whose messages cross each other.
+ * @param announced whether the leader has proposed it before it came, as it does the next of a client that asks for one
+ *   sample after the other; half a round trip more if not
  */
-export function roundTripsOf(rounds: number): number {
-  return 1.5 + rounds / 2;
+export function roundTripsOf(rounds: number, announced: boolean): number {
+  return (announced ? 1 : 1.5) + rounds / 2;
 }

@@ -14,7 +14,8 @@ export interface Measured {
 
 /** Milliseconds that the same prediction takes on a line with round trips of `roundTripMs`. */
 export function predictMs({ readyMs, rounds, roundTripMs: then }: Measured, roundTripMs: number): number {
-  const onTheWay = roundTripsOf(rounds);
+  // One digit after the other: each but the first was announced.
+  const onTheWay = roundTripsOf(rounds, true);
   // A line can be quicker than the round trip that was reported of it: what is left for computing is never less than nothing.
   return Math.max(0, readyMs - onTheWay * then) + onTheWay * roundTripMs;
 }
