@@ -3,7 +3,7 @@
  * when it would be wrong by then. Three processes, real sockets.
  */
 import { randomBytes } from 'node:crypto';
-import { EVENTS } from '@trivet/shared-types';
+import { EVENTS, type ProtocolName } from '@trivet/shared-types';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   expectClose,
@@ -61,17 +61,21 @@ async function askBobFirst(client: TestClient, id: string, meanwhile = async () 
   return protocols;
 }
 
+/** Serves the model with a protocol, and waits until what that deals ahead is there. */
+async function served(protocol: ProtocolName): Promise<void> {
+  await owner.serve('small', null, protocol);
+  if (protocol !== 'fss') return;
+  await until(async () => (await metric(0, 'trivet_pool_items')) > 4, 'something is dealt');
+}
+
 describe('an announced request', () => {
   beforeEach(() => owner.serve('small', null, 'replicated'));
 
   it.each(['replicated', 'fss', 'securenn'] as const)(
     'begins where it arrives, under %s',
     async (protocol) => {
-      await owner.serve('small', null, protocol);
       for (let round = 0; round < 3; round++) {
-        if (protocol === 'fss') {
-          await until(async () => (await metric(0, 'trivet_pool_items')) > 4, 'something is dealt');
-        }
+        await served(protocol);
         const protocols = await askBobFirst(owner, await announce(owner));
         expect(protocols).toEqual([protocol, protocol, protocol]);
       }
@@ -93,8 +97,7 @@ describe('an announced request', () => {
   });
 
   it('uses what was dealt for it, once', async () => {
-    await owner.serve('small', null, 'fss');
-    await until(async () => (await metric(0, 'trivet_pool_items')) > 4, 'something is dealt');
+    await served('fss');
     const before = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));
     await askBobFirst(owner, await announce(owner));
     const after = await Promise.all([0, 1, 2].map((worker) => metric(worker, 'trivet_pool_used_total')));
@@ -111,14 +114,18 @@ describe('an announced request', () => {
     expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
   });
 
-  it('is taken back where it has begun when the model is served otherwise, and answered', async () => {
-    const id = await announce(owner);
-    const protocols = await askBobFirst(owner, id, async () => {
-      await owner.serve('small', null, 'securenn');
-      await running(1, 0);
-    });
-    expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
-  });
+  it.each(['replicated', 'fss'] as const)(
+    'is taken back where it has begun under %s when the model is served otherwise, and answered',
+    async (protocol) => {
+      await served(protocol);
+      const id = await announce(owner);
+      const protocols = await askBobFirst(owner, id, async () => {
+        await owner.serve('small', null, 'securenn');
+        await running(1, 0);
+      });
+      expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
+    },
+  );
 
   it('is of one client: what another asks meanwhile goes its own way', async () => {
     const other = await connect();

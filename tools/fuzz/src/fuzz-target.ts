@@ -12,6 +12,8 @@ export interface FuzzOptions {
   readonly maxMs: number;
   /** Without it, every input stems from a valid one directly. */
   readonly coverage: Coverage | null;
+  /** With fewer cases a second than this, it is fuzzed without coverage for most of the time; 0: never. 200 unless told. */
+  readonly slowPerSecond?: number;
   /** Just before an input is run: what never returns is known by it. */
   readonly onCase?: (input: Uint8Array) => void;
   readonly onFinding?: (finding: Finding) => void;
@@ -38,7 +40,7 @@ const BATCH_MS = 30;
 const MOST_IN_BATCH = 512;
 /**
  * V8 optimises nothing while it counts coverage: to check a signature takes it half a second, and without coverage a few milliseconds.
- * A decoder with fewer cases a second than this is fuzzed without coverage for most of the time, on what coverage has led to.
+ * A slow decoder is fuzzed without coverage for most of the time, on what coverage has led to.
  */
 const SLOW_PER_SECOND = 200;
 const GUIDED_MS = 1_000;
@@ -95,15 +97,16 @@ export async function fuzzTarget(
   }
   coverage?.take(true);
 
+  const { slowPerSecond = SLOW_PER_SECOND } = options;
   let guided = coverage !== null;
   let turn = { from: performance.now(), cases: result.cases };
   const takeTurns = () => {
     const now = performance.now();
     if (coverage === null || now - turn.from < (guided ? GUIDED_MS : BLIND_MS)) return;
     const perSecond = (1_000 * (result.cases - turn.cases)) / (now - turn.from);
-    if (guided && perSecond < SLOW_PER_SECOND) coverage.pause();
+    if (guided && perSecond < slowPerSecond) coverage.pause();
     else if (!guided) coverage.resume();
-    guided = !guided || perSecond >= SLOW_PER_SECOND;
+    guided = !guided || perSecond >= slowPerSecond;
     turn = { from: now, cases: result.cases };
   };
 

@@ -43,6 +43,7 @@ import {
   verifyManifest,
   verifyOwnerSignature,
   verifyServingOrder,
+  WIRE_VERSION,
   workerStatusSchema,
 } from '@trivet/shared-types';
 import { ModelCatalogue } from '../../../../packages/client/src/models.js';
@@ -123,7 +124,7 @@ const ACCESS = vectors('access-order.json').good.order as AccessOrder;
 const SIGNED_ACCESS = signAccessOrder(ACCESS, OWNER_SECRET_KEY);
 
 const STATUS = {
-  wireVersion: 2,
+  wireVersion: WIRE_VERSION,
   worker: { index: 0, name: 'alice' },
   clusterId: CLUSTER_ID,
   ready: true,
