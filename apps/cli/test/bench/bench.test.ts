@@ -66,7 +66,7 @@ describe('bench', () => {
     // Frames that start and end a batch are counted all the same.
     expect(Math.min(...replicated.meshBytesPerDigit)).toBeGreaterThan(0);
     // Two seeds; a seed and 784 words of 8 bytes; the words and a seed; headers of 64 bytes.
-    expect(replicated.uploadBytes).toEqual([128, 96 + 6272, 96 + 6272]);
+    expect(replicated.uploadBytes).toEqual([144, 112 + 6272, 112 + 6272]);
     expect(Math.min(...replicated.single.workerCpuMsPerDigit)).toBeGreaterThan(0);
     expect(replicated.single.clientCpuMsPerDigit).toBeGreaterThan(0);
     expect(Math.min(...replicated.residentBytes.start)).toBeGreaterThan(20_000_000);
@@ -95,7 +95,7 @@ describe('bench', () => {
           dealt_bytes_max: 0,
         },
       },
-      upload_bytes: 12_864,
+      upload_bytes: 12_912,
       rtt_ms: RTT_MS,
     });
   });
