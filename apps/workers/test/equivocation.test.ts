@@ -30,6 +30,7 @@ const proposal = (helper: PartyIndex, protocol: ProtocolName = 'replicated') =>
     protocol,
     helper,
     images: 1,
+    ahead: false,
     material: [],
     requestIds: ['cd'.repeat(16)],
   });

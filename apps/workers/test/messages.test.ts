@@ -26,6 +26,7 @@ describe('control messages', () => {
       helper: fc.constantFrom(0 as const, 1 as const, 2 as const),
       images: u32,
       asked: fc.option(fc.constantFrom(...PROTOCOL_NAMES)),
+      ahead: fc.boolean(),
       material: fc.uniqueArray(latin1(16), { maxLength: 20 }),
       requestIds: fc.uniqueArray(hex(16), { minLength: 1, maxLength: 20 }),
     });
@@ -37,7 +38,7 @@ describe('control messages', () => {
       fc.property(arrived, proposal, error, fc.nat(2 ** 47), hex(16), (a, p, e, served, id) => {
         expect(messages.decodeArrived(messages.encodeArrived(a))).toEqual(a);
         expect(messages.decodeProposal(messages.encodeProposal(p))).toEqual(p);
-        const { material, requestIds: _, images: __, asked: ___, ...run } = p;
+        const { material, requestIds: _, images: __, asked: ___, ahead: ____, ...run } = p;
         const deal = { ...run, dropped: material };
         expect(messages.decodeDeal(messages.encodeDeal(deal))).toEqual(deal);
         expect(messages.decodeDealt(messages.encodeDealt(served))).toBe(served);
@@ -93,7 +94,8 @@ describe('control messages', () => {
   it('refuses a proposal that names a request or an item twice, or no request, protocol or helper', () => {
     const id = '22'.repeat(16);
     const ids = { link: '00'.repeat(8), digest: '11'.repeat(32), requestIds: [id, id] };
-    const proposal = { ...ids, protocol: 'securenn' as const, helper: 0 as const, images: 1, material: [] };
+    const counts = { images: 1, material: [], ahead: false };
+    const proposal = { ...ids, ...counts, protocol: 'securenn' as const, helper: 0 as const };
     expect(() => messages.decodeProposal(messages.encodeProposal(proposal))).toThrow(/malformed/);
     const none = messages.encodeProposal({ ...proposal, requestIds: [] });
     expect(() => messages.decodeProposal(none)).toThrow(/malformed/);

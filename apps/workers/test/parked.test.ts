@@ -34,7 +34,9 @@ describe('parked proposals', () => {
     proposals.take('a');
     expect(proposals.park(parked('b'))).toBe(false);
     expect(proposals.park(parked('e'))).toBe(true);
-    expect(proposals.takeSession('session of d')).toMatchObject(parked('d'));
+    proposals.begun('session of d');
+    proposals.begun('session of z');
+    expect(proposals.takeSession('session of d')).toMatchObject({ ...parked('d'), leaderHasBegun: true });
     expect(proposals.takeSession('session of d')).toBeUndefined();
     expect(proposals.clear()).toHaveLength(3);
     expect(proposals.take('b')).toBeUndefined();

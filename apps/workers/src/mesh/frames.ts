@@ -28,6 +28,7 @@ export const FRAME_KINDS = {
   access: 16,
   used: 17,
   recall: 18,
+  begun: 19,
 } as const;
 export type FrameKind = (typeof FRAME_KINDS)[keyof typeof FRAME_KINDS];
 
@@ -35,7 +36,7 @@ export const SESSION_ID_BYTES = 16;
 /** Bytes of a frame before its payload, the length field included. */
 export const FRAME_HEADER_BYTES = 25;
 const LENGTH_BYTES = 4;
-const LAST_KIND = FRAME_KINDS.recall;
+const LAST_KIND = FRAME_KINDS.begun;
 const STEP_OFFSET = LENGTH_BYTES + 1 + SESSION_ID_BYTES;
 const NO_PAYLOAD = new Uint8Array(0);
 

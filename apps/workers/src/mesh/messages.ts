@@ -9,7 +9,7 @@
  * | withdraw | request id 16, error                                                         |
  * | deal     | id of the followers' link 8, manifest digest 32, protocol u8, helper u8, dropped items 16 each |
  * | dealt    | memory of the item u48                                                       |
- * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, request ids 16 each |
+ * | propose  | id of the followers' link 8, manifest digest 32, protocol u8, …: see `encodeProposal` |
  * | served   | manifest digest 32, since u32, served u48                                    |
  * | used     | token id 8 and samples u48, for each token                                   |
  * | abort    | error: u8 code, UTF-8 sentence                                               |
@@ -144,6 +144,8 @@ export interface Proposal {
    * Absent where all three are known to hold the same.
    */
   readonly asked?: ProtocolName | null;
+  /** Nobody has the request yet: the leader will say that it has begun, or recall the proposal. */
+  readonly ahead: boolean;
   /** Items of the pool that the batch uses up, one an image, or none. */
   readonly material: readonly SessionKey[];
   readonly requestIds: readonly string[];
@@ -152,10 +154,9 @@ export interface Proposal {
 export function encodeProposal(proposal: Proposal): Uint8Array {
   const { material, requestIds } = proposal;
   const { asked } = proposal;
-  const counts = Buffer.alloc(
-    2 * COUNT_BYTES + 1,
-    asked === undefined ? ANY_PROTOCOL : protocolToByte(asked),
-  );
+  const counts = Buffer.alloc(2 * COUNT_BYTES + 2);
+  counts[2 * COUNT_BYTES] = asked === undefined ? ANY_PROTOCOL : protocolToByte(asked);
+  counts[2 * COUNT_BYTES + 1] = Number(proposal.ahead);
   counts.writeUInt32LE(proposal.images);
   counts.writeUInt32LE(material.length, COUNT_BYTES);
   const items = Buffer.from(material.join(''), 'latin1');
@@ -165,7 +166,7 @@ export function encodeProposal(proposal: Proposal): Uint8Array {
 export function decodeProposal(payload: Uint8Array): Proposal {
   const buffer = asBuffer(payload);
   const run = decodeRun(buffer);
-  const ids = RUN_BYTES + 2 * COUNT_BYTES + 1;
+  const ids = RUN_BYTES + 2 * COUNT_BYTES + 2;
   if (buffer.length < ids) throw malformed();
   const images = buffer.readUInt32LE(RUN_BYTES);
   const start = ids + buffer.readUInt32LE(RUN_BYTES + COUNT_BYTES) * ID_BYTES;
@@ -173,9 +174,10 @@ export function decodeProposal(payload: Uint8Array): Proposal {
   if (!Number.isInteger(count) || count < 1 || count > MAX_PROPOSED_REQUESTS) throw malformed();
   const material = decodeIds(buffer, ids, start, 'latin1');
   const requestIds = decodeIds(buffer, start, buffer.length, 'hex');
-  const asked = buffer[ids - 1]!;
+  const [asked, ahead] = [buffer[ids - 2]!, buffer[ids - 1]!];
+  if (ahead > 1) throw malformed();
   const expects = asked === ANY_PROTOCOL ? {} : { asked: protocolFromByte(asked) };
-  return { ...run, images, ...expects, material, requestIds };
+  return { ...run, images, ...expects, ahead: ahead === 1, material, requestIds };
 }
 
 /** That an item is dealt, in the frame's session. */

@@ -42,7 +42,7 @@ export class ProposedAhead {
     const demand = { digest: model.digest, protocol: asked ?? defaultProtocol(model), images: 1 };
     if (!this.proposer.materialIsReady()(demand)) return;
     this.check(true);
-    const proposed = this.proposer.propose(demand, [requestId], links, asked);
+    const proposed = this.proposer.propose(demand, [requestId], links, { asked, ahead: true });
     if (proposed === undefined) return;
     sessions.reserve(proposed.key, links);
     this.#one = { requestId, client, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };

@@ -31,12 +31,20 @@ import { LEADER, type Links } from './peers.js';
 import { dealItem } from './pool/deal-item.js';
 import type { OpenRequest } from './request-table.js';
 import { type BatchRun, runBatch } from './run-batch.js';
+import { withResolvers } from './with-resolvers.js';
+
+interface Recallable {
+  readonly recall: () => void;
+  readonly begun: () => void;
+}
 
 export class Follower implements Role {
   readonly queuedBatches = 0;
   readonly #third: PartyIndex;
-  /** What began with a parked proposal and may be recalled: once, for the next proposal finds its request here. */
-  readonly #recallable = new Map<SessionKey, () => void>();
+  /** What began with a proposal ahead, which the leader may recall until it says that it has begun. */
+  readonly #recallable = new Map<SessionKey, Recallable>();
+  /** Requests that were recalled: once is enough. */
+  readonly #recalled = new WeakSet<OpenRequest>();
   readonly #parked = new ParkedProposals((parked) => {
     const { name } = this.context.self;
     this.#giveUp(
@@ -68,7 +76,7 @@ export class Follower implements Role {
     const payload = encodeArrived({ requestId: id, digest: model.digest, count, protocol, deadlineMs });
     // What runs first sends first; the leader needs to hear of the arrival all the same.
     const parked = this.#parked.take(id);
-    if (parked !== undefined && fits(parked.proposal, request)) this.#run(parked, true);
+    if (parked !== undefined && fits(parked.proposal, request)) this.#run(parked);
     else if (parked !== undefined) this.#drop(parked);
     this.links.link(LEADER)?.send(FRAME_KINDS.arrived, payload);
   }
@@ -100,6 +108,9 @@ export class Follower implements Role {
       if (!this.#parks(proposed)) this.#run(proposed);
     } else if (kind === FRAME_KINDS.recall) {
       this.#recall(session);
+    } else if (kind === FRAME_KINDS.begun) {
+      this.#parked.begun(session);
+      this.#recallable.get(session)?.begun();
     } else if (kind === FRAME_KINDS.deal) {
       this.#deal(link, session, decodeDeal(payload), viewOf(kind, payload));
     } else if (kind === FRAME_KINDS.reject) {
@@ -151,7 +162,7 @@ export class Follower implements Role {
   #recall(key: SessionKey): void {
     const parked = this.#parked.takeSession(key);
     if (parked === undefined) {
-      this.#recallable.get(key)?.();
+      this.#recallable.get(key)?.recall();
       return;
     }
     this.#drop(parked);
@@ -169,8 +180,8 @@ export class Follower implements Role {
     this.#decline([parked.leader, this.links.link(this.#third)], parked.key, undefined, [], error);
   }
 
-  #run(proposed: Parked, wasParked = false): void {
-    const { leader, key, proposal, view, material } = proposed;
+  #run(proposed: Parked): void {
+    const { leader, key, proposal, view, material, leaderHasBegun } = proposed;
     const { self, sessions, table, models } = this.context;
     const { protocol, helper } = proposal;
     const held = proposal.requestIds
@@ -211,22 +222,36 @@ export class Follower implements Role {
     }
     const run = { session, view, model: model!, protocol, helper, requests: held };
     const taken = material.length === 0 ? undefined : material;
-    const isRecalled = wasParked ? this.#makeRecallable(session, held) : undefined;
-    void this.#finish(leader, { ...run, material: taken, ...(isRecalled !== undefined && { isRecalled }) });
+    const mayBeRecalled =
+      proposal.ahead && leaderHasBegun !== true && !held.some((request) => this.#recalled.has(request));
+    const recallable = mayBeRecalled ? this.#makeRecallable(session, held) : {};
+    void this.#finish(leader, { ...run, material: taken, ...recallable });
   }
 
-  /** Until the batch has ended; what is given tells whether it was recalled. */
-  #makeRecallable(session: Session, requests: readonly OpenRequest[]): () => boolean {
+  /**
+   * Until the leader has begun, it may take the batch back. No answer leaves before: where a worker computes without a message of the
+   * leader, it would be of another session than the others'.
+   */
+  #makeRecallable(
+    session: Session,
+    requests: readonly OpenRequest[],
+  ): Required<Pick<BatchRun, 'isRecalled' | 'mayAnswer'>> {
     let recalled = false;
-    this.#recallable.set(session.key, () => {
+    const { promise: mayAnswer, resolve: begun, reject } = withResolvers();
+    session.signal.addEventListener('abort', () => reject(session.error), { once: true });
+    const recall = () => {
       if (session.error !== null) return;
       recalled = true;
       // Now, for the next proposal may come with the same bytes.
-      for (const request of requests) request.batch = null;
+      for (const request of requests) {
+        request.batch = null;
+        this.#recalled.add(request);
+      }
       const message = 'The leader has recalled its proposal.';
       session.fail(new TrivetError('CANCELLED', message, this.context.self.name), false);
-    });
-    return () => recalled;
+    };
+    this.#recallable.set(session.key, { recall, begun });
+    return { isRecalled: () => recalled, mayAnswer };
   }
 
   async #finish(leader: Link, run: BatchRun): Promise<void> {

@@ -22,6 +22,7 @@ import { Proposer } from './proposer.js';
 import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
 import { SessionIds } from './session-ids.js';
+import { withResolvers } from './with-resolvers.js';
 
 const SWEEP_MS = 1000;
 /** After one that never reached the followers none begins early for so long: each takes something out of the pool. */
@@ -372,11 +373,14 @@ export class Leader implements Role {
     }
     const session = this.#ahead.start(ahead, request);
     if (session === null) return false;
-    return this.#beginEarly(gathering, (agreed) => {
+    const begun = this.#beginEarly(gathering, (agreed) => {
       return this.#begin([gathering], (requests) => {
         return this.#runs.begin(session, ahead.proposed, request.model, requests, agreed);
       });
     });
+    // It will not be recalled any more: the followers may answer.
+    for (const link of ahead.proposed.links) link.send(FRAME_KINDS.begun, undefined, ahead.proposed.key);
+    return begun;
   }
 
   /** The followers have it by now, or the batch has ended. */
@@ -459,7 +463,7 @@ export class Leader implements Role {
     const { digest, protocol } = batch;
     const requestIds = gatherings.map((gathering) => gathering.id);
     const asked = agreed === undefined ? undefined : gatherings[0]!.asked;
-    const proposed = this.#proposer.propose({ digest, protocol, images }, requestIds, links, asked);
+    const proposed = this.#proposer.propose({ digest, protocol, images }, requestIds, links, { asked });
     if (proposed === undefined) {
       const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
       const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
@@ -534,20 +538,4 @@ export class Leader implements Role {
       this.#reject(gathering, new TrivetError('DEADLINE_EXCEEDED', message, self.name));
     }
   }
-}
-
-/** A promise and its ends; a rejection that nobody waits for any more is no error. */
-function withResolvers(): {
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (reason: unknown) => void;
-} {
-  let resolve: () => void = () => undefined;
-  let reject: (reason: unknown) => void = () => undefined;
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  promise.catch(() => undefined);
-  return { promise, resolve, reject };
 }

@@ -29,10 +29,16 @@ export interface Parked {
   readonly view: SessionView;
   /** What was dealt ahead for it, already taken out of the pool; undefined when it was not all there. */
   readonly material: readonly Material[] | undefined;
+  /** The leader has begun already. */
+  leaderHasBegun?: boolean;
+}
+
+interface Waiting extends Parked {
+  readonly timer: NodeJS.Timeout;
 }
 
 export class ParkedProposals {
-  readonly #byRequest = new Map<string, Parked & { readonly timer: NodeJS.Timeout }>();
+  readonly #byRequest = new Map<string, Waiting>();
 
   /** @param onExpired the request has not come */
   constructor(private readonly onExpired: (parked: Parked) => void) {}
@@ -62,8 +68,18 @@ export class ParkedProposals {
 
   /** The proposal of a session, which the leader has recalled. */
   takeSession(key: SessionKey): Parked | undefined {
-    const [requestId] = [...this.#byRequest].find(([, parked]) => parked.key === key) ?? [];
-    return requestId === undefined ? undefined : this.take(requestId);
+    const parked = this.#ofSession(key);
+    return parked && this.take(parked.proposal.requestIds[0]!);
+  }
+
+  /** The leader has begun with a session. */
+  begun(key: SessionKey): void {
+    const parked = this.#ofSession(key);
+    if (parked !== undefined) parked.leaderHasBegun = true;
+  }
+
+  #ofSession(key: SessionKey): Waiting | undefined {
+    return [...this.#byRequest.values()].find((parked) => parked.key === key);
   }
 
   /** Forgets all: a connection that they belong to is gone. */

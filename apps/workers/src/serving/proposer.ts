@@ -19,6 +19,14 @@ export interface Proposed {
   readonly material: readonly Material[] | undefined;
 }
 
+/** Of a request that the followers may not have yet. */
+export interface Expected {
+  /** The protocol that it names, or null for none; undefined: they have it. */
+  readonly asked?: ProtocolName | null | undefined;
+  /** The leader has not got it either. */
+  readonly ahead?: boolean;
+}
+
 export class Proposer {
   /** @param waits whether a batch waits while nothing is dealt for it */
   constructor(
@@ -42,14 +50,13 @@ export class Proposer {
   /**
    * Tells the followers what is to run, under a fresh session id.
    * @param links to both followers, who are connected to each other
-   * @param asked of a request that the followers may not have yet: the protocol that it names, or null for none
    * @returns undefined when the pool has nothing for it
    */
   propose(
     { digest, protocol, images }: Demand,
     requestIds: readonly string[],
     links: readonly [Link, Link],
-    asked?: ProtocolName | null,
+    { asked, ahead = false }: Expected = {},
   ): Proposed | undefined {
     const allotment = this.dealer.allot({ digest, protocol, images });
     if (allotment === undefined && images <= this.dealer.capacity(digest, protocol)) return undefined;
@@ -65,6 +72,7 @@ export class Proposer {
       helper,
       images,
       ...(asked !== undefined && { asked }),
+      ahead,
       material: keys,
       requestIds,
     });

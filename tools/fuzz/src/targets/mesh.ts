@@ -94,6 +94,7 @@ const CONTROL: readonly (readonly [seed: Uint8Array, again: (payload: Uint8Array
       protocol: 'replicated',
       helper: 1,
       images: 3,
+      ahead: true,
       material: [SESSION],
       requestIds: [ID, ID.replace('0', 'f')],
     }),
