@@ -233,6 +233,7 @@ describe('between workers', () => {
         protocol: 'fss',
         helper: 0,
         images: count,
+        ahead: false,
         material: [],
         requestIds: many(count, (index) => index.toString(16).padStart(32, '0')),
       });
