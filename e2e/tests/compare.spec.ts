@@ -65,7 +65,7 @@ test('one digit in the clear and under each protocol: same answer, logits apart 
   const second = await measured();
   for (const protocol of PROTOCOLS) {
     const [before, now] = [first.all.get(protocol)!, second.all.get(protocol)!];
-    const roundTrips = 1.5 + rounds.get(protocol)! / 2;
+    const roundTrips = 1 + rounds.get(protocol)! / 2;
     const [predictedMs, measuredMs, apartMs] = now.check;
     expect(predictedMs, protocol).toBeCloseTo(before.computingMs + roundTrips * second.roundTripMs, 6);
     // Both are of a question that waits in no queue.
@@ -89,6 +89,6 @@ test('one digit in the clear and under each protocol: same answer, logits apart 
   await expect(page.getByText('200 ms', { exact: true }).first()).toBeVisible();
   for (const protocol of PROTOCOLS) {
     const grown = (await predictedMs(protocol)) - near.get(protocol)!;
-    expect(grown, protocol).toBeCloseTo(200 * (1.5 + rounds.get(protocol)! / 2), 6);
+    expect(grown, protocol).toBeCloseTo(200 * (1 + rounds.get(protocol)! / 2), 6);
   }
 });
