@@ -115,7 +115,7 @@ const HOLDERS: Readonly<Record<string, () => Holder | Promise<Holder>>> = {
       ...REQUEST,
       first: { kind: 'seed', seed },
       second: { kind: 'explicit', words: SECRET },
-    });
+    }).toBytes();
     return [SECRET, decodePredictRequest(message, { maxCount: 1, inputSizeOf: () => 8 })];
   },
   'a reply at a client': () => {

@@ -11,7 +11,6 @@ export { type UpgradedCluster, upgradeCluster } from './cluster/upgrade.js';
 export { loadWorkerConfig } from './config/load.js';
 export { DEFAULT_SETTINGS, type WorkerConfig, workerConfigSchema } from './config/schema.js';
 export { createLogger, type Logger } from './observe/logger.js';
-export { optimiseEarly } from './optimise-early.js';
 export { POOL_LOW_WATER } from './serving/pool/dealer.js';
 export { createProtocols, type ProtocolTable } from './serving/protocols.js';
 export { type RotatedKeys, type RotateOptions, rotateStoreKeys } from './store/rotate-keys.js';

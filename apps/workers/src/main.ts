@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util';
 import { TrivetError } from '@trivet/shared-types';
 import { loadWorkerConfig } from './config/load.js';
-import { optimiseEarly } from './optimise-early.js';
+import { tuneV8 } from './tune-v8.js';
 import { type RunningWorker, startWorker } from './worker.js';
 
 const EXIT = { usage: 64, unavailable: 69, software: 70, config: 78 } as const;
@@ -15,7 +15,7 @@ const EXIT = { usage: 64, unavailable: 69, software: 70, config: 78 } as const;
 const SHUTDOWN_MS = 10_000;
 
 async function main(): Promise<void> {
-  optimiseEarly();
+  tuneV8();
   const file = configFile();
   if (file === undefined) {
     fail(EXIT.usage, 'Usage: node main.js --config FILE');

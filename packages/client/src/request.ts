@@ -14,6 +14,7 @@ import {
   reconstructOutputs,
 } from '@trivet/mpc-core';
 import {
+  type BytesInPieces,
   CLIENT_LIMITS,
   decodePredictReply,
   EVENTS,
@@ -86,7 +87,7 @@ export async function runRequest(
   const shared = performance.now();
   const received = await exchange(links, requestId, messages, deadline).finally(() => {
     // They have left, sealed. Whoever wants to see them keeps them.
-    if (!context.keepTranscript) for (const bytes of [...seeds, explicit, ...messages]) bytes.fill(0);
+    if (!context.keepTranscript) for (const bytes of [...seeds, explicit]) bytes.fill(0);
   });
   const answered = performance.now();
   const { digest, outputSize } = model;
@@ -112,7 +113,14 @@ export async function runRequest(
     sentBytes: map3(messages, (message) => message.length),
     receivedBytes: map3(received, (message) => message.length),
     ...(context.keepTranscript
-      ? { transcript: transcribe(messages, received, shares, context.kernels) }
+      ? {
+          transcript: transcribe(
+            map3(messages, (message) => message.toBytes()),
+            received,
+            shares,
+            context.kernels,
+          ),
+        }
       : {}),
   };
 }
@@ -146,7 +154,7 @@ async function askForRoom(
 async function exchange(
   links: WorkerLinks,
   requestId: string,
-  messages: Triple<Uint8Array>,
+  messages: Triple<BytesInPieces>,
   deadline: Deadline,
 ): Promise<Triple<Uint8Array>> {
   const failures: TrivetError[] = [];
@@ -168,7 +176,7 @@ async function exchange(
   };
   deadline.signal.addEventListener('abort', onDeadline, { once: true });
   const timeoutMs = deadline.remainingMs() + GRACE_MS;
-  const send = async (link: WorkerLink, message: Uint8Array): Promise<Uint8Array> => {
+  const send = async (link: WorkerLink, message: BytesInPieces): Promise<Uint8Array> => {
     try {
       const reply = await link.call(EVENTS.predict, message, bytesSchema, {
         signal: calls.signal,

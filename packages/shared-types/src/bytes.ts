@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { TrivetError } from './errors.js';
+import { Redacted } from './redacted.js';
 
 export { bytesToHex, hexToBytes, utf8ToBytes };
 
@@ -26,4 +27,33 @@ export function attachmentBytes(value: unknown, what: string): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
   throw new TrivetError('INVALID_ARGUMENT', `${what} must be binary data.`);
+}
+
+/** Bytes that lie in several places, and are one after the other where they are sent. They are not shown when printed. */
+export class BytesInPieces extends Redacted {
+  readonly length: number;
+
+  constructor(readonly pieces: readonly Uint8Array[]) {
+    super();
+    this.length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  }
+
+  /** Writes them to `target` from `offset` on. */
+  copyTo(target: Uint8Array, offset: number): void {
+    let at = offset;
+    for (const piece of this.pieces) {
+      target.set(piece, at);
+      at += piece.length;
+    }
+  }
+
+  toBytes(): Uint8Array {
+    const bytes = new Uint8Array(this.length);
+    this.copyTo(bytes, 0);
+    return bytes;
+  }
+
+  toString(): string {
+    return `[${this.length} bytes]`;
+  }
 }

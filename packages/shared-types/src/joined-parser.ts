@@ -19,6 +19,31 @@ export const JOINED_HEAD_BYTES = 256;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
+/** Bytes that have room for a frame's beginning before them. */
+const framed = new WeakSet<Uint8Array>();
+
+/**
+ * Zeroed bytes with JOINED_HEAD_BYTES before them in their buffer: the first frame that holds them, all of them, begins
+ * there and is not copied together.
+ */
+export function bytesToFrame(length: number): Uint8Array {
+  const bytes = new Uint8Array(JOINED_HEAD_BYTES + length).subarray(JOINED_HEAD_BYTES);
+  framed.add(bytes);
+  return bytes;
+}
+
+/** Where a frame with these bytes is written, which end it: around them if there is room, else elsewhere. */
+function frameOf(headLength: number, bytes: Uint8Array): Uint8Array {
+  const length = LENGTH_BYTES + headLength;
+  // A second frame would overwrite the beginning of the first, which may not have left yet.
+  if (framed.delete(bytes) && length <= JOINED_HEAD_BYTES) {
+    return new Uint8Array(bytes.buffer, bytes.byteOffset - length, length + bytes.length);
+  }
+  const frame = new Uint8Array(length + bytes.length);
+  frame.set(bytes, length);
+  return frame;
+}
+
 class JoiningEncoder extends Encoder {
   /** @returns the frames of a packet, in order */
   override encode(packet: Packet): (string | Uint8Array)[] {
@@ -30,11 +55,10 @@ class JoiningEncoder extends Encoder {
     }
     const encoded = utf8.encode(head);
     if (encoded.length > MAX_TEXT_BYTES) return [head, bytes];
-    const frame = new Uint8Array(LENGTH_BYTES + encoded.length + bytes.length);
+    const frame = frameOf(encoded.length, bytes);
     frame[0] = encoded.length & 0xff;
     frame[1] = encoded.length >> 8;
     frame.set(encoded, LENGTH_BYTES);
-    frame.set(bytes, LENGTH_BYTES + encoded.length);
     return [frame];
   }
 }

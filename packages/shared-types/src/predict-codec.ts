@@ -13,7 +13,7 @@
  *
  * Rejected: protobuf or CBOR, whose decoders accept unknown fields and many spellings of one message.
  */
-import { bytesToHex, hexToBytes } from './bytes.js';
+import { BytesInPieces, bytesToHex, hexToBytes } from './bytes.js';
 import { TrivetError } from './errors.js';
 import { MODEL_LIMITS } from './manifest.js';
 import { CLIENT_LIMITS } from './messages.js';
@@ -145,27 +145,26 @@ class ReceivedReply extends Redacted implements PredictReply {
   }
 }
 
-/** @throws TrivetError INVALID_ARGUMENT when a field is out of its range */
-export function encodePredictRequest(request: PredictRequest): Uint8Array {
+/**
+ * Encodes a request. Its parts are not copied: they lie where they were, in one of the pieces each.
+ * @throws TrivetError INVALID_ARGUMENT when a field is out of its range
+ */
+export function encodePredictRequest(request: PredictRequest): BytesInPieces {
   const { first, second } = request;
-  const firstBytes = partBytes(first);
-  const secondBytes = partBytes(second);
-  const message = new Uint8Array(REQUEST_HEADER_BYTES + firstBytes.length + secondBytes.length);
-  const view = new DataView(message.buffer);
+  const header = new Uint8Array(REQUEST_HEADER_BYTES);
+  const view = new DataView(header.buffer);
   view.setUint32(0, REQUEST_MAGIC, true);
-  message.set(idBytes(request.requestId, ID_BYTES, 'request id'), 4);
-  message.set(idBytes(request.manifestDigest, 32, 'manifest digest'), 20);
+  header.set(idBytes(request.requestId, ID_BYTES, 'request id'), 4);
+  header.set(idBytes(request.manifestDigest, 32, 'manifest digest'), 20);
   view.setUint32(52, checkDeadline(request.deadlineMs), true);
   view.setUint32(56, checkCount(request.count, CLIENT_LIMITS.maxImagesPerRequest), true);
-  message[60] = first.kind === 'seed' ? 0 : 1;
-  message[61] = second.kind === 'seed' ? 0 : 1;
-  message[62] = protocolToByte(request.protocol);
+  header[60] = first.kind === 'seed' ? 0 : 1;
+  header[61] = second.kind === 'seed' ? 0 : 1;
+  header[62] = protocolToByte(request.protocol);
   if (request.nextRequestId !== null) {
-    message.set(idBytes(checkNextId(request.nextRequestId), ID_BYTES, 'request id'), NEXT_ID_OFFSET);
+    header.set(idBytes(checkNextId(request.nextRequestId), ID_BYTES, 'request id'), NEXT_ID_OFFSET);
   }
-  message.set(firstBytes, REQUEST_HEADER_BYTES);
-  message.set(secondBytes, REQUEST_HEADER_BYTES + firstBytes.length);
-  return message;
+  return new BytesInPieces([header, partBytes(first), partBytes(second)]);
 }
 
 /**

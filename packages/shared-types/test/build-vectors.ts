@@ -79,7 +79,7 @@ function predictRequest() {
       nextRequestId: nextIds[index]!,
       first,
       second,
-    }),
+    }).toBytes(),
   );
   const sample = messages[1]!;
   const code = 'INVALID_ARGUMENT';

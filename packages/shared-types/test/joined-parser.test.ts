@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Encoder, type Packet, PacketType } from 'socket.io-parser';
 import { describe, expect, it } from 'vitest';
-import { JOINED_HEAD_BYTES, joinedParser } from '../src/index.js';
+import { bytesToFrame, JOINED_HEAD_BYTES, joinedParser } from '../src/index.js';
 
 const encoder = new joinedParser.Encoder();
 
@@ -76,6 +76,29 @@ describe('packets as frames', () => {
         );
       }),
     );
+  });
+
+  it('writes its beginning before bytes that have room for it, once', () => {
+    const bytes = bytesToFrame(3);
+    bytes.set([1, 2, 3]);
+    const first = encoder.encode(event(['sealed', bytes], 7))[0] as Uint8Array;
+    const copy = encoder.encode(event(['sealed', Uint8Array.of(1, 2, 3)], 7))[0] as Uint8Array;
+    expect(first).toEqual(copy);
+    expect([first.buffer === bytes.buffer, first.length]).toEqual([true, copy.length]);
+    // The first one may not have left when the second is made.
+    const second = encoder.encode(event(['sealed', bytes], 81))[0] as Uint8Array;
+    expect(second.buffer).not.toBe(bytes.buffer);
+    expect(first).toEqual(copy);
+    expect(plain(decode([second])).map(({ id, data }) => [id, data])).toEqual([[81, ['sealed', [1, 2, 3]]]]);
+  });
+
+  it('has room for no part of such bytes, nor for a beginning longer than that', () => {
+    const whole = bytesToFrame(40);
+    const part = encoder.encode(event(['sealed', whole.subarray(0, 8)], 7))[0] as Uint8Array;
+    const long = encoder.encode(event(['e'.repeat(JOINED_HEAD_BYTES), whole], 7))[0] as Uint8Array;
+    expect([part.buffer === whole.buffer, long.buffer === whole.buffer]).toEqual([false, false]);
+    const names = plain(decode([part, long])).map(({ data }) => (data as unknown[])[0]);
+    expect(names).toEqual(['sealed', 'e'.repeat(JOINED_HEAD_BYTES)]);
   });
 
   it('reads what socket.io itself would have sent, text and bytes apart', () => {

@@ -1,8 +1,10 @@
 /** Sealed connections: what opens, and that nothing else does. */
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   acceptChannel,
+  BytesInPieces,
   type ClientChannel,
   EVENTS,
   generateSealingKeys,
@@ -14,7 +16,7 @@ import {
   TrivetError,
   type WorkerChannel,
 } from '../src/index.js';
-import { nodeAead, webAead } from '../src/sealing/aead.js';
+import { AEAD_TAG_BYTES, nodeAead, webAead } from '../src/sealing/aead.js';
 import { RecordOpener, RecordSealer } from '../src/sealing/records.js';
 import { decodeSealedText, encodeSealedText } from '../src/sealing/sealed-text.js';
 import { type Message, Wire } from './fake-socket.js';
@@ -340,6 +342,20 @@ describe('records', () => {
     }
   });
 
+  it('lie where they are told to, over their text too, where the platform answers at once', async () => {
+    const text = counting(40);
+    const seal = (from: Uint8Array, into?: Uint8Array) =>
+      new RecordSealer(nodeAead(key.slice()), nonce).seal('event', from, 0, into).record;
+    const expected = seal(text);
+    const room = new Uint8Array(text.length + AEAD_TAG_BYTES);
+    room.set(text);
+    const record = seal(room.subarray(0, text.length), room);
+    expect(record).toBe(room);
+    expect(record).toEqual(expected);
+    const elsewhere = new RecordSealer(await webAead(key.slice()), nonce).seal('event', text, 0, room).record;
+    expect(await elsewhere).toEqual(expected);
+  });
+
   it('open as what they were sealed as, and as nothing else', () => {
     const kinds = ['proof', 'event', 'answer', 'push'] as const;
     for (const sealed of kinds) {
@@ -369,6 +385,31 @@ describe('the text of a record', () => {
         expect(decodeSealedText(text)).toEqual({ name, value });
       }),
     );
+  });
+
+  it('is the same for bytes in one piece and in several, whoever gives the memory', () => {
+    const pieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(pieces, fc.nat(9), (several, before) => {
+        const joined = new BytesInPieces(several);
+        const whole = joined.toBytes();
+        expect([...whole]).toEqual(several.flatMap((piece) => [...piece]));
+        const given: Uint8Array[] = [];
+        const text = encodeSealedText({ name: 'a', value: joined }, (length) => {
+          given.push(new Uint8Array(before + length).subarray(before));
+          return given[0]!;
+        });
+        expect(given).toEqual([text]);
+        expect(given[0]).toBe(text);
+        expect(text).toEqual(encodeSealedText({ name: 'a', value: whole }));
+      }),
+    );
+    const secret = new BytesInPieces([counting(3, 0x61)]);
+    expect([String(secret), inspect(secret), JSON.stringify(secret)]).toEqual([
+      '[3 bytes]',
+      '[3 bytes]',
+      '"[3 bytes]"',
+    ]);
   });
 
   it('is refused with a code in any other form', () => {

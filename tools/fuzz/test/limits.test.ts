@@ -52,7 +52,7 @@ describe('from clients', () => {
     const seed = { kind: 'seed' as const, seed: new Uint8Array(32) };
     const ids = { requestId: ID, manifestDigest: DIGEST, nextRequestId: null };
     const message = { ...ids, protocol: null, first: seed, second: seed };
-    const bytes = Buffer.from(encodePredictRequest({ ...message, count: 1, deadlineMs: 1 }));
+    const bytes = Buffer.from(encodePredictRequest({ ...message, count: 1, deadlineMs: 1 }).toBytes());
     bytes.writeUInt32LE(deadlineMs, 52);
     bytes.writeUInt32LE(count, 56);
     return decodePredictRequest(bytes, { maxCount: CLIENT_LIMITS.maxImagesPerRequest, inputSizeOf: () => 1 });

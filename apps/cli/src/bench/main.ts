@@ -3,7 +3,8 @@
 import { writeFile } from 'node:fs/promises';
 import type { Reveal } from '@trivet/mpc-core';
 import type { ProtocolName } from '@trivet/shared-types';
-import { createProtocols, optimiseEarly } from '@trivet/workers';
+import { createProtocols } from '@trivet/workers';
+import { tuneV8 } from '@trivet/workers/tune-v8';
 import { Command, Option } from 'commander';
 import { protocolNames, revealed, wholeNumber } from '../commands/options.js';
 import { EXIT_CODES_HELP } from '../exit-codes.js';
@@ -96,5 +97,5 @@ const program = new Command('bench')
     }),
   );
 
-optimiseEarly();
+tuneV8();
 process.exitCode = await runProgram(program, process.argv.slice(2));

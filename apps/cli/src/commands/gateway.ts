@@ -1,5 +1,6 @@
 /** `trivet gateway`: TensorFlow Serving's REST API, answered by private predictions. */
 import { readCluster } from '@trivet/node';
+import { tuneV8 } from '@trivet/workers/tune-v8';
 import { Command, InvalidArgumentError } from 'commander';
 import { DEFAULT_MAX_BODY_BYTES, DEFAULT_TIMEOUT_MS, MOST_BODY_BYTES } from '../gateway/limits.js';
 import { onInterrupt } from '../interrupt.js';
@@ -57,6 +58,7 @@ export function gatewayCommand(): Command {
   addTimeoutOption(addClusterOption(addTokenOptions(command)), DEFAULT_TIMEOUT_MS / 1000);
   return command.action(async (options: GatewayCommandOptions) => {
     const { host, port, maxBody, cors } = options;
+    tuneV8();
     const { signal, release } = onInterrupt();
     try {
       const cluster = await readCluster(options.cluster);

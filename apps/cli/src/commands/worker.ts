@@ -1,4 +1,5 @@
 /** `trivet worker`: runs one worker until it is told to stop. */
+import { tuneV8 } from '@trivet/workers/tune-v8';
 import { Command } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { examples } from './options.js';
@@ -9,6 +10,7 @@ export function workerCommand(): Command {
     .requiredOption('--config <file>', "the worker's configuration, as written by `trivet init`")
     .addHelpText('after', examples('trivet worker --config .trivet/alice/alice.json'))
     .action(async ({ config }: { readonly config: string }) => {
+      tuneV8();
       const { signal, release } = onInterrupt();
       // Loaded only here: the service and its dependencies would slow every other command's start.
       const { loadWorkerConfig, startWorker } = await import('@trivet/workers');

@@ -462,7 +462,7 @@ export class TestClient {
           nextRequestId,
           first,
           second,
-        }),
+        }).toBytes(),
       ),
     ) as Triple<Buffer>;
     return { requestId, count, parts };

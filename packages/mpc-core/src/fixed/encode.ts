@@ -19,10 +19,14 @@ export function roundHalfToEven(x: number): number {
 /**
  * Encodes model inputs: roundHalfToEven(fround(v) 2^f), 8 little-endian bytes each.
  *
- * @throws RangeError when an input is not finite or |v| 2^f reaches 2^31
+ * @param words where they are written, in two halves each; memory of their own unless told
+ * @throws RangeError when an input is not finite or |v| 2^f reaches 2^31; those before it are written
  */
-export function encodeInputs(inputs: Float32Array, fractionalBits: number): Uint8Array<ArrayBuffer> {
-  const words = new Int32Array(inputs.length * 2);
+export function encodeInputs(
+  inputs: Float32Array,
+  fractionalBits: number,
+  words: Int32Array = new Int32Array(inputs.length * 2),
+): Uint8Array {
   const scale = 2 ** fractionalBits;
   for (let i = 0; i < inputs.length; i++) {
     const scaled = inputs[i] * scale;
@@ -35,7 +39,7 @@ export function encodeInputs(inputs: Float32Array, fractionalBits: number): Uint
     words[2 * i] = value;
     words[2 * i + 1] = value < 0 ? -1 : 0;
   }
-  return new Uint8Array(words.buffer);
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
 }
 
 /**

@@ -70,22 +70,24 @@ export function createCpuSharer(kernels: Kernels): InputSharer {
     async share(inputs, fractionalBits, seeds) {
       if (seeds.some((seed) => seed.length !== SEED_BYTES))
         throw new RangeError(`A seed has ${SEED_BYTES} bytes.`);
-      const encoded = encodeInputs(inputs, fractionalBits);
       const { memory } = kernels;
       const n = inputs.length;
+      const bytes = WORD_BYTES * n;
       const key = memory.base;
       const value = memory.base + 64;
-      const stream = value + Math.ceil(encoded.length / 64) * 64;
-      memory.ensure(stream + encoded.length);
-      memory.bytes.set(encoded, value);
-      for (const seed of seeds) {
-        memory.bytes.set(seed, key);
-        kernels.chacha20(stream, key, 0, 0, 0, 0, encoded.length);
-        kernels.subtract(value, value, stream, n);
+      const stream = value + Math.ceil(bytes / 64) * 64;
+      memory.ensure(stream + bytes);
+      try {
+        encodeInputs(inputs, fractionalBits, new Int32Array(memory.bytes.buffer, value, 2 * n));
+        for (const seed of seeds) {
+          memory.bytes.set(seed, key);
+          kernels.chacha20(stream, key, 0, 0, 0, 0, bytes);
+          kernels.subtract(value, value, stream, n);
+        }
+        return memory.bytes.slice(value, value + bytes);
+      } finally {
+        memory.bytes.fill(0, key, stream + bytes);
       }
-      const explicit = memory.bytes.slice(value, value + encoded.length);
-      memory.bytes.fill(0, key, stream + encoded.length);
-      return explicit;
     },
   };
 }

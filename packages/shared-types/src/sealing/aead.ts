@@ -15,8 +15,11 @@ export const AEAD_TAG_BYTES = 16;
 export type Maybe<T> = T | Promise<T>;
 
 export interface Aead<Answer extends Maybe<Uint8Array> = Maybe<Uint8Array>> {
-  /** The ciphertext and, after it, the tag. */
-  seal(nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Answer;
+  /**
+   * The ciphertext and, after it, the tag.
+   * @param into where they may be written, and given back, which spares a copy: as long as both, possibly over the plaintext
+   */
+  seal(nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, into?: Uint8Array): Answer;
   /** @throws (or rejects) when the tag is not that of nonce, aad and ciphertext */
   open(nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Answer;
   /** Forgets the key, of which nothing is sealed or opened any more. */
@@ -65,11 +68,11 @@ export function nodeAead(key: Uint8Array): Aead<Uint8Array> {
     if (isWiped) throw new Error('The key was wiped.');
   };
   return {
-    seal(nonce, aad, plaintext) {
+    seal(nonce, aad, plaintext, into) {
       requireKey();
       const cipher = createCipheriv('aes-256-gcm', key, nonce, options);
       cipher.setAAD(aad);
-      const sealed = new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
+      const sealed = into ?? new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
       sealed.set(cipher.update(plaintext));
       cipher.final();
       sealed.set(cipher.getAuthTag(), plaintext.length);

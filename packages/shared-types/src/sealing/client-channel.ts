@@ -4,9 +4,10 @@
  */
 import { attachmentBytes } from '../bytes.js';
 import { TrivetError } from '../errors.js';
+import { bytesToFrame } from '../joined-parser.js';
 import { EVENTS, errorBodySchema } from '../messages.js';
 import { check } from '../parse.js';
-import { createAead, type Maybe } from './aead.js';
+import { AEAD_TAG_BYTES, createAead, type Maybe } from './aead.js';
 import { type ConnectionKeys, createHello } from './handshake.js';
 import type { WorkerIdentity } from './keys.js';
 import { brokenSeal, RecordOpener, RecordSealer } from './records.js';
@@ -123,10 +124,15 @@ class SealedClientChannel implements ClientChannel {
 
   send(name: string, payload: unknown, answered: (outcome: unknown) => void): void {
     if (this.#closed) return;
-    const text = encodeSealedText({ name, value: payload });
-    const { number, record } = this.#sealer.seal('event', text);
-    // A share, maybe: the cipher has had it, or a copy.
-    text.fill(0);
+    // The text, the record over it and the frame around that are one piece of memory: shares of a hundred digits are large.
+    let room: Uint8Array | undefined;
+    const text = encodeSealedText({ name, value: payload }, (length) => {
+      room = bytesToFrame(length + AEAD_TAG_BYTES);
+      return room.subarray(0, length);
+    });
+    const { number, record } = this.#sealer.seal('event', text, 0, room);
+    // A share, maybe, of which the cipher has a copy.
+    if (record !== room) text.fill(0);
     const answer = (...parts: unknown[]) => {
       this.#open('answer', parts, number, ({ value }) => answered(value));
     };

@@ -52,14 +52,19 @@ export class RecordSealer<Answer extends Maybe<Uint8Array>> {
     this.#counter = new Counter(firstNonce);
   }
 
-  /** Records must leave in the order of these calls. @param answers number of the record that is answered */
+  /**
+   * Records must leave in the order of these calls.
+   * @param answers number of the record that is answered
+   * @param into where the record may be written, which spares a copy; it may lie over the text
+   */
   seal(
     kind: RecordKind,
     text: Uint8Array,
     answers = 0,
+    into?: Uint8Array,
   ): { readonly number: number; readonly record: Answer } {
     const { number, nonce } = this.#counter.take();
-    return { number, record: this.aead.seal(nonce, associatedData(kind, answers), text) };
+    return { number, record: this.aead.seal(nonce, associatedData(kind, answers), text, into) };
   }
 
   /** Forgets the key: the connection is over. */

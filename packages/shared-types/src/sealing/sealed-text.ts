@@ -7,6 +7,7 @@
  * for the whole value, or the name of the value's field. Both of the latter are absent when there are none.
  */
 import { z } from 'zod';
+import { BytesInPieces } from '../bytes.js';
 import { TrivetError } from '../errors.js';
 import { check } from '../parse.js';
 
@@ -29,13 +30,21 @@ export interface SealedText {
   readonly value: unknown;
 }
 
-export function encodeSealedText({ name, value }: SealedText): Uint8Array {
+/**
+ * @param allocate gives the text's bytes, to be written
+ * @returns what was allocated
+ */
+export function encodeSealedText(
+  { name, value }: SealedText,
+  allocate: (length: number) => Uint8Array = (length) => new Uint8Array(length),
+): Uint8Array {
   const { rest, bytes, where } = separate(value);
   const head = new TextEncoder().encode(JSON.stringify({ name, value: rest, bytes: where }));
-  const text = new Uint8Array(LENGTH_BYTES + head.length + bytes.length);
-  new DataView(text.buffer).setUint32(0, head.length, true);
+  const text = allocate(LENGTH_BYTES + head.length + bytes.length);
+  new DataView(text.buffer, text.byteOffset).setUint32(0, head.length, true);
   text.set(head, LENGTH_BYTES);
-  text.set(bytes, LENGTH_BYTES + head.length);
+  if (bytes instanceof BytesInPieces) bytes.copyTo(text, LENGTH_BYTES + head.length);
+  else text.set(bytes, LENGTH_BYTES + head.length);
   return text;
 }
 
@@ -56,10 +65,11 @@ export function decodeSealedText(text: Uint8Array): SealedText {
 
 function separate(value: unknown): {
   readonly rest: unknown;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | BytesInPieces;
   readonly where: true | (typeof BYTES_FIELDS)[number] | undefined;
 } {
-  if (value instanceof Uint8Array) return { rest: undefined, bytes: value, where: true };
+  if (value instanceof Uint8Array || value instanceof BytesInPieces)
+    return { rest: undefined, bytes: value, where: true };
   if (typeof value === 'object' && value !== null) {
     for (const field of BYTES_FIELDS) {
       const { [field]: bytes, ...rest } = value as Record<string, unknown>;

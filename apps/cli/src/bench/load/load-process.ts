@@ -6,7 +6,7 @@ import { PredictionClient } from '@trivet/client';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { MNIST_PREPROCESSING, TEST_IMAGES, toModelInputs } from '@trivet/node';
 import type { Cluster } from '@trivet/shared-types';
-import { optimiseEarly } from '@trivet/workers';
+import { tuneV8 } from '@trivet/workers/tune-v8';
 import { type Summary, summarise } from '../statistics.js';
 
 export interface LoadOrder {
@@ -44,7 +44,7 @@ const LEAST_REPLIES = 6;
 /** How long replies may keep a measurement waiting. */
 const LATEST_MS = 60_000;
 
-optimiseEarly();
+tuneV8();
 process.once('disconnect', () => process.exit(0));
 let before = Promise.resolve();
 process.on('message', (order: LoadOrder) => {

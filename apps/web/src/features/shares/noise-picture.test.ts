@@ -53,7 +53,7 @@ describe('viewOfMessage', () => {
         protocol: null,
         nextRequestId: null,
         ...input,
-      });
+      }).toBytes();
       const received = encodePredictReply({
         requestId: '00'.repeat(16),
         manifestDigest: '11'.repeat(32),
