@@ -12,6 +12,7 @@ import {
   type Plan,
   randomSeed,
   reconstructOutputs,
+  seedShareFor,
 } from '@trivet/mpc-core';
 import {
   type BytesInPieces,
@@ -69,10 +70,8 @@ export async function runRequest(
   const start = performance.now();
   if (context.askForRoom) await askForRoom(model.digest, count, links, deadline);
   const seeds = [randomSeed(), randomSeed()] as const;
-  const explicit = await sharer.share(inputs, plan.fractionalBits, seeds);
-  const shares = inputSharesFor(seeds, explicit, count);
   const deadlineMs = Math.min(deadline.remainingMs(), CLIENT_LIMITS.maxDeadlineMs);
-  const messages = map3(shares, ({ first, second }) =>
+  const encode = ({ first, second }: InputShare) =>
     encodePredictRequest({
       requestId,
       manifestDigest: model.digest,
@@ -82,10 +81,18 @@ export async function runRequest(
       nextRequestId,
       first,
       second,
-    }),
-  );
-  const shared = performance.now();
-  const received = await exchange(links, requestId, messages, deadline).finally(() => {
+    });
+  let explicit: Uint8Array = new Uint8Array();
+  let shared = start;
+  // Worker 0 is sent the seeds alone: it begins with what it deals while the third share is computed from them.
+  const first = encode(seedShareFor(seeds, count));
+  const others = async () => {
+    explicit = await sharer.share(inputs, plan.fractionalBits, seeds);
+    shared = performance.now();
+    const [, second, third] = inputSharesFor(seeds, explicit, count);
+    return [encode(second), encode(third)] as const;
+  };
+  const { messages, received } = await exchange(links, requestId, first, others, deadline).finally(() => {
     // They have left, sealed. Whoever wants to see them keeps them.
     if (!context.keepTranscript) for (const bytes of [...seeds, explicit]) bytes.fill(0);
   });
@@ -117,7 +124,7 @@ export async function runRequest(
           transcript: transcribe(
             map3(messages, (message) => message.toBytes()),
             received,
-            shares,
+            inputSharesFor(seeds, explicit, count),
             context.kernels,
           ),
         }
@@ -146,17 +153,19 @@ async function askForRoom(
 }
 
 /**
- * Sends each worker its message and waits for the three replies. As soon as one fails, or the deadline passes, the
- * others are told to cancel; when one had no room, which it tells them, only if they do not answer at once: a client that
+ * Sends worker 0 its message, then the others theirs, and waits for the three replies. As soon as one fails, or the deadline
+ * passes, the others are told to cancel; when one had no room, which it tells them, only if they do not answer at once: a client that
  * is refused should cost workers that are busy as little as may be.
- * @throws TrivetError the most telling failure
+ * @param others makes the messages of workers 1 and 2, in that order
+ * @throws TrivetError the most telling failure; or what `others` throws
  */
 async function exchange(
   links: WorkerLinks,
   requestId: string,
-  messages: Triple<BytesInPieces>,
+  first: BytesInPieces,
+  others: () => Promise<readonly [BytesInPieces, BytesInPieces]>,
   deadline: Deadline,
-): Promise<Triple<Uint8Array>> {
+): Promise<{ readonly messages: Triple<BytesInPieces>; readonly received: Triple<Uint8Array> }> {
   const failures: TrivetError[] = [];
   // Ends the calls after the grace period, or with the deadline: whichever comes first.
   const calls = new AbortController();
@@ -198,12 +207,26 @@ async function exchange(
     }
   };
   try {
-    const settled = await Promise.allSettled(links.links.map((link) => send(link, messages[link.index])));
-    if (deadline.signal.aborted && failures.length > 0) throw abortError(deadline.signal);
-    if (failures.length > 0) throw mostTelling(failures);
-    return settled.map(
-      (one) => (one as PromiseFulfilledResult<Uint8Array>).value,
-    ) as unknown as Triple<Uint8Array>;
+    const begun = send(links.links[0], first);
+    // It is looked at below, with the others.
+    begun.catch(() => undefined);
+    let rest: readonly [BytesInPieces, BytesInPieces];
+    try {
+      rest = await others();
+    } catch (error) {
+      cancelAll();
+      calls.abort(new TrivetError('CANCELLED', 'The input could not be shared.'));
+      throw error;
+    }
+    const failed = () => (deadline.signal.aborted ? abortError(deadline.signal) : mostTelling(failures));
+    // Worker 0 has refused meanwhile: the others need not be sent what they would have to forget.
+    if (failures.length > 0) throw failed();
+    const messages: Triple<BytesInPieces> = [first, ...rest];
+    const [, left, right] = links.links;
+    const settled = await Promise.allSettled([begun, send(left, rest[0]), send(right, rest[1])]);
+    if (failures.length > 0) throw failed();
+    const received = settled.map((one) => (one as PromiseFulfilledResult<Uint8Array>).value);
+    return { messages, received: received as unknown as Triple<Uint8Array> };
   } finally {
     clearTimeout(grace);
     clearTimeout(told);

@@ -321,6 +321,66 @@ describe('predict', () => {
     expect(used.slice(6).map(isZero)).toEqual([false, false, false]);
   });
 
+  it('sends worker 0 the seeds before the rest is computed, and nothing to the others then', async () => {
+    const cpu = createCpuSharer(await createKernels());
+    let compute = () => {};
+    const sharer: InputSharer = {
+      ...cpu,
+      share: async (...parts) => {
+        await new Promise<void>((resolve) => {
+          compute = resolve;
+        });
+        return cpu.share(...parts);
+      },
+    };
+    const prediction = (await connect({ sharer })).predict('tiny', ONE);
+    await expect.poll(() => workers[0].requests.length).toBe(1);
+    expect(workers.map((worker) => worker.requests.length)).toEqual([1, 0, 0]);
+    compute();
+    expect((await prediction).count).toBe(1);
+    expect(workers.map((worker) => worker.requests.length)).toEqual([1, 1, 1]);
+    const deadlines = workers.map((worker) => worker.requests[0]!.request.deadlineMs);
+    expect(new Set(deadlines).size).toBe(1);
+  });
+
+  it('sends the others nothing once worker 0 has refused', async () => {
+    const cpu = createCpuSharer(await createKernels());
+    let refused = false;
+    const sharer: InputSharer = {
+      ...cpu,
+      async share(...parts) {
+        await vi.waitUntil(() => refused);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return cpu.share(...parts);
+      },
+    };
+    workers[0].onPredict = (_, acknowledge) => {
+      acknowledge(refuse('INVALID_ARGUMENT', 'No.', 'alice'));
+      refused = true;
+    };
+    const error = await failure((await connect({ sharer })).predict('tiny', ONE));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', worker: 'alice' });
+    expect(workers.map((worker) => worker.requests.length)).toEqual([1, 0, 0]);
+  });
+
+  it('has worker 0 forget a request whose sharing fails, and blames no worker', async () => {
+    const sharer: InputSharer = {
+      label: 'broken',
+      kind: 'webgpu',
+      share: () => Promise.reject(new TrivetError('UNAVAILABLE', 'The graphics card is lost.')),
+    };
+    workers[0].onPredict = () => {};
+    const error = await failure((await connect({ sharer })).predict('tiny', ONE));
+    expect([error.code, error.message, error.worker]).toEqual([
+      'UNAVAILABLE',
+      'The graphics card is lost.',
+      null,
+    ]);
+    await expect.poll(() => workers[0].cancelled.length).toBe(1);
+    expect(workers[0].requests.map(({ request }) => request.requestId)).toEqual(workers[0].cancelled);
+    expect(workers.map((worker) => worker.requests.length)).toEqual([1, 0, 0]);
+  });
+
   it('does not retry what is not transient', async () => {
     workers[0].onPredict = (_, acknowledge) => acknowledge(refuse('INVALID_ARGUMENT', 'No.', 'alice'));
     await failure((await connect()).predict('tiny', ONE, { retry: { attempts: 5 } }));

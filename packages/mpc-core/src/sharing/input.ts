@@ -92,18 +92,18 @@ export function createCpuSharer(kernels: Kernels): InputSharer {
   };
 }
 
+/** What party 0 is sent: the seeds of x0 and x1, which are there before x2 is computed from them. */
+export function seedShareFor(seeds: readonly [Uint8Array, Uint8Array], count: number): InputShare {
+  return { count, first: new SeedPart(seeds[0]), second: new SeedPart(seeds[1]) };
+}
+
 /** Who is sent what: party 0 the seeds of x0 and x1, party 1 the seed of x1 and x2, party 2 x2 and the seed of x0. */
 export function inputSharesFor(
   seeds: readonly [Uint8Array, Uint8Array],
   explicit: Uint8Array,
   count: number,
 ): readonly [InputShare, InputShare, InputShare] {
-  const x0 = new SeedPart(seeds[0]);
-  const x1 = new SeedPart(seeds[1]);
+  const zero = seedShareFor(seeds, count);
   const x2 = new WordsPart(explicit);
-  return [
-    { count, first: x0, second: x1 },
-    { count, first: x1, second: x2 },
-    { count, first: x2, second: x0 },
-  ];
+  return [zero, { count, first: zero.second, second: x2 }, { count, first: x2, second: zero.first }];
 }
