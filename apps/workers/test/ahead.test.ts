@@ -143,6 +143,15 @@ describe('an announced request', () => {
     expectClose(logits, someInputs(1));
   });
 
+  it('is forgotten when its client goes: another may announce at once', async () => {
+    const other = await connect();
+    await announce(other);
+    const connected = await metric(0, 'trivet_client_connections');
+    other.close();
+    await until(async () => (await metric(0, 'trivet_client_connections')) < connected, 'it has gone');
+    await askBobFirst(owner, await announce(owner));
+  });
+
   it('takes the place of what its client announced before', async () => {
     const first = await announce(owner);
     await askBobFirst(owner, await announce(owner));

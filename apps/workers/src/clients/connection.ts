@@ -343,6 +343,7 @@ export class ClientConnection {
     this.#uploads.clear();
     this.#served.clear();
     for (const request of [...this.#requests.values()]) this.context.serving.cancel(request);
+    this.context.serving.connectionClosed(this.#caller.connection);
   }
 
   #broken(error: TrivetError): void {

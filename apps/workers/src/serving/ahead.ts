@@ -15,6 +15,8 @@ import type { OpenRequest } from './request-table.js';
 export interface Ahead {
   readonly requestId: string;
   readonly client: string;
+  /** The one on which it was announced. */
+  readonly connection: string;
   readonly model: Model;
   /** The protocol that the request names; null: none. */
   readonly asked: ProtocolName | null;
@@ -32,7 +34,7 @@ export class ProposedAhead {
   ) {}
 
   /** Proposes what a request's client has announced, of one sample for the same model and protocol, if that can be. */
-  propose({ nextRequestId: requestId, client, model, protocol: asked }: OpenRequest): void {
+  propose({ nextRequestId: requestId, client, connection, model, protocol: asked }: OpenRequest): void {
     const { peers, sessions, table } = this.context;
     const links = peers.both();
     if (requestId === null || links === undefined) return;
@@ -45,7 +47,8 @@ export class ProposedAhead {
     const proposed = this.proposer.propose(demand, [requestId], links, { asked, ahead: true });
     if (proposed === undefined) return;
     sessions.reserve(proposed.key, links);
-    this.#one = { requestId, client, model, asked, proposed, expiresAt: performance.now() + AHEAD_MS };
+    const expiresAt = performance.now() + AHEAD_MS;
+    this.#one = { requestId, client, connection, model, asked, proposed, expiresAt };
   }
 
   /** What was proposed for a request that has come: begun now, or recalled. */
@@ -72,6 +75,11 @@ export class ProposedAhead {
     for (const link of links) link.send(FRAME_KINDS.recall, undefined, key);
     this.context.sessions.refuse(key, links);
     for (const item of material ?? []) item.release();
+  }
+
+  /** Its client has gone: others may have theirs proposed. */
+  connectionClosed(connection: string): void {
+    if (this.#one?.connection === connection) this.check(true);
   }
 
   /** Connections or models have changed, or time has passed. @param all whether nothing that was proposed is of use now */

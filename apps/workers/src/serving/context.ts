@@ -44,6 +44,8 @@ export interface Role {
   refused(requestId: string, error: TrivetError): void;
   /** The client has its answer, an error, before the request was part of a batch. */
   givenUp(request: OpenRequest, error: TrivetError): void;
+  /** A client's connection is closed. */
+  connectionClosed(connection: string): void;
   /** A control frame. @throws TrivetError when it is malformed or not for this role: the link is closed */
   frame(link: Link, kind: FrameKind, session: SessionKey, payload: Uint8Array): void;
   /** Links or the peers' states have changed. */

@@ -130,6 +130,9 @@ export class Follower implements Role {
     }
   }
 
+  /** What its client announced, the leader takes back. */
+  connectionClosed(): void {}
+
   peersChanged(): void {}
 
   modelsChanged(): void {}

@@ -180,6 +180,10 @@ export class Leader implements Role {
     }
   }
 
+  connectionClosed(connection: string): void {
+    this.#ahead.connectionClosed(connection);
+  }
+
   peersChanged(): void {
     const obstacle = this.context.peers.obstacle();
     if (obstacle !== null) this.#rejectWaiting(obstacle);

@@ -17,6 +17,8 @@ export interface Asker {
   readonly token: TokenGrant | null;
   /** Whose part of the places it takes: the token's, or else the connection's. */
   readonly client: string;
+  /** The one that it came on. */
+  readonly connection: string;
 }
 
 export interface OpenRequest extends Asker {
@@ -168,6 +170,7 @@ class Entry implements OpenRequest {
   readonly share: InputShare;
   readonly token: TokenGrant | null;
   readonly client: string;
+  readonly connection: string;
   readonly deadlineMs: number;
   readonly bytes: number;
   readonly arrivedAt = performance.now();
@@ -180,7 +183,7 @@ class Entry implements OpenRequest {
   constructor(
     request: PredictRequest,
     readonly model: Model,
-    { token, client }: Asker,
+    { token, client, connection }: Asker,
     answer: (outcome: Uint8Array | TrivetError) => void,
   ) {
     const { requestId, count, protocol, nextRequestId, deadlineMs, first, second } = request;
@@ -191,6 +194,7 @@ class Entry implements OpenRequest {
     this.share = { count, first, second };
     this.token = token;
     this.client = client;
+    this.connection = connection;
     this.bytes = bytesOf(first).length + bytesOf(second).length;
     this.deadlineMs = deadlineMs;
     this.deadlineAt = this.arrivedAt + deadlineMs;

@@ -157,7 +157,8 @@ export class Serving implements MeshHandler {
     const held = models.held(request.manifestDigest)!;
     // The peers are not told of a refusal: whoever may not ask here has no say in what they do.
     const token = access.check(caller, held.name);
-    const asker = { token, client: token?.id ?? caller.connection };
+    const { connection } = caller;
+    const asker = { token, client: token?.id ?? connection, connection };
     let open: OpenRequest;
     try {
       open = this.#admit(request, held, asker, answer);
@@ -191,6 +192,11 @@ export class Serving implements MeshHandler {
   /** The client does not want the answer any more. */
   cancel(request: OpenRequest): void {
     this.table.giveUp(request, this.#error('CANCELLED', 'The prediction was cancelled.'));
+  }
+
+  /** A client's connection is closed: what it announced will not come. */
+  connectionClosed(connection: string): void {
+    this.#role.connectionClosed(connection);
   }
 
   modelStatus(held: HeldModel): ModelStatus {
