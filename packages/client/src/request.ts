@@ -172,7 +172,8 @@ async function exchange(
   const giveUp = () => calls.abort(abortError(deadline.signal));
   let grace: ReturnType<typeof setTimeout> | undefined;
   let told: ReturnType<typeof setTimeout> | undefined;
-  const unanswered = new Set(links.links);
+  /** Those that have been sent theirs. */
+  const unanswered = new Set<WorkerLink>();
   const cancelAll = () => {
     for (const link of unanswered) {
       // Best effort: a worker that is gone has nothing to cancel.
@@ -186,6 +187,7 @@ async function exchange(
   deadline.signal.addEventListener('abort', onDeadline, { once: true });
   const timeoutMs = deadline.remainingMs() + GRACE_MS;
   const send = async (link: WorkerLink, message: BytesInPieces): Promise<Uint8Array> => {
+    unanswered.add(link);
     try {
       const reply = await link.call(EVENTS.predict, message, bytesSchema, {
         signal: calls.signal,

@@ -358,9 +358,13 @@ describe('predict', () => {
       acknowledge(refuse('INVALID_ARGUMENT', 'No.', 'alice'));
       refused = true;
     };
-    const error = await failure((await connect({ sharer })).predict('tiny', ONE));
+    const client = await connect({ sharer });
+    const error = await failure(client.predict('tiny', ONE));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', worker: 'alice' });
+    // What is asked last is heard last.
+    await client.models();
     expect(workers.map((worker) => worker.requests.length)).toEqual([1, 0, 0]);
+    expect(workers.map((worker) => worker.cancelled.length)).toEqual([0, 0, 0]);
   });
 
   it('has worker 0 forget a request whose sharing fails, and blames no worker', async () => {
