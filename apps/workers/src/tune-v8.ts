@@ -14,8 +14,8 @@ const INTERRUPT_BUDGET_BYTES = 10_000;
 
 /**
  * By how much the heap, and buffers with it, may grow beyond what the last full collection left before the next one. V8
- * finds its own value, some ten percent where little is left: a heap of 27 MB was collected for each 25 MB of messages,
- * every third batch of a hundred digits. With 200 the young collections free them first.
+ * finds its own value, with which a heap of 27 MB was collected for each 25 MB of messages, every third batch of a hundred
+ * digits. With 200 the young collections free them first.
  */
 const HEAP_GROWING_PERCENT = 200;
 
