@@ -8,9 +8,6 @@ import type { RequestIds } from './request.js';
 const ID_BYTES = 16;
 /** The workers forget sooner or later what was announced; then an id is as good as any other. */
 const KEEP_MS = 5 * 60_000;
-/** Of one kind: requests that are under way at once announce one each. */
-const MAX_KEPT = 4;
-
 /** What an announced request must be like. */
 interface Kind {
   readonly digest: string;
@@ -25,33 +22,31 @@ interface Announced {
 }
 
 export class AnnouncedIds {
-  /** By kind, the oldest first: that is the one which the workers are likely to have agreed on. */
-  readonly #announced = new Map<string, Announced[]>();
+  /**
+   * By kind, the last one announced. The workers agree on one of a client's at a time, and a later one takes its place: who kept older
+   * ones too, of requests that were under way at once, would always ask for one that they have just given up.
+   */
+  readonly #announced = new Map<string, Announced>();
 
   /** The ids of a request that is about to be sent. */
   take(kind: Kind): RequestIds {
     if (kind.count !== 1) return { requestId: randomId(), nextRequestId: null };
     this.#forgetOld();
-    return {
-      requestId: this.#announced.get(nameOf(kind))?.shift()?.id ?? randomId(),
-      nextRequestId: randomId(),
-    };
+    const name = nameOf(kind);
+    const requestId = this.#announced.get(name)?.id ?? randomId();
+    this.#announced.delete(name);
+    return { requestId, nextRequestId: randomId() };
   }
 
   /** A request with these ids was answered by all three. */
   answered(kind: Kind, { nextRequestId: id }: RequestIds): void {
     if (id === null) return;
-    const kept = this.#announced.get(nameOf(kind)) ?? [];
-    this.#announced.set(nameOf(kind), kept);
-    if (kept.length < MAX_KEPT) kept.push({ id, until: performance.now() + KEEP_MS });
+    this.#announced.set(nameOf(kind), { id, until: performance.now() + KEEP_MS });
   }
 
   #forgetOld(): void {
     const now = performance.now();
-    for (const [name, kept] of this.#announced) {
-      while (kept.length > 0 && kept[0]!.until <= now) kept.shift();
-      if (kept.length === 0) this.#announced.delete(name);
-    }
+    for (const [name, { until }] of this.#announced) if (until <= now) this.#announced.delete(name);
   }
 }
 
