@@ -1,10 +1,11 @@
 /** What is `fss`'s own: material dealt ahead and used once, and the figures that the documents state. */
 import { describe, expect, it } from 'vitest';
+import type { Channel } from '../src/channel/channel.js';
 import { fss } from '../src/protocols/fss/index.js';
-import { dealtLayout, pieces } from '../src/protocols/fss/layout.js';
-import type { Operation } from '../src/protocols/protocol.js';
+import { dealtLayout, MAX_PIECES_AHEAD, PIECE_VALUES, pieces } from '../src/protocols/fss/layout.js';
+import type { Operation, Protocol } from '../src/protocols/protocol.js';
 import { threeParties } from './support/ahead.js';
-import { pairwiseKeys, reconstruct, split } from './support/parties.js';
+import { pairwiseKeys, reconstruct, runParties, split } from './support/parties.js';
 
 const F = 16;
 const REDUCTION = { shift: F, activationBits: 24, bits: 40 };
@@ -101,6 +102,51 @@ describe('material dealt ahead', () => {
       return { bytes, results: run.results };
     };
     expect(await once()).toEqual(await once());
+  });
+});
+
+describe('what is dealt as operations come', () => {
+  it('waits for the evaluators: so many pieces of keys are on their way at most', async () => {
+    const reduction = { ...REDUCTION, activationBits: 16 };
+    const count = MAX_PIECES_AHEAD + 4;
+    const n = count * PIECE_VALUES;
+    const keys = dealtLayout('rectify', PIECE_VALUES, reduction).keyBytes * PIECE_VALUES;
+    let unused = 0;
+    let most = 0;
+    let used = 0;
+    const watched = (channel: Channel): Channel => ({
+      self: channel.self,
+      send(peer, step, payload) {
+        if (peer === 1 && payload.length >= keys) most = Math.max(most, ++unused);
+        channel.send(peer, step, payload);
+      },
+      async receive(peer, step, bytes) {
+        const frame = await channel.receive(peer, step, bytes);
+        if (peer === 1 && bytes === 0) {
+          unused--;
+          used++;
+        }
+        return frame;
+      },
+    });
+    const protocol: Protocol = {
+      ...fss(0),
+      open: (context) =>
+        fss(0).open(context.party === 0 ? { ...context, channel: watched(context.channel) } : context),
+    };
+    const { results } = await runParties(protocol, {}, async ({ session, arena, kernels, get }, party) => {
+      const words = arena.words(n);
+      kernels.memory.bytes.fill(0, words, words + 8 * n);
+      // The last value, in the last piece, is 5.
+      if (party === 0) kernels.memory.bytes[words + 8 * (n - 1) + 2] = 5;
+      const y = await session.rectify({ words, n }, reduction);
+      return { first: get(y.first + 8 * (n - 2), 2), second: get(y.second + 8 * (n - 2), 2) };
+    });
+    const [last, five] = reconstruct(results, 40);
+    expect([0n, 1n]).toContain(last);
+    expect([5n, 6n]).toContain(five);
+    expect(most).toBe(MAX_PIECES_AHEAD);
+    expect([used, unused]).toEqual([count, 0]);
   });
 });
 

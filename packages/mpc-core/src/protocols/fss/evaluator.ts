@@ -81,9 +81,9 @@ export class Evaluator {
       SELECT_TOP_COLUMNS,
       (at, piece) => {
         compare(context, roles, signs + 8 * at, c + 8 * at, piece);
+        if (this.prepared === null) context.send(roles.helper, 0, 0);
       },
     );
-    if (this.prepared === null) context.send(roles.helper, 0, 0);
     const bytes = planeBytes(n);
     const sign = arena.allocate(bytes);
     kernels.bitPlanes(sign, signs, n, 0, 1, bytes / 8);

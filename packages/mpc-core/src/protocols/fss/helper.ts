@@ -11,7 +11,7 @@ import type { Additive, Shared } from '../../sharing/values.js';
 import type { Operation, Reduction } from '../protocol.js';
 import type { ReplicatedContext } from '../replicated/context.js';
 import type { Roles } from '../replicated/roles.js';
-import { dealtLayout, pieces } from './layout.js';
+import { dealtLayout, MAX_PIECES_AHEAD, pieces } from './layout.js';
 import { countDealt, type Dealing, type HelperPiece, type Prepared } from './material.js';
 
 /** Deals when an operation comes. */
@@ -31,25 +31,34 @@ export class Helper {
   }
 
   private async reduce(operation: Operation, z: Additive): Promise<Shared> {
-    const { context, roles, dealing } = this;
+    const { context, dealing } = this;
     const result = { first: context.arena.words(z.n), second: context.arena.words(z.n), n: z.n };
     const { memory } = context.kernels;
     const mark = context.arena.mark();
     let at = 0;
+    let unused = 0;
     for (const n of pieces(z.n)) {
+      if (unused === MAX_PIECES_AHEAD) {
+        await this.untilUsed();
+        unused--;
+      }
       const piece = dealing.deal({ ...operation, n }, z.words + at);
       memory.bytes.copyWithin(result.first + at, piece.first, piece.first + 8 * n);
       memory.bytes.copyWithin(result.second + at, piece.second, piece.second + 8 * n);
       at += 8 * n;
       context.arena.rewind(mark);
+      if (operation.kind === 'rectify') unused++;
     }
     // Keys are megabytes: those of the next operation follow when these have been used.
-    if (operation.kind === 'rectify') {
-      for (const evaluator of [roles.leftEvaluator, roles.rightEvaluator]) {
-        await context.receive(evaluator, 0, 0);
-      }
-    }
+    while (unused-- > 0) await this.untilUsed();
     return result;
+  }
+
+  /** Until both evaluators have used the keys of one more piece. */
+  private async untilUsed(): Promise<void> {
+    const { context, roles } = this;
+    await context.receive(roles.leftEvaluator, 0, 0);
+    await context.receive(roles.rightEvaluator, 0, 0);
   }
 }
 

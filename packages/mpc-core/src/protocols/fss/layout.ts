@@ -19,6 +19,12 @@ export const ROOT_BYTES = 16;
  */
 export const PIECE_VALUES = 16_384;
 
+/**
+ * How many of these the helper deals before both evaluators have used the first of them. Without a bound it would have a
+ * gigabyte on its way for a request of a thousand digits, for it makes keys faster than they can be compared with.
+ */
+export const MAX_PIECES_AHEAD = 16;
+
 /** How many kinds of dealt things an operation needs, and how wide they are. */
 export interface DealtLayout extends Layout {
   /** Bytes of a comparison key, the same for both evaluators; 0 where nothing is compared. */
