@@ -191,7 +191,7 @@ export async function estimateAll(
     const fitted = fitLoad(
       [models[0]!, models[2]!],
       [linearRate!, wideRate!],
-      ({ plan: of }) => underLoad(of, { ...alone, sampleMs: 0, loadedContention: 0 }),
+      ({ plan: of }, loadedContention) => underLoad(of, { ...alone, sampleMs: 0, loadedContention }),
       headline.requestSize,
       on.cores,
     );

@@ -37,21 +37,25 @@ export function fitOverheads(
 
 /**
  * What a sample and arithmetic cost under load, such that two references are served as fast as they were.
- * @param estimateOf what is said of a reference where neither costs anything
+ * @param estimateOf what is said of a reference where a sample costs nothing, and operations so many times what they take alone
  */
 export function fitLoad(
   references: readonly [CompiledModel, CompiledModel],
   perSecond: readonly [number, number],
-  estimateOf: (compiled: CompiledModel) => Estimate,
+  estimateOf: (compiled: CompiledModel, loadedContention: number) => Estimate,
   batch: number,
   cores: number,
 ): Pick<Overheads, 'sampleMs' | 'loadedContention'> {
-  const parallel = Math.min(3, cores);
+  const busyMs = (samplesPerSecond: number) => (Math.min(3, cores) * 1000 * batch) / samplesPerSecond;
   const [few, many] = references.map((compiled, index) => {
-    const { computeMs, samplesPerSecond } = estimateOf(compiled);
-    return { computeMs, restMs: parallel * 1000 * batch * (1 / perSecond[index]! - 1 / samplesPerSecond) };
-  }) as [Record<'computeMs' | 'restMs', number>, Record<'computeMs' | 'restMs', number>];
-  const loadedContention = Math.max(0, (many.restMs - few.restMs) / (many.computeMs - few.computeMs));
-  const samplesMs = Math.max(0, few.restMs - loadedContention * few.computeMs);
+    const freeMs = busyMs(estimateOf(compiled, 0).samplesPerSecond);
+    return {
+      operationsMs: busyMs(estimateOf(compiled, 1).samplesPerSecond) - freeMs,
+      restMs: busyMs(perSecond[index]!) - freeMs,
+    };
+  }) as [Record<'operationsMs' | 'restMs', number>, Record<'operationsMs' | 'restMs', number>];
+  const more = many.operationsMs - few.operationsMs;
+  const loadedContention = Math.max(0, (many.restMs - few.restMs) / more);
+  const samplesMs = Math.max(0, few.restMs - loadedContention * few.operationsMs);
   return { sampleMs: samplesMs / Math.max(1, batch - 1), loadedContention };
 }

@@ -80,7 +80,7 @@ it.each(Object.entries(createProtocols()))(
     const loaded = fitLoad(
       [linear, wide],
       [underLoad(linear.plan, machine).samplesPerSecond, underLoad(wide.plan, machine).samplesPerSecond],
-      ({ plan }) => underLoad(plan, { ...machine, sampleMs: 0, loadedContention: 0 }),
+      ({ plan }, loadedContention) => underLoad(plan, { ...machine, sampleMs: 0, loadedContention }),
       batch,
       where.cores,
     );

@@ -39,8 +39,9 @@ export interface Overheads {
   /** A round of a protocol: its messages through the processes, whoever sends them. */
   readonly roundMs: number;
   /**
-   * How many times longer arithmetic takes beside the other processes of a service than by itself, for one request and nothing
-   * else: caches, shared cores.
+   * How many times longer truncations and rectifications take beside the other processes of a service than by themselves, for one
+   * request and nothing else: caches, shared cores, and messages that are larger where there are more values. Products take no
+   * longer: they stay in the first caches.
    */
   readonly contention: number;
   /** The same while requests never end: hot caches and large batches, and clients that share the cores. */
@@ -97,8 +98,10 @@ export function predict(
   const largest = protocol.maxPreparedBatch ?? (protocol.prepare === undefined ? 0 : batch);
   const ahead = dealtAhead && batch <= largest;
   const { rounds, bytesSent, bytesDealt, bytesDealtTo } = predictCost(plan, protocol, batch, ahead);
-  const computeMs = computeTime(plan, machine.speed, 'whole', batch);
-  const waitedMs = contention * (ahead ? computeTime(plan, machine.speed, 'online', batch) : computeMs);
+  const { productNanos, whole, online } = machine.speed;
+  const productsMs = productsTime(plan, productNanos, batch);
+  const wholeMs = operationsTime(plan, whole, batch);
+  const waitedMs = productsMs + contention * (ahead ? operationsTime(plan, online, batch) : wholeMs);
   const onWire = bytesSent.map((bytes, i) => (ahead ? bytes - bytesDealt[i]! : bytes));
   const bytesMs = (byteNanos * Math.max(...onWire)) / 1e6;
   const allBytesMs = (byteNanos * bytesSent.reduce((sum, bytes) => sum + bytes, 0)) / 1e6;
@@ -109,7 +112,7 @@ export function predict(
   const latencyMs = onTheWayMs + requestMs + rounds * roundMs + waitedMs / parallel + bytesMs + transferMs;
   // Batches run beside each other: cores or connections are the limit, not waiting.
   const busyMs = Math.max(
-    (loadedContention * computeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,
+    (productsMs + loadedContention * wholeMs + requestMs + rounds * roundMs + allBytesMs) / parallel,
     allMs,
   );
   return {
@@ -117,24 +120,24 @@ export function predict(
     bytesSent,
     bytesDealt,
     bytesDealtTo,
-    computeMs,
+    computeMs: productsMs + wholeMs,
     latencyMs,
     samplesPerSecond: (1000 * batch) / busyMs,
   };
 }
 
-function computeTime(
-  plan: Plan,
-  { productNanos, ...of }: Speed,
-  part: 'whole' | 'online',
-  batch: number,
-): number {
-  const speed = of[part];
+function productsTime(plan: Plan, productNanos: number, batch: number): number {
+  let products = 0;
+  for (const step of plan.steps) {
+    if (step.op !== 'conv2d' && step.op !== 'depthwiseConv2d') continue;
+    products += multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d');
+  }
+  return (batch * products * productNanos) / 1e6;
+}
+
+function operationsTime(plan: Plan, speed: OperationSpeed, batch: number): number {
   let nanos = 0;
-  for (const { step, operations } of planOperations(plan, batch)) {
-    if (step.op === 'conv2d' || step.op === 'depthwiseConv2d') {
-      nanos += batch * multiplicationsOf(step.geometry, step.op === 'depthwiseConv2d') * productNanos;
-    }
+  for (const { operations } of planOperations(plan, batch)) {
     for (const { kind, n, reduction } of operations) {
       const each =
         kind === 'truncate'
