@@ -136,11 +136,22 @@ it('speaks TLS, takes new certificates while it runs, and keeps the old one when
   // The connection of before goes on.
   expect(await status()).toMatchObject({ ok: true });
 
-  await writeFile(certificateFile, 'nonsense');
-  alice.child!.kill('SIGHUP');
-  const complaint = () => alice.lines.some(({ msg }) => String(msg).includes('the one of before stays'));
-  await until(complaint, 'the complaint in the log', 30_000);
-  expect(await shown()).toBe(second.certificate.trim());
+  // Files as they are while they are written, and files that are none: each is complained of, and changes nothing.
+  const complaints = () =>
+    alice.lines.filter(({ msg }) => String(msg).includes('the one of before stays')).length;
+  for (const [file, text] of [
+    [certificateFile, ''],
+    [certificateFile, second.certificate.slice(0, 200)],
+    [certificateFile, 'nonsense'],
+    [keyFile, ''],
+  ] as const) {
+    await put(second);
+    await writeFile(file, text);
+    const before = complaints();
+    alice.child!.kill('SIGHUP');
+    await until(() => complaints() > before, 'the complaint in the log', 30_000);
+    expect(await shown()).toBe(second.certificate.trim());
+  }
   expect(JSON.stringify(alice.lines)).not.toContain(second.key.split('\n')[1]!);
 
   const third = await selfSigned();

@@ -2,6 +2,7 @@
  * The certificate of the client endpoint, and its key. Files that were replaced are noticed within a second or two, a SIGHUP
  * at once; connections that are open go on. What cannot be used is logged, and the certificate of before stays.
  */
+import { X509Certificate } from 'node:crypto';
 import { unwatchFile, watchFile } from 'node:fs';
 import type { Server } from 'node:https';
 import { createSecureContext } from 'node:tls';
@@ -26,6 +27,9 @@ export interface CertificatePair {
 export async function readCertificate({ certificate, key }: CertificatePaths): Promise<CertificatePair> {
   const pair = { cert: await readText(certificate), key: await readSecretFile(key) };
   try {
+    // A file that is just being written is empty for a moment, which createSecureContext takes for "no certificate" and
+    // accepts: every handshake would fail until the next change.
+    new X509Certificate(pair.cert);
     createSecureContext(pair);
   } catch (error) {
     // OpenSSL's words name the fault, and never quote the key.
