@@ -91,6 +91,8 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       clientConnections: () => endpoint.connections,
       peers: peerStates,
       meshBytes,
+      meshBuffers: () => mesh.buffersMade,
+      kernelBytes: () => party.memoryBytes,
       tokens: () => access.activeTokens,
       pool: () => serving.pool,
       models: () => {

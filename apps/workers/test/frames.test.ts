@@ -105,7 +105,7 @@ describe('mesh frames', () => {
 
 describe('the buffers of a socket', () => {
   it('are not read over while somebody holds a view, and are used again after that', () => {
-    const reads = new ReadBuffers();
+    const reads = new ReadBuffers(pool);
     const first = reads.next();
     expect(reads.next()).toBe(first);
     const [one, two] = [first.subarray(0, 10), first.subarray(10, 20)];
@@ -122,7 +122,7 @@ describe('the buffers of a socket', () => {
   });
 
   it('ignore views of other memory', () => {
-    const reads = new ReadBuffers();
+    const reads = new ReadBuffers(pool);
     const first = reads.next();
     reads.hold(Buffer.alloc(10));
     reads.release(Buffer.alloc(10));

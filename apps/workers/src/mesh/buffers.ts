@@ -1,12 +1,12 @@
 /**
- * Buffers of frames, used again and again. A frame of a batch has megabytes: allocating each anew costs a page fault
- * every four kilobytes, and garbage collections that wait for nobody; a frame of one digit has kilobytes, which
- * malloc gives and takes back as slowly. What is in a used buffer is overwritten by the next frame, which has its
- * exact length, so nothing of the old one is ever read.
+ * Buffers of frames, used again and again: under a steady load none is allocated. A frame of a batch has megabytes:
+ * allocating each anew costs a page fault every four kilobytes, and garbage collections that wait for nobody; a frame of one
+ * digit has kilobytes, which malloc gives and takes back as slowly. What is in a used buffer is overwritten by the next
+ * frame, which has its exact length, so nothing of the old one is ever read.
  */
 
-/** Smaller buffers are Node's own business: it cuts the smallest out of a shared slab. */
-const SMALLEST_BYTES = 1024;
+/** A frame without a payload takes as much as one with a little. */
+const SMALLEST_BYTES = 256;
 /** What may lie idle in all. */
 const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 /** All that one read of a TLS socket can give: the largest record (RFC 8446, section 5.1). */
@@ -16,14 +16,15 @@ export class BufferPool {
   readonly #idle = new Map<number, ArrayBufferLike[]>();
   readonly #lent = new WeakSet<ArrayBufferLike>();
   #idleBytes = 0;
+  /** How many buffers were made since this pool was. */
+  made = 0;
 
   /** A buffer of exactly `bytes` bytes, with anything in it. */
   take(bytes: number): Buffer {
-    if (bytes < SMALLEST_BYTES) return Buffer.allocUnsafe(bytes);
-    const size = 2 ** (32 - Math.clz32(bytes - 1));
+    const size = bytes <= SMALLEST_BYTES ? SMALLEST_BYTES : 2 ** (32 - Math.clz32(bytes - 1));
     const reused = this.#idle.get(size)?.pop();
     if (reused !== undefined) this.#idleBytes -= size;
-    const memory = reused ?? Buffer.allocUnsafeSlow(size).buffer;
+    const memory = reused ?? this.make(size).buffer;
     this.#lent.add(memory);
     return Buffer.from(memory, 0, bytes);
   }
@@ -40,6 +41,12 @@ export class BufferPool {
     else idle.push(memory);
   }
 
+  /** A buffer that is the caller's to keep, with anything in it. */
+  make(bytes: number): Buffer {
+    this.made += 1;
+    return Buffer.allocUnsafeSlow(bytes);
+  }
+
   /** Whether `view` is a part of a buffer that `take` gave and nobody has given back. */
   lends(view: Uint8Array): boolean {
     return this.#lent.has(view.buffer);
@@ -50,11 +57,13 @@ export class BufferPool {
 export class ReadBuffers {
   readonly #all: { readonly buffer: Buffer; views: number }[] = [];
 
+  constructor(private readonly pool: BufferPool) {}
+
   /** Room for the next bytes, of which nobody holds a view. */
   next(): Buffer {
     let free = this.#all.find(({ views }) => views === 0);
     if (free === undefined) {
-      free = { buffer: Buffer.allocUnsafeSlow(READ_BYTES), views: 0 };
+      free = { buffer: this.pool.make(READ_BYTES), views: 0 };
       this.#all.push(free);
     }
     return free.buffer;

@@ -110,6 +110,11 @@ export class Mesh {
     return this.#links[index];
   }
 
+  /** How many buffers of frames, and of what is read, were made: a steady load makes none. */
+  get buffersMade(): number {
+    return this.#buffers.made;
+  }
+
   /** Sends a frame to every connected peer. */
   broadcast(kind: FrameKind, payload: Uint8Array): void {
     for (const link of this.#links) link?.send(kind, payload);
@@ -147,7 +152,7 @@ export class Mesh {
     const identity = meshIdentity(clusterId, peer.name);
     let receive: ((chunk: Buffer) => void) | undefined;
     // Buffers of ours, where Node would make one for each TLS record. Only who dials can ask for it.
-    const reads = new ReadBuffers();
+    const reads = new ReadBuffers(this.#buffers);
     const reading: { readonly onread: OnReadOpts } = {
       onread: {
         buffer: () => reads.next(),

@@ -11,6 +11,10 @@ export interface Observed {
   clientConnections(): number;
   peers(): readonly { name: string; connected: boolean; roundTripMs: number | null }[];
   meshBytes(): { sent: number; received: number };
+  /** Buffers of the mesh that were made since this process began. */
+  meshBuffers(): number;
+  /** Memory of the kernels, in bytes. */
+  kernelBytes(): number;
   models(): { shared: number; serving: number };
   /** What was dealt ahead and waits for its request, and since this process began. */
   tokens(): number;
@@ -57,6 +61,12 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
     'trivet_mesh_received_bytes_total',
     'Bytes received from peers.',
     () => observed.meshBytes().received,
+  );
+  total('trivet_mesh_buffers_total', 'Buffers of frames made; they are used again.', () =>
+    observed.meshBuffers(),
+  );
+  gauge('trivet_kernel_memory_bytes', 'Memory of the kernels: weights, and what runs.', () =>
+    observed.kernelBytes(),
   );
 
   function total(name: string, help: string, read: () => number): void {

@@ -77,6 +77,8 @@ export interface RunOptions extends SessionOptions {
 /** The engine of one party. Safe to run several sessions at once; all methods are for one thread. */
 export interface Party {
   readonly index: PartyIndex;
+  /** Bytes of the kernels' memory: weights, material, and what runs. It never shrinks. */
+  readonly memoryBytes: number;
   /** @throws InvalidModelError when the share file does not fit the plan. */
   load(plan: Plan, shareFile: Uint8Array): LoadedModel;
   unload(model: LoadedModel): void;
@@ -97,6 +99,10 @@ class EngineParty implements Party {
     private readonly kernels: Kernels,
   ) {
     this.allocator = new Allocator(kernels.memory);
+  }
+
+  get memoryBytes(): number {
+    return this.kernels.memory.byteLength;
   }
 
   load(plan: Plan, shareFile: Uint8Array): LoadedModel {
