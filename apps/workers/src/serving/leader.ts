@@ -4,69 +4,32 @@
  * model, number of images and timing: what any worker sees of its own requests.
  */
 import type { PartyIndex } from '@trivet/mpc-core';
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../config/schema.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import { type Arrived, decodeArrived, decodeDealt, decodeRefusal, encodeRefusal } from '../mesh/messages.js';
 import { type Ahead, ProposedAhead } from './ahead.js';
-import { type Batch, type Batchable, BatchQueue } from './batch-queue.js';
-import { BatchRuns, GRACE_MS, type RunningBatch } from './batch-runs.js';
+import { type Batch, BatchQueue } from './batch-queue.js';
+import { BatchRuns, type RunningBatch } from './batch-runs.js';
 import type { Role, ServingContext, Wanted } from './context.js';
+import { EarlyBatch } from './early-batch.js';
+import { agrees, type Gathering, Gatherings, isHeldByAll, type Queued } from './gatherings.js';
 import { defaultProtocol, type Model } from './models.js';
-import { Pace } from './pace.js';
-import { EARLY_MS } from './parked.js';
-import { ALL, LEADER, type Links } from './peers.js';
+import { Overload } from './overload.js';
+import { LEADER, type Links } from './peers.js';
 import { Dealer, type Demand } from './pool/dealer.js';
 import { Proposer } from './proposer.js';
-import { RecentRefusals } from './recent-refusals.js';
 import type { OpenRequest } from './request-table.js';
 import { SessionIds } from './session-ids.js';
-import { withResolvers } from './with-resolvers.js';
 
 const SWEEP_MS = 1000;
-/** After one that never reached the followers none begins early for so long: each takes something out of the pool. */
-const EARLY_PAUSE_MS = 1000;
-/** Part of its deadline that a request may have to wait for those before it; the batch that it shares takes time too. */
-const MOST_WAITING = 0.3;
-/**
- * Part of the places, and of the wait, up to which whoever asks is told that there is room: many ask at once, and what
- * they are told should stay true, for to refuse a request that has been shared and sent costs several times as much as to refuse the question.
- */
-export const PROMISED = 0.8;
 /** The leader is full before its followers are: what only one of them refuses, the others have taken in for nothing. */
 const FULL = 0.8;
 
 /** How many requests a worker may hold. */
 export function placesOf(worker: PartyIndex, maxRequests: number): number {
   return worker === LEADER ? Math.ceil(FULL * maxRequests) : maxRequests;
-}
-
-interface Gathering {
-  readonly id: string;
-  readonly digest: string;
-  readonly count: number;
-  /** The one that the client named; null: none. */
-  readonly asked: ProtocolName | null;
-  readonly expiresAt: number;
-  holders: number;
-  request: OpenRequest | null;
-  queued: Queued | null;
-  running: boolean;
-}
-
-/** A request that all three hold, waiting for its batch. */
-interface Queued extends Batchable {
-  readonly gathering: Gathering;
-}
-
-/** A lone request that began before the followers had it. */
-interface EarlyBatch {
-  readonly gathering: Gathering;
-  readonly running: RunningBatch;
-  /** The followers hold the same request: its answer may leave. */
-  readonly agree: () => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 export interface LeaderOptions {
@@ -76,18 +39,15 @@ export interface LeaderOptions {
 }
 
 export class Leader implements Role {
-  readonly #gatherings = new Map<string, Gathering>();
-  readonly #refusals = new RecentRefusals();
   readonly #queue: BatchQueue<Queued>;
+  readonly #gatherings: Gatherings;
   readonly #runs: BatchRuns;
   readonly #sweep: NodeJS.Timeout;
   readonly #dealer: Dealer;
   readonly #proposer: Proposer;
   readonly #ahead: ProposedAhead;
-  readonly #pace = new Pace();
-  #early: EarlyBatch | null = null;
-  /** Until then none begins early, for the last one that did was for nothing. */
-  #noneEarlyUntil = 0;
+  readonly #early: EarlyBatch;
+  readonly #overload: Overload;
   #followersLink: string | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** When a request was last held by all three, or a batch ended that was. */
@@ -95,17 +55,21 @@ export class Leader implements Role {
 
   constructor(
     private readonly context: ServingContext,
-    private readonly links: Links,
+    links: Links,
     private readonly options: LeaderOptions,
   ) {
-    this.#queue = new BatchQueue(options.batching, context.self.name);
+    const { name } = context.self;
+    this.#queue = new BatchQueue(options.batching, name);
+    this.#gatherings = new Gatherings(context, links, this.#queue);
+    this.#early = new EarlyBatch(name);
     this.#runs = new BatchRuns(context, links, (batch, answered) => this.#ended(batch, answered));
+    this.#overload = new Overload(name, this.#queue, () => this.#inFlight());
     const ids = new SessionIds();
     this.#dealer = new Dealer(context, options.pool, {
       nextKey: () => ids.next(),
       demands: () => this.#demands(),
       lastBusyAt: () => {
-        const busy = this.#inFlight > 0 || this.#queue.requests > 0;
+        const busy = this.#inFlight().length > 0 || this.#queue.requests > 0;
         return busy ? performance.now() : this.#busyAt;
       },
       onReady: () => this.#pump(),
@@ -124,22 +88,22 @@ export class Leader implements Role {
   }
 
   checkRoom(wanted: Wanted): void {
-    const overload = this.#overload(wanted, PROMISED * MOST_WAITING);
+    const overload = this.#overload.refusal(wanted, true);
     if (overload !== null) throw overload;
   }
 
   admitted(request: OpenRequest): void {
     const { id: requestId, model, count, protocol, deadlineMs } = request;
     const message = { requestId, digest: model.digest, count, protocol, deadlineMs };
-    const gathering = this.#gather(message);
+    const gathering = this.#gatherings.gather(message);
     gathering.request = request;
     const ahead = this.#ahead.take(request.id);
-    const refusal = this.#refusals.get(request.id) ?? this.#overload(request, MOST_WAITING);
+    const refusal = this.#gatherings.refusals.get(request.id) ?? this.#overload.refusal(request, false);
     // What was proposed ahead must have begun before it is known that all three hold it, or it would be proposed again.
     const begun = ahead !== null && refusal === null && this.#beginAhead(gathering, ahead);
     if (ahead !== null && !begun) this.#ahead.recall(ahead);
     if (refusal !== null) {
-      this.#reject(gathering, refusal);
+      this.#gatherings.reject(gathering, refusal);
       return;
     }
     this.#hold(gathering, LEADER, message);
@@ -148,13 +112,13 @@ export class Leader implements Role {
 
   refused(requestId: string, error: TrivetError): void {
     const gathering = this.#gatherings.get(requestId);
-    if (gathering !== undefined) this.#reject(gathering, error);
-    else this.#refusals.add(requestId, error);
+    if (gathering !== undefined) this.#gatherings.reject(gathering, error);
+    else this.#gatherings.refusals.add(requestId, error);
   }
 
   givenUp(request: OpenRequest, error: TrivetError): void {
     const gathering = this.#gatherings.get(request.id);
-    if (gathering !== undefined && !gathering.running) this.#reject(gathering, error);
+    if (gathering !== undefined && !gathering.running) this.#gatherings.reject(gathering, error);
   }
 
   frame(link: Link, kind: FrameKind, session: SessionKey, payload: Uint8Array): void {
@@ -164,12 +128,12 @@ export class Leader implements Role {
       const { requestId, error } = decodeRefusal(payload, link.peer.name);
       const gathering = this.#gatherings.get(requestId);
       if (gathering === undefined) {
-        this.#refusals.add(requestId, error);
+        this.#gatherings.refusals.add(requestId, error);
         link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
       } else if (!gathering.running) {
-        this.#reject(gathering, error);
-      } else if (gathering === this.#early?.gathering) {
-        this.#early.running.session.fail(error, true);
+        this.#gatherings.reject(gathering, error);
+      } else if (this.#early.isOf(gathering)) {
+        this.#early.running?.session.fail(error, true);
       }
     } else if (kind === FRAME_KINDS.done) {
       this.#runs.done(link, session);
@@ -186,7 +150,7 @@ export class Leader implements Role {
 
   peersChanged(): void {
     const obstacle = this.context.peers.obstacle();
-    if (obstacle !== null) this.#rejectWaiting(obstacle);
+    if (obstacle !== null) this.#gatherings.rejectWaiting(obstacle);
     const followersLink = this.context.peers.oppositeLink();
     if (followersLink !== this.#followersLink) {
       this.#ahead.check(true);
@@ -203,7 +167,7 @@ export class Leader implements Role {
 
   linkDown(_link: Link, error: TrivetError): void {
     this.#ahead.check(true);
-    this.#rejectWaiting(error);
+    this.#gatherings.rejectWaiting(error);
     this.#dealer.reset();
   }
 
@@ -217,92 +181,58 @@ export class Leader implements Role {
     const { requestId } = message;
     const { self, table } = this.context;
     const refuse = (error: TrivetError) => link.send(FRAME_KINDS.reject, encodeRefusal(requestId, error));
-    const refusal = this.#refusals.get(requestId);
+    const refusal = this.#gatherings.refusals.get(requestId);
     if (refusal !== undefined) {
       refuse(refusal);
     } else if (table.isPast(requestId)) {
       refuse(new TrivetError('ALREADY_EXISTS', 'This request id was used before.', self.name));
-    } else if (!this.#gatherings.has(requestId) && this.#gatherings.size >= 2 * this.options.maxRequests) {
+    } else if (
+      this.#gatherings.get(requestId) === undefined &&
+      this.#gatherings.size >= 2 * this.options.maxRequests
+    ) {
       const message = `${self.name} holds as many requests as it may; try again later.`;
       refuse(new TrivetError('RESOURCE_EXHAUSTED', message, self.name));
     } else {
-      this.#hold(this.#gather(message), link.peer.index, message);
+      this.#hold(this.#gatherings.gather(message), link.peer.index, message);
     }
-  }
-
-  #gather({ requestId: id, digest, count, protocol: asked, deadlineMs }: Arrived): Gathering {
-    let gathering = this.#gatherings.get(id);
-    if (gathering === undefined) {
-      const expiresAt = performance.now() + deadlineMs + GRACE_MS;
-      const empty = { holders: 0, request: null, queued: null, running: false };
-      gathering = { id, digest, count, asked, expiresAt, ...empty };
-      this.#gatherings.set(id, gathering);
-    }
-    return gathering;
   }
 
   /** One more worker holds the request: what it holds must be what the others hold. */
-  #hold(gathering: Gathering, holder: PartyIndex, { digest, count, protocol }: Arrived): void {
+  #hold(gathering: Gathering, holder: PartyIndex, message: Arrived): void {
     gathering.holders |= 1 << holder;
-    const early = this.#early?.gathering === gathering ? this.#early : null;
+    const early = this.#early.isOf(gathering) ? this.#early.running : null;
     if (gathering.running && early === null) return;
-    if (gathering.digest !== digest || gathering.count !== count || gathering.asked !== protocol) {
-      const message = 'The three workers were sent different requests under one id.';
-      const error = new TrivetError('INVALID_ARGUMENT', message, this.context.self.name);
+    if (!agrees(gathering, message)) {
+      const sentence = 'The three workers were sent different requests under one id.';
+      const error = new TrivetError('INVALID_ARGUMENT', sentence, this.context.self.name);
       if (early === null) {
-        this.#reject(gathering, error);
+        this.#gatherings.reject(gathering, error);
       } else {
-        early.running.session.fail(error, true);
+        early.session.fail(error, true);
         // Who holds something else has no part in that session.
         const payload = encodeRefusal(gathering.id, error);
-        for (const link of early.running.session.links) link?.send(FRAME_KINDS.reject, payload);
+        for (const link of early.session.links) link?.send(FRAME_KINDS.reject, payload);
       }
       return;
     }
-    if (gathering.holders !== ALL) return;
+    if (!isHeldByAll(gathering)) return;
     this.#busyAt = performance.now();
     if (early !== null) {
-      early.running.startedAt = this.#busyAt;
-      early.agree();
-      this.#noLongerEarly();
+      this.#early.agree(this.#busyAt);
       return;
     }
     try {
       this.#queue.add(this.#checked(gathering), performance.now());
     } catch (error) {
-      this.#reject(gathering, error as TrivetError);
+      this.#gatherings.reject(gathering, error as TrivetError);
       return;
     }
     this.#pump();
   }
 
-  /**
-   * Why a request cannot be answered in time, by those that all three workers hold already; null when it can.
-   * @param mostWaiting the part of its deadline that it may wait
-   */
-  #overload({ client, count, deadlineMs }: Wanted, mostWaiting: number): TrivetError | null {
-    const { name } = this.context.self;
-    const waiting = this.#queue.imagesBefore(client);
-    const now = performance.now();
-    let running = 0;
-    let runningSince = now;
-    for (const batch of this.#runs.values()) {
-      if (batch === this.#early?.running) continue;
-      running += batch.images;
-      runningSince = Math.min(runningSince, batch.startedAt);
-    }
-    // Whoever finds nobody before it is taken, whatever the pace was: so the pace is measured anew.
-    if (waiting + running === 0) return null;
-    const wait = this.#pace.waitMs({ running, runningSince, waiting: waiting + count }, now);
-    if (wait <= mostWaiting * deadlineMs) return null;
-    const why = `this request could not be answered within its ${deadlineMs} ms`;
-    const message = `${name} has ${waiting + running} images to do before this one; ${why}: try again later.`;
-    return new TrivetError('RESOURCE_EXHAUSTED', message, name);
-  }
-
   /** Batches that run, of requests that all three hold. */
-  get #inFlight(): number {
-    return this.#runs.size - (this.#early === null ? 0 : 1);
+  #inFlight(): RunningBatch[] {
+    return [...this.#runs.values()].filter((batch) => batch !== this.#early.running);
   }
 
   /** What goes into a batch. @throws TrivetError when the request cannot run */
@@ -320,12 +250,12 @@ export class Leader implements Role {
 
   /** Whether a request can only run alone, and now: then it need not wait until the followers tell of its arrival. */
   #isLone(gathering: Gathering): boolean {
-    const nothingElse = this.#runs.size === 0 && this.#queue.requests === 0 && this.#early === null;
+    const nothingElse = this.#runs.size === 0 && this.#queue.requests === 0 && this.#early.running === null;
     return (
       nothingElse &&
-      performance.now() >= this.#noneEarlyUntil &&
+      !this.#early.isPaused &&
       !gathering.running &&
-      this.#gatherings.get(gathering.id) === gathering &&
+      this.#gatherings.has(gathering) &&
       gathering.count === 1 &&
       this.options.batching.batchTimeoutMicros === 0
     );
@@ -333,42 +263,26 @@ export class Leader implements Role {
 
   /**
    * Proposes a request that the followers may not have yet: they park the proposal until it comes, and two messages one
-   * after the other are saved. One at a time, small, and not for long, so that whoever sends a request to the leader alone
-   * holds nothing up: such a batch does not count as one in flight.
+   * after the other are saved.
    */
   #startEarly(gathering: Gathering): void {
     let queued: Queued;
     try {
       queued = this.#checked(gathering);
     } catch (error) {
-      this.#reject(gathering, error as TrivetError);
+      this.#gatherings.reject(gathering, error as TrivetError);
       return;
     }
     const { digest, protocol, count } = queued;
     if (!this.#proposer.materialIsReady()({ digest, protocol, images: count })) return;
     const batch = { digest, protocol, items: [queued], images: count, openedAt: performance.now() };
-    this.#beginEarly(gathering, (agreed) => this.#start(batch, agreed));
-  }
-
-  /** @param begin gives undefined when it can't */
-  #beginEarly(gathering: Gathering, begin: (agreed: Promise<void>) => RunningBatch | undefined): boolean {
-    const { promise: agreed, resolve: agree, reject } = withResolvers();
-    const running = begin(agreed);
-    if (running === undefined) return false;
-    const { session } = running;
-    session.signal.addEventListener('abort', () => reject(session.error), { once: true });
-    const timer = setTimeout(() => {
-      const message = 'The request did not arrive at all three workers in time.';
-      session.fail(new TrivetError('UNAVAILABLE', message, this.context.self.name), true);
-    }, EARLY_MS);
-    this.#early = { gathering, running, agree, timer };
-    return true;
+    this.#early.begin(gathering, (agreed) => this.#start(batch, agreed));
   }
 
   /** Whether the announced request has begun with what was proposed for it. */
   #beginAhead(gathering: Gathering, ahead: Ahead): boolean {
     const request = gathering.request!;
-    if (this.#early !== null) return false;
+    if (this.#early.running !== null) return false;
     try {
       this.#checked(gathering);
     } catch {
@@ -377,7 +291,7 @@ export class Leader implements Role {
     }
     const session = this.#ahead.start(ahead, request);
     if (session === null) return false;
-    const begun = this.#beginEarly(gathering, (agreed) => {
+    const begun = this.#early.begin(gathering, (agreed) => {
       return this.#begin([gathering], (requests) => {
         return this.#runs.begin(session, ahead.proposed, request.model, requests, agreed);
       });
@@ -385,34 +299,6 @@ export class Leader implements Role {
     // It will not be recalled any more: the followers may answer.
     for (const link of ahead.proposed.links) link.send(FRAME_KINDS.begun, undefined, ahead.proposed.key);
     return begun;
-  }
-
-  /** The followers have it by now, or the batch has ended. */
-  #noLongerEarly(): void {
-    clearTimeout(this.#early?.timer);
-    this.#early = null;
-  }
-
-  /** Ends a request that is in no batch, on all three workers. */
-  #reject(gathering: Gathering, error: TrivetError): void {
-    if (gathering.queued !== null) this.#queue.remove(gathering.queued);
-    this.#gatherings.delete(gathering.id);
-    this.#refusals.add(gathering.id, error);
-    const payload = encodeRefusal(gathering.id, error);
-    for (const peer of this.context.peers.others) {
-      if ((gathering.holders & (1 << peer.index)) === 0) continue;
-      this.links.link(peer.index)?.send(FRAME_KINDS.reject, payload);
-    }
-    if (gathering.request !== null) {
-      gathering.request.answer(error);
-      this.context.table.remove(gathering.request);
-    }
-  }
-
-  #rejectWaiting(error: TrivetError): void {
-    for (const gathering of [...this.#gatherings.values()]) {
-      if (!gathering.running) this.#reject(gathering, error);
-    }
   }
 
   /** Starts every batch that may start now, and has dealt what others lack. */
@@ -423,7 +309,7 @@ export class Leader implements Role {
   }
 
   #startBatches(): void {
-    while (this.#inFlight < this.options.batching.maxBatchesInFlight) {
+    while (this.#inFlight().length < this.options.batching.maxBatchesInFlight) {
       const now = performance.now();
       const batch = this.#queue.take(now, this.#proposer.materialIsReady());
       if (batch === undefined) {
@@ -459,7 +345,7 @@ export class Leader implements Role {
       const error =
         peers.obstacle() ??
         new TrivetError('NOT_FOUND', 'This version of the model is not served any more.', self.name);
-      for (const { gathering } of batch.items) this.#reject(gathering, error);
+      for (const { gathering } of batch.items) this.#gatherings.reject(gathering, error);
       return undefined;
     }
     const { gatherings, images } = this.#withRoom(batch, model);
@@ -471,7 +357,7 @@ export class Leader implements Role {
     if (proposed === undefined) {
       const message = 'Nothing is dealt ahead for this request just now; try again in a moment.';
       const error = new TrivetError('RESOURCE_EXHAUSTED', message, self.name);
-      for (const gathering of gatherings) this.#reject(gathering, error);
+      for (const gathering of gatherings) this.#gatherings.reject(gathering, error);
       return undefined;
     }
     return this.#begin(gatherings, (requests) => {
@@ -510,36 +396,26 @@ export class Leader implements Role {
         gatherings.push(gathering);
         images += gathering.count;
       } catch (error) {
-        this.#reject(gathering, error as TrivetError);
+        this.#gatherings.reject(gathering, error as TrivetError);
       }
     }
     return { gatherings, images };
   }
 
-  #ended({ session, requests, images, startedAt }: RunningBatch, answered: boolean): void {
-    if (answered) this.#pace.ended(images, startedAt, performance.now());
-    if (this.#early?.running.session === session) {
-      this.#noneEarlyUntil = performance.now() + EARLY_PAUSE_MS;
-      this.#noLongerEarly();
-    } else {
-      this.#busyAt = performance.now();
-    }
+  #ended(batch: RunningBatch, answered: boolean): void {
+    const { session, requests } = batch;
+    if (answered) this.#overload.answered(batch);
+    if (!this.#early.ended(session)) this.#busyAt = performance.now();
     for (const request of requests) {
-      this.#gatherings.delete(request.id);
+      this.#gatherings.end(request.id);
       // A follower that the request reaches only now is told why.
-      if (!answered && session.error !== null) this.#refusals.add(request.id, session.error);
+      if (!answered && session.error !== null) this.#gatherings.refusals.add(request.id, session.error);
     }
     this.#pump();
   }
 
   #sweepExpired(): void {
-    const now = performance.now();
     this.#ahead.check();
-    const { self } = this.context;
-    for (const gathering of [...this.#gatherings.values()]) {
-      if (gathering.running || gathering.expiresAt > now) continue;
-      const message = 'The request did not arrive at all three workers before its deadline.';
-      this.#reject(gathering, new TrivetError('DEADLINE_EXCEEDED', message, self.name));
-    }
+    this.#gatherings.rejectExpired(performance.now());
   }
 }
