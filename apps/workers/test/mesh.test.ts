@@ -132,6 +132,43 @@ describe('the mesh', () => {
     expect(nodes[0]!.link(1).roundTripMs).toBeGreaterThan(0);
   });
 
+  it('writes a frame that is in no hurry with the next one, or soon by itself', async () => {
+    const seen: string[] = [];
+    const frame = (_link: Link, kind: number, _session: string, _step: number, payload: Uint8Array) => {
+      if (kind === FRAME_KINDS.served) seen.push(Buffer.from(payload).toString());
+    };
+    const handler = { linkUp: () => {}, linkDown: () => {}, frame, refused: () => {} };
+    // Heartbeats would be the next frame.
+    const { nodes } = await three({ handler, heartbeatMs: 60_000 });
+    const link = nodes[0]!.link(1);
+    const { socket } = link as unknown as { socket: TLSSocket };
+    const written: number[] = [];
+    const { write } = socket;
+    socket.write = ((chunk: Buffer, done: () => void) => {
+      written.push(chunk.length);
+      return write.call(socket, chunk, done as never);
+    }) as typeof socket.write;
+
+    const before = link.bytesSent;
+    for (const text of ['one', 'two']) link.sendUnhurried(FRAME_KINDS.served, Buffer.from(text));
+    expect(written).toEqual([]);
+    link.send(FRAME_KINDS.served, Buffer.from('three'));
+    expect(written).toEqual([link.bytesSent - before]);
+    await until(() => seen.length === 3, 'all three');
+    link.sendUnhurried(FRAME_KINDS.served, Buffer.from('four'));
+    await until(() => seen.length === 4, 'the last one, by itself');
+    expect(seen).toEqual(['one', 'two', 'three', 'four']);
+    expect(written).toHaveLength(2);
+
+    // What waits when the link is closed is still sent; later ones are not.
+    link.sendUnhurried(FRAME_KINDS.served, Buffer.from('five'));
+    link.close(new TrivetError('UNAVAILABLE', 'enough'));
+    link.sendUnhurried(FRAME_KINDS.served, Buffer.from('six'));
+    await until(() => seen.length === 5, 'what was sent before the link was closed');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen.at(-1)).toBe('five');
+  });
+
   it('reconnects by itself, with another key', async () => {
     const { nodes, ports } = await three();
     const lost = nodes[0]!.link(1);

@@ -114,7 +114,9 @@ export class BatchRuns {
     } else if (reservation.commit()) {
       const { digest, records } = model;
       const served = encodeServed({ digest, since: records.since, served: records.served });
-      for (const peer of peers.others) this.links.link(peer.index)?.send(FRAME_KINDS.served, served);
+      for (const { index } of peers.others) {
+        this.links.link(index)?.sendUnhurried(FRAME_KINDS.served, served);
+      }
       onServed(model);
     }
   }

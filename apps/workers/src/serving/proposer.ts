@@ -76,7 +76,10 @@ export class Proposer {
       material: keys,
       requestIds,
     });
-    for (const link of links) link.send(FRAME_KINDS.propose, payload, key);
+    for (const link of links) {
+      if (ahead) link.sendUnhurried(FRAME_KINDS.propose, payload, key);
+      else link.send(FRAME_KINDS.propose, payload, key);
+    }
     return { key, links, view: viewOf(FRAME_KINDS.propose, payload), protocol, helper, material };
   }
 }
