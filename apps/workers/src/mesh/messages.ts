@@ -32,7 +32,7 @@ import {
 import { z } from 'zod';
 import type { SessionKey } from './frames.js';
 
-export const MESH_VERSION = 4;
+export const MESH_VERSION = 5;
 const ID_BYTES = 16;
 const DIGEST_BYTES = 32;
 const LINK_ID_BYTES = 8;

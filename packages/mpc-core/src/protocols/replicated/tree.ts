@@ -14,7 +14,7 @@ interface Limits {
 const FOR_FEW: Limits = { blockBits: 5, group: 5 };
 const FOR_MANY: Limits = { blockBits: 4, group: 4 };
 /** At this number of values a round costs as much as the bytes that it saves (docs/decisions/0002). */
-export const MANY_VALUES = 1024;
+export const MANY_VALUES = 2048;
 
 /** A group of `size` neighbouring results; `low` is 1 for the least significant group, whose equality nobody needs. */
 export interface Group {
