@@ -132,6 +132,23 @@ describe('the mesh', () => {
     expect(nodes[0]!.link(1).roundTripMs).toBeGreaterThan(0);
   });
 
+  it('makes no buffer for frames once it has some, even for those that span what is read at once', async () => {
+    const seen: string[] = [];
+    const frame = (_link: Link, _kind: number, _session: string, _step: number, payload: Uint8Array) => {
+      seen.push(Buffer.from(payload.subarray(0, 2)).toString());
+    };
+    const handler = { linkUp: () => {}, linkDown: () => {}, frame, refused: () => {} };
+    const { nodes } = await three({ handler, heartbeatMs: 60_000 });
+    const send = async (name: string) => {
+      nodes[0]!.link(1).send(FRAME_KINDS.served, Buffer.alloc(50_000, name));
+      await until(() => seen.at(-1) === name, name);
+    };
+    for (let i = 10; i < 13; i++) await send(String(i));
+    const before = nodes.map(({ mesh }) => mesh.buffersMade);
+    for (let i = 13; i < 40; i++) await send(String(i));
+    expect(nodes.map(({ mesh }) => mesh.buffersMade)).toEqual(before);
+  });
+
   it('writes a frame that is in no hurry with the next one, or soon by itself', async () => {
     const seen: string[] = [];
     const frame = (_link: Link, kind: number, _session: string, _step: number, payload: Uint8Array) => {

@@ -252,6 +252,7 @@ export class Link {
     if (this.#heartbeat === undefined || (kind !== FRAME_KINDS.ping && kind !== FRAME_KINDS.pong)) {
       // Control frames are small, and their fields live on in what they set off.
       const own = kind === FRAME_KINDS.data ? payload : Buffer.from(payload);
+      if (own !== payload) this.options.pool.give(payload);
       this.options.onFrame(this, kind, session, step, own);
       return;
     }
