@@ -1,4 +1,4 @@
-/** What the online path takes of memory under a steady load: nothing new. Three processes, real sockets. */
+/** What the mesh and the kernels take of memory under a steady load: nothing new. Three processes, real sockets. */
 import { PROTOCOL_NAMES } from '@trivet/shared-types';
 import { expect, it } from 'vitest';
 import { expectClose, type SharedTestModel, someInputs, type TestCluster } from './support/cluster.js';
