@@ -2,6 +2,7 @@ import type { Page } from '@playwright/test';
 import { IMAGE_SIZE, loadMnist } from '@trivet/mnist';
 import { evaluateGraph } from '@trivet/mpc-core';
 import { expect, test } from '../support/demo.js';
+import { fingers } from '../support/hands.js';
 import { DRAWINGS, draw, expectAnswer, workersReady } from '../support/pad.js';
 
 test.beforeEach(({ page }) => workersReady(page));
@@ -91,6 +92,16 @@ test('undo and clear take back drawing and answer', async ({ page }) => {
   await expectAnswer(page, 1);
   await page.getByRole('button', { name: 'Clear' }).click();
   await expect(page.getByRole('img', { name: 'No digit yet' })).toBeVisible();
+});
+
+test.describe('with fingers', () => {
+  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  test('a tap on Undo right after a quick stroke is heard', async ({ page }) => {
+    const hands = fingers(page);
+    await hands.drawOne();
+    await hands.press(page.getByRole('button', { name: 'Undo' }));
+    await expect(page.getByRole('img', { name: 'No digit yet' })).toBeVisible();
+  });
 });
 
 test('each worker is shown the bytes it was sent: noise that differs every time', async ({ page }) => {

@@ -60,6 +60,14 @@ export function usePad(
 
   useEffect(() => () => cancelAnimationFrame(frame.current), []);
 
+  // Although the pad does not scroll, Chromium takes a quick stroke of a finger for a fling, and the next tap, be it on
+  // Undo, for the one that stops it: the button hears nothing. React's own listeners are passive and cannot say no.
+  useEffect(() => {
+    const pad = canvas.current;
+    pad?.addEventListener('touchmove', preventFling, { passive: false });
+    return () => pad?.removeEventListener('touchmove', preventFling);
+  }, [canvas]);
+
   /** The strokes so far, with the one that is being drawn. */
   const strokesWith = (current: readonly InkPoint[]) => {
     const from = useAppStore.getState().source;
@@ -196,6 +204,10 @@ export function usePad(
 /** The pad is read back in every frame while it is drawn on, so it stays where that is quick. */
 export function padContext(canvas: HTMLCanvasElement | null): CanvasRenderingContext2D | null {
   return canvas?.getContext('2d', { willReadFrequently: true }) ?? null;
+}
+
+function preventFling(event: TouchEvent): void {
+  if (event.cancelable) event.preventDefault();
 }
 
 /** Everything anew: after undo, clear, a change of theme or of source. */
