@@ -281,6 +281,71 @@ export function comparisonKeys(
   memory.fill(corrections, 0, 256);
 }
 
+// In place: a root seed becomes child 0 of the root, a key's first three corrections children 1 to 3, and the first four of its
+// control bits theirs. See Kernels.expandRoots.
+export function expandRoots(
+  keys: usize, seeds: usize, n: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
+): void {
+  const levels = (k - LEAF_BITS) >> 1;
+  const stride = keyBytes(levels);
+  const steps = LEVEL_BYTES * <usize>levels + 16;
+  const last = n - 1;
+  const root = i32x4.splat(1 - <i32>isLeft);
+  const on = i32x4.splat(<i32>isLeft - 1);
+  for (let i: u32 = 0; i < n; i += 4) {
+    const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
+    const k0 = keys + <usize>i * stride, k1 = keys + <usize>i1 * stride;
+    const k2 = keys + <usize>i2 * stride, k3 = keys + <usize>i3 * stride;
+    const s0 = seeds + (<usize>i << 4), s1 = seeds + (<usize>i1 << 4);
+    const s2 = seeds + (<usize>i2 << 4), s3 = seeds + (<usize>i3 << 4);
+    load4(leftNode, s0, s1, s2, s3);
+    v128.store(leftNode, v128.or(v128.and(v128.load(leftNode), i32x4.splat(-2)), root));
+    generate(leftOut, leftNode, word4(i, i1, i2, i3), tag, salt0, salt1);
+    for (let child: usize = 1; child < 4; child++) {
+      const at = LEVEL_BYTES / 3 * (child - 1);
+      load4(corrections + (child << 6), k0 + at, k1 + at, k2 + at, k3 + at);
+    }
+    const step = word4(load<u32>(k0 + steps), load<u32>(k1 + steps), load<u32>(k2 + steps), load<u32>(k3 + steps));
+    completeCorrections(step);
+    let controls = i32x4.splat(0);
+    for (let child = 0; child < 4; child++) {
+      const out = leftOut + (<usize>child << 6), at = corrections + (<usize>child << 6);
+      const w0 = v128.xor(v128.load(out), v128.and(on, v128.load(at)));
+      const w1 = v128.xor(v128.load(out, 16), v128.and(on, v128.load(at, 16)));
+      const w2 = v128.xor(v128.load(out, 32), v128.and(on, v128.load(at, 32)));
+      const w3 = v128.xor(v128.load(out, 48), v128.and(on, v128.load(at, 48)));
+      controls = v128.or(controls, i32x4.shl(v128.and(w0, i32x4.splat(1)), child));
+      if (child == 0) store4(s0, s1, s2, s3, w0, w1, w2, w3);
+      else {
+        const to = LEVEL_BYTES / 3 * <usize>(child - 1);
+        store4(k0 + to, k1 + to, k2 + to, k3 + to, w0, w1, w2, w3);
+      }
+    }
+    controls = v128.or(controls, v128.and(step, i32x4.splat(-16)));
+    store<u32>(k3 + steps, i32x4.extract_lane(controls, 3));
+    store<u32>(k2 + steps, i32x4.extract_lane(controls, 2));
+    store<u32>(k1 + steps, i32x4.extract_lane(controls, 1));
+    store<u32>(k0 + steps, i32x4.extract_lane(controls, 0));
+  }
+  memory.fill(leftNode, 0, 64);
+  memory.fill(leftOut, 0, 256);
+  memory.fill(corrections, 0, 256);
+}
+
+// Where the child of the root lies that the first two bits say.
+// @ts-ignore: decorator
+@inline
+function childOfRoot(key: usize, seed: usize, turn: u64): usize {
+  return select<usize>(seed, key + (<usize>turn << 4) - 16, turn == 0);
+}
+
+// Of both parties' control bits of a level's four children the sum of those right of the turn, in bit 0.
+// @ts-ignore: decorator
+@inline
+function controlsRightOf(high: v128, low: v128, one: v128, two: v128, three: v128): v128 {
+  return v128.xor(v128.andnot(v128.xor(two, v128.andnot(one, low)), high), v128.andnot(three, v128.and(high, low)));
+}
+
 // dst[i] = this party's share (0 or 1) of [t < 0] xor bits[i]. See Kernels.compareWithKeys.
 export function compareWithKeys(
   dst: usize, c: usize, keys: usize, seeds: usize, bits: usize,
@@ -291,13 +356,10 @@ export function compareWithKeys(
   const mask: u64 = (<u64>1 << <u64>k) - 1;
   const pathMask: u64 = (<u64>1 << <u64>(k - 1)) - 1;
   const last = n - 1;
-  const root = i32x4.splat(1 - <i32>isLeft);
   for (let i: u32 = 0; i < n; i += 4) {
     const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
     const k0 = keys + <usize>i * stride, k1 = keys + <usize>i1 * stride;
     const k2 = keys + <usize>i2 * stride, k3 = keys + <usize>i3 * stride;
-    load4(leftNode, seeds + (<usize>i << 4), seeds + (<usize>i1 << 4), seeds + (<usize>i2 << 4), seeds + (<usize>i3 << 4));
-    v128.store(leftNode, v128.or(v128.and(v128.load(leftNode), i32x4.splat(-2)), root));
     const c0 = (load<u64>(c + (<usize>i << 3)) >> <u64>shift) & mask;
     const c1 = (load<u64>(c + (<usize>i1 << 3)) >> <u64>shift) & mask;
     const c2 = (load<u64>(c + (<usize>i2 << 3)) >> <u64>shift) & mask;
@@ -307,10 +369,21 @@ export function compareWithKeys(
     const far = word4(p0 >> 39, p1 >> 39, p2 >> 39, p3 >> 39);
     const gate = word4(i, i1, i2, i3);
     const end = LEVEL_BYTES * <usize>levels;
-    let share = i32x4.splat(0);
-    let controls = share;
     let piece = end + 16;
-    for (let level: u32 = 0; level < levels; level++) {
+    let controls = word4(load<u32>(k0 + piece), load<u32>(k1 + piece), load<u32>(k2 + piece), load<u32>(k3 + piece));
+    piece += 4;
+    const first = <u64>(2 * (levels - 1) + LEAF_BITS);
+    const t0 = (p0 >> first) & 3, t1 = (p1 >> first) & 3, t2 = (p2 >> first) & 3, t3 = (p3 >> first) & 3;
+    load4(
+      leftNode,
+      childOfRoot(k0, seeds + (<usize>i << 4), t0), childOfRoot(k1, seeds + (<usize>i1 << 4), t1),
+      childOfRoot(k2, seeds + (<usize>i2 << 4), t2), childOfRoot(k3, seeds + (<usize>i3 << 4), t3),
+    );
+    const turns = word4(t0, t1, t2, t3);
+    let share = controlsRightOf(
+      lanes(turns, 1), lanes(turns, 0), i32x4.shr_u(controls, 1), i32x4.shr_u(controls, 2), i32x4.shr_u(controls, 3),
+    );
+    for (let level: u32 = 1; level < levels; level++) {
       const bit = 2 * (levels - 1 - level);
       const turn = bit < 32 ? path : far;
       const turnHigh = lanes(turn, (bit & 31) + 1), turnLow = lanes(turn, bit & 31);
@@ -325,8 +398,7 @@ export function compareWithKeys(
       const one = v128.xor(v128.load(leftOut, 64), v128.and(on, i32x4.shr_u(step, 1)));
       const two = v128.xor(v128.load(leftOut, 128), v128.and(on, i32x4.shr_u(step, 2)));
       const three = v128.xor(v128.load(leftOut, 192), v128.and(on, i32x4.shr_u(step, 3)));
-      share = v128.xor(share, v128.andnot(v128.xor(two, v128.andnot(one, turnLow)), turnHigh));
-      share = v128.xor(share, v128.andnot(three, v128.and(turnHigh, turnLow)));
+      share = v128.xor(share, controlsRightOf(turnHigh, turnLow, one, two, three));
       const at = LEVEL_BYTES * <usize>level;
       const position = <u64>(bit + LEAF_BITS);
       const ra = correctionOf(k0 + at, (p0 >> position) & 3), rb = correctionOf(k1 + at, (p1 >> position) & 3);

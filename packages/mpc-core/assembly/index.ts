@@ -8,7 +8,7 @@ export { averagePool2d, conv2d, depthwiseConv2d } from './convolution';
 export { bitPlanes, combineGroup, compareBlock, groupProducts, subsetProducts } from './comparison';
 export { compareDigits, permuteDigits, sampleDigits, sampleSwaps, shareDigits, zeroDigits } from './digits';
 export { conv2dNarrow, prepareNarrow } from './narrow';
-export { comparisonKeys, compareWithKeys } from './distributed';
+export { comparisonKeys, compareWithKeys, expandRoots } from './distributed';
 export { addOdd, compareTargets, finishConvert, maskConvert, sampleOdd, shareOdd, sumCarry } from './odd-ring';
 export { select, selectMaterial, truncate, truncateMaterial } from './selection';
 

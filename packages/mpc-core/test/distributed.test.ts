@@ -58,12 +58,20 @@ function run(kernels: Kernels, { n, shift, k, r, c, seeds, bits }: Gates) {
   memory.bytes.set(bits, at[5]);
   kernels.comparisonKeys(at[0]!, at[1]!, at[3]!, at[4]!, n, shift, k, TAG, ...SALT);
   const keys = memory.bytes.slice(at[0]!, at[0]! + keyBytes + 64);
+  /** Keys and seeds as they are with the first level, of the left and of the right evaluator. */
+  const expanded: Uint8Array[] = [];
   const shares = [true, false].map((isLeft) => {
     const seed = at[isLeft ? 3 : 4]!;
+    memory.bytes.set(keys.subarray(0, keyBytes), at[0]!);
+    kernels.expandRoots(at[0]!, seed, n, k, TAG, ...SALT, isLeft);
     kernels.compareWithKeys(at[1]!, at[2]!, at[0]!, seed, at[5]!, n, shift, k, TAG, ...SALT, isLeft);
+    expanded.push(
+      memory.bytes.slice(at[0]!, at[0]! + keyBytes + 64),
+      memory.bytes.slice(seed, seed + 16 * n + 64),
+    );
     return readWords(memory.bytes.slice(at[1]!, at[1]! + 8 * n));
   });
-  return { keys, keyBytes, shares };
+  return { keys, keyBytes, expanded, shares };
 }
 
 const CASES = [
@@ -85,6 +93,9 @@ describe('distributed comparison', () => {
     const input = gates(n, shift, k);
     const [wasm, typescript] = both.map((kernels) => run(kernels, input));
     expect(Buffer.compare(wasm!.keys, typescript!.keys)).toBe(0);
+    wasm!.expanded.forEach((bytes, i) => {
+      expect(Buffer.compare(bytes, typescript!.expanded[i]!)).toBe(0);
+    });
     expect(wasm!.shares).toEqual(typescript!.shares);
     expect([...wasm!.keys.subarray(wasm!.keyBytes)].every((byte) => byte === 0xa5)).toBe(true);
   });

@@ -170,8 +170,22 @@ export interface Kernels {
     salt1: number,
   ): void;
   /**
-   * n words, 0 or 1: one evaluator's share of [C' < R'] xor bits, from public c, its own root seeds and the keys; the left
-   * one adds C's top bit. C = bits shift .. shift + k - 1 of c, C' its k - 1 low bits; `bits` is a plane.
+   * The first level of n trees, which needs no C, in place: an evaluator's root seeds become child 0 of each root, the first three
+   * corrections of each key children 1 to 3, and the first four bits of its last words their control bits.
+   */
+  expandRoots(
+    keys: Pointer,
+    seeds: Pointer,
+    n: number,
+    k: number,
+    tag: number,
+    salt0: number,
+    salt1: number,
+    isLeft: boolean,
+  ): void;
+  /**
+   * n words, 0 or 1: one evaluator's share of [C' < R'] xor bits, from public c and what `expandRoots` has left of its own root
+   * seeds and keys; the left one adds C's top bit. C = bits shift .. shift + k - 1 of c, C' its k - 1 low bits; `bits` is a plane.
    */
   compareWithKeys(
     dst: Pointer,

@@ -21,8 +21,12 @@ class Node {
     return this.words[0] & 1;
   }
 
+  take(v: Views, node: Pointer): void {
+    this.words.set(v.u32.subarray(node >>> 2, (node >>> 2) + NODE_WORDS));
+  }
+
   root(v: Views, seed: Pointer, on: number): void {
-    this.words.set(v.u32.subarray(seed >>> 2, (seed >>> 2) + NODE_WORDS));
+    this.take(v, seed);
     this.words[0] = (this.words[0] & ~1) | on;
   }
 
@@ -137,6 +141,44 @@ export function comparisonKeys(
   corrections.fill(0);
 }
 
+export function expandRoots(
+  v: Views,
+  keys: Pointer,
+  seeds: Pointer,
+  n: number,
+  k: number,
+  tag: number,
+  salt0: number,
+  salt1: number,
+  isLeft: boolean,
+): void {
+  const steps = (LEVEL_WORDS * comparisonLevels(k) + NODE_WORDS) << 2;
+  for (let gate = 0, key = keys; gate < n; gate++, key += comparisonKeyBytes(k)) {
+    const seed = seeds + 16 * gate;
+    const control = (key + steps) >>> 2;
+    corrections.set(v.u32.subarray(key >>> 2, (key >>> 2) + LEVEL_WORDS), NODE_WORDS);
+    completeCorrections(v.u32[control] & 1);
+    v.u32[control] &= ~15;
+    left.root(v, seed, isLeft ? 0 : 1);
+    left.expand(gate, tag, salt0, salt1);
+    for (let child = 0; child < CHILDREN; child++) {
+      right.words.set(left.words);
+      right.made.set(left.made);
+      right.descend(child, corrections);
+      v.u32.set(right.words, childOfRoot(key, seed, child) >>> 2);
+      v.u32[control] |= right.on << child;
+    }
+  }
+  left.wipe();
+  right.wipe();
+  corrections.fill(0);
+}
+
+/** Where `expandRoots` leaves a child of the root. */
+function childOfRoot(key: Pointer, seed: Pointer, child: number): Pointer {
+  return child === 0 ? seed : key + 16 * (child - 1);
+}
+
 export function compareWithKeys(
   v: Views,
   dst: Pointer,
@@ -159,8 +201,11 @@ export function compareWithKeys(
     let share = (v.u32[(bits >>> 2) + (gate >>> 5)] >>> (gate & 31)) & 1;
     if (isLeft) share ^= Number(value >> BigInt(k - 1));
     const path = BigInt.asUintN(k - 1, value);
-    left.root(v, seeds + 16 * gate, isLeft ? 0 : 1);
-    for (let level = 0; level < levels; level++) {
+    const first = turn(path, levels, 0);
+    const controls = v.u32[end + NODE_WORDS];
+    for (let other = first + 1; other < CHILDREN; other++) share ^= (controls >>> other) & 1;
+    left.take(v, childOfRoot(4 * key, seeds + 16 * gate, first));
+    for (let level = 1; level < levels; level++) {
       const at = key + LEVEL_WORDS * level;
       corrections.set(v.u32.subarray(at, at + LEVEL_WORDS), NODE_WORDS);
       completeCorrections((v.u32[end + NODE_WORDS + (level >>> 3)] >>> (4 * (level & 7))) & 1);

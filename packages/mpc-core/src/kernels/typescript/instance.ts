@@ -21,7 +21,7 @@ import {
   shareDigits,
   zeroDigits,
 } from './digits.js';
-import { compareWithKeys, comparisonKeys } from './distributed.js';
+import { compareWithKeys, comparisonKeys, expandRoots } from './distributed.js';
 import {
   addOdd,
   compareTargets,
@@ -98,6 +98,7 @@ export function createTypeScriptKernels(): Kernels {
     groupProducts: over(groupProducts),
     combineGroup: over(combineGroup),
     comparisonKeys: over(comparisonKeys),
+    expandRoots: over(expandRoots),
     compareWithKeys: over(compareWithKeys),
     selectMaterial: over(selectMaterial),
     select: over(select),

@@ -223,6 +223,9 @@ export async function createWasmKernels(): Promise<Kernels> {
       const one = holdsConstants ? ALL_ONES : 0n;
       raw.combineGroup!(less, equal, opened, masks, products, lessTop, g, low, words, one);
     },
+    expandRoots: (keys, seeds, n, k, tag, salt0, salt1, isLeft) => {
+      raw.expandRoots!(keys, seeds, n, k, tag, salt0, salt1, isLeft ? 1 : 0);
+    },
     compareWithKeys: (dst, c, keys, seeds, bits, n, shift, k, tag, salt0, salt1, isLeft) => {
       raw.compareWithKeys!(dst, c, keys, seeds, bits, n, shift, k, tag, salt0, salt1, isLeft ? 1 : 0);
     },

@@ -41,6 +41,7 @@ export interface EvaluatorPiece {
   readonly layout: DealtLayout;
   /** Words. */
   readonly opening: Pointer;
+  /** Until `receive` has put their first children there. */
   readonly roots: Pointer;
   /** A plane. */
   readonly bits: Pointer;
@@ -55,6 +56,7 @@ export interface EvaluatorPiece {
 
 /** What has arrived from the helper for an evaluator's piece. */
 export interface Dealt {
+  /** With the first level of their trees made, see `Kernels.expandRoots`. */
   readonly keys: Pointer;
   /** Packed. */
   readonly columns: Pointer;
@@ -98,13 +100,18 @@ export class Dealing {
     };
   }
 
-  /** The helper's message for an evaluator's piece; pieces come in the order in which they were drawn. */
+  /** The helper's message for an evaluator's piece, of whose trees it makes the first level; pieces come as they were drawn. */
   async receive(piece: EvaluatorPiece): Promise<Dealt> {
-    const { arena } = this.context;
-    const { n, keyBytes, columnBytes } = piece.layout;
+    const { context, roles } = this;
+    const { n, keyBytes, columnBytes, activationBits } = piece.layout;
     const bytes = n * (keyBytes + (piece.columns === null ? columnBytes : 0));
-    const keys = arena.allocate(bytes);
-    if (bytes > 0) await this.context.receive(this.roles.helper, keys, bytes);
+    const keys = context.arena.allocate(bytes);
+    if (bytes > 0) await context.receive(roles.helper, keys, bytes);
+    if (keyBytes > 0) {
+      const [salt0, salt1] = piece.tweak.salt;
+      const { tag } = piece.tweak;
+      context.kernels.expandRoots(keys, piece.roots, n, activationBits, tag, salt0, salt1, roles.isLeft);
+    }
     return { keys, columns: piece.columns ?? keys + n * keyBytes };
   }
 
