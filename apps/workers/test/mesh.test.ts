@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import type { PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createCertificateAuthority, type PemPair } from '../src/cluster/certificates.js';
+import { BusyPoll } from '../src/mesh/busy-poll.js';
 import { FRAME_KINDS, sessionKeyOf } from '../src/mesh/frames.js';
 import { meshIdentity } from '../src/mesh/identity.js';
 import type { Link } from '../src/mesh/link.js';
 import { Mesh, type MeshOptions } from '../src/mesh/mesh.js';
+import type { Session } from '../src/mesh/session.js';
 import { Sessions } from '../src/mesh/sessions.js';
 import { freePorts, until } from './support/cluster.js';
 
@@ -17,6 +19,7 @@ const NAMES = ['alice', 'bob', 'carol'] as const;
 /** One worker's mesh and sessions, and what it has seen. */
 class Node {
   readonly mesh: Mesh;
+  readonly busyPoll = new BusyPoll(0);
   readonly sessions: Sessions;
   readonly refusals: string[] = [];
   readonly losses: TrivetError[] = [];
@@ -29,7 +32,7 @@ class Node {
     more: Partial<MeshOptions> = {},
   ) {
     const self = { index: index as PartyIndex, name: NAMES[index]! };
-    this.sessions = new Sessions(self);
+    this.sessions = new Sessions(self, this.busyPoll);
     this.mesh = new Mesh({
       clusterId: CLUSTER,
       self,
@@ -270,6 +273,36 @@ describe('sessions on the mesh', () => {
     const waiting = bob.receive(0, 3, 3);
     alice.send(1, 3, Buffer.from('now'));
     expect(Buffer.from(await waiting).toString()).toBe('now');
+  });
+
+  it('poll for a frame when there is one batch, and two of the three take turns', async () => {
+    const { nodes } = await three();
+    const begin = vi.spyOn(nodes[0]!.busyPoll, 'begin');
+    const end = vi.spyOn(nodes[0]!.busyPoll, 'end');
+    const start = (index: number, id: number, ahead = false) =>
+      nodes[index]!.sessions.start(sessionId(id), pairOf(nodes[index]!, index), ahead);
+    const [dealt, alice] = [start(0, 1, true), start(0, 2)];
+    const [bobsDealt, bob] = [start(1, 1, true), start(1, 2)];
+    const turn = async (mine: Session, theirs: Session, step: number) => {
+      const waiting = mine.receive(1, step, 1);
+      theirs.send(0, step, Buffer.alloc(1));
+      await waiting;
+    };
+    await turn(dealt, bobsDealt, 1);
+    expect(begin).not.toHaveBeenCalled();
+    await turn(alice, bob, 1);
+    alice.send(1, 2, Buffer.alloc(1));
+    await turn(alice, bob, 2);
+    expect([begin.mock.calls.length, end.mock.calls.length]).toEqual([2, 2]);
+    const other = start(0, 3);
+    await turn(alice, bob, 3);
+    expect(begin).toHaveBeenCalledTimes(2);
+    nodes[0]!.sessions.end(other);
+    await turn(alice, bob, 4);
+    expect(begin).toHaveBeenCalledTimes(3);
+    alice.send(2, 5, Buffer.alloc(1));
+    await turn(alice, bob, 5);
+    expect(begin).toHaveBeenCalledTimes(3);
   });
 
   it('refuse an id that was used before', async () => {

@@ -50,6 +50,8 @@ export interface BenchOptions {
   /** What the workers answer with. */
   readonly reveal: Reveal;
   readonly quick: boolean;
+  /** Whether each evaluator has a core to itself, where cores are few. */
+  readonly evaluatorsApart: boolean;
   readonly settings: BenchSettings;
   readonly furtherSettings: BenchSettings;
   readonly signal: AbortSignal;
@@ -77,6 +79,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     compiled,
     rttMs,
     signal,
+    evaluatorsApart: options.evaluatorsApart,
     onCrash: ({ name, lastWords }) => {
       crashed = new TrivetError('UNAVAILABLE', `Worker "${name}" ended: ${lastWords}`, name);
       crash.abort();
@@ -120,6 +123,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
       cores: cpus().length,
       node: process.version,
       loadAverage,
+      evaluatorsApart: options.evaluatorsApart,
     },
     model: options.model,
     quick: options.quick,

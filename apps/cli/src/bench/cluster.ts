@@ -25,6 +25,8 @@ export interface ServingOptions {
   readonly rttMs: number;
   /** Puts the relay in between without a delay too. */
   readonly relayed?: boolean;
+  /** False: the operating system places the workers; else see `LocalClusterOptions`. */
+  readonly evaluatorsApart?: boolean;
   readonly signal: AbortSignal;
   readonly onCrash: (exit: WorkerExit) => void;
 }
@@ -77,7 +79,12 @@ export async function startServing(options: ServingOptions): Promise<ServingClus
       relay = await startRelayProcess([...ports.client, ...ports.mesh, ports.echo], rttMs / 2);
       if (rttMs > 0) relayRoundTripMs = await measureRoundTrip(ports.echo);
     }
-    local = await startLocalCluster({ directory, signal, onCrash });
+    local = await startLocalCluster({
+      directory,
+      signal,
+      onCrash,
+      evaluatorsApart: options.evaluatorsApart ?? true,
+    });
     const started = local;
     const asOwner: ServingCluster['asOwner'] = (work) => withOwnerOf(started, signal, work);
     await asOwner(async (owner) => {

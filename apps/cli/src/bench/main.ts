@@ -25,6 +25,7 @@ interface Options {
   readonly quick?: true;
   readonly predict?: true;
   readonly soak?: true;
+  readonly unpinned?: true;
   readonly overload?: true;
   readonly throttling: boolean;
   readonly json?: true;
@@ -57,6 +58,7 @@ const program = new Command('bench')
   .option('--quick', 'the main figures only, in at most 50 seconds')
   .option('--predict', 'hold the cost model against what is measured; a full run does so anyway')
   .option('--soak', `also read the memory of the workers up to ${SOAK_POINTS.at(-1)} digits`)
+  .option('--unpinned', 'let the system place the evaluators; else, with two or three cores, each has one')
   .option('--overload', 'instead of all that: load at up to four times what the workers can answer; 3 min')
   .option('--no-throttling', 'with --overload: clients that send all they are asked, however much is refused')
   .option('--json', 'end standard output with one line of JSON, and print nothing else there')
@@ -82,6 +84,7 @@ const program = new Command('bench')
         rttMs: options.rtt,
         reveal: options.reveal,
         quick: options.quick ?? false,
+        evaluatorsApart: !options.unpinned,
         settings: {
           ...base,
           estimates: options.predict ?? base.estimates,

@@ -119,6 +119,8 @@ export interface BenchReport {
     readonly node: string;
     /** Of one minute, before the run. */
     readonly loadAverage: number;
+    /** Whether each evaluator was kept on a core of its own, were there only two or three. */
+    readonly evaluatorsApart: boolean;
   };
   readonly model: string;
   readonly quick: boolean;

@@ -15,7 +15,7 @@ const NAMES = ['alice', 'bob', 'carol'] as const;
 export function formatReport(report: BenchReport): string {
   const { machine, plaintext } = report;
   const sections = [
-    `${machine.cores} cores of ${machine.cpu}, Node.js ${machine.node}, load ${machine.loadAverage.toFixed(1)} before the run`,
+    `${machine.cores} cores of ${machine.cpu}, Node.js ${machine.node}, load ${machine.loadAverage.toFixed(1)} before the run; evaluators ${machine.evaluatorsApart ? 'on cores of their own where cores are few' : 'wherever the system puts them'}`,
     `Model ${report.model}; ${network(report)}`,
   ];
   for (const [name, protocol] of Object.entries(report.protocols)) {

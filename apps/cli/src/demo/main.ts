@@ -105,7 +105,13 @@ async function demo(pagePort: number, directory: string, signal: AbortSignal): P
   let running: LocalCluster | undefined;
   const onCrash = restartAfterCrash(() => running, signal);
   console.log('Starting three workers: alice, bob and carol …');
-  const cluster = await startLocalCluster({ directory, ports: WORKER_PORTS, onCrash, signal });
+  const cluster = await startLocalCluster({
+    directory,
+    ports: WORKER_PORTS,
+    onCrash,
+    signal,
+    evaluatorsApart: true,
+  });
   running = cluster;
   try {
     const access = await shareModel(cluster, signal);

@@ -36,6 +36,7 @@ beforeAll(async () => {
     rttMs: RTT_MS,
     reveal: 'logits',
     quick: true,
+    evaluatorsApart: true,
     settings: SETTINGS,
     furtherSettings: SETTINGS,
     signal: AbortSignal.timeout(100_000),

@@ -46,7 +46,9 @@ export interface ClusterOptions {
   readonly validityDays?: number;
   /** Other settings of every worker, in place of the defaults. */
   readonly batching?: Partial<WorkerConfig['batching']>;
-  readonly mesh?: Partial<Pick<WorkerConfig['mesh'], 'heartbeatMs' | 'peerTimeoutMs' | 'maxFrameBytes'>>;
+  readonly mesh?: Partial<
+    Pick<WorkerConfig['mesh'], 'heartbeatMs' | 'peerTimeoutMs' | 'maxFrameBytes' | 'busyPollMicros'>
+  >;
   readonly pool?: Partial<WorkerConfig['pool']>;
   readonly limits?: Partial<WorkerConfig['limits']>;
   readonly logLevel?: WorkerConfig['log']['level'];

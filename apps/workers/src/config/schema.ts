@@ -80,6 +80,8 @@ export const workerConfigSchema = z
       /** A peer that is silent for this long, counted in heartbeats, is lost. */
       peerTimeoutMs: z.int().min(100).max(600_000),
       maxFrameBytes: z.int().min(65_536).max(2_000_000_000),
+      /** How long a lone batch that waits for a frame keeps its core awake; 0: it sleeps at once. Files of earlier versions have none. */
+      busyPollMicros: z.int().min(0).max(10_000).default(200),
     }),
     store: z.strictObject({
       directory: path,
@@ -139,7 +141,7 @@ export type WorkerConfig = z.infer<typeof workerConfigSchema>;
 /** What `trivet init` writes where the operator has no wish of their own. */
 export const DEFAULT_SETTINGS = {
   origins: ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'],
-  mesh: { heartbeatMs: 250, peerTimeoutMs: 5000, maxFrameBytes: 268_435_456 },
+  mesh: { heartbeatMs: 250, peerTimeoutMs: 5000, maxFrameBytes: 268_435_456, busyPollMicros: 200 },
   batching: { maxBatchSize: 128, batchTimeoutMicros: 0, maxEnqueuedBatches: 100, maxBatchesInFlight: 2 },
   pool: DEFAULT_POOL,
   limits: {

@@ -28,11 +28,19 @@ class Inbox {
   taken: Uint8Array | null = null;
 }
 
+/** Is told when a session waits for a frame, and when no longer. */
+export interface Waits {
+  begin(): void;
+  end(): void;
+}
+
 export class Session implements Channel {
   readonly self: PartyIndex;
   bytesSent = 0;
   bytesReceived = 0;
   #error: TrivetError | null = null;
+  /** Peers that were sent something, a bit each. */
+  #told = 0;
   readonly #abort = new AbortController();
   readonly #inboxes = [new Inbox(), new Inbox(), new Inbox()] as const;
 
@@ -42,6 +50,7 @@ export class Session implements Channel {
     self: PartyIndex,
     private readonly workerName: string,
     readonly links: readonly (Link | undefined)[],
+    private readonly waits: Waits,
   ) {
     this.self = self;
   }
@@ -57,6 +66,7 @@ export class Session implements Channel {
 
   send(peer: PartyIndex, step: number, payload: Uint8Array): void {
     if (this.#error !== null) throw this.#error;
+    this.#told |= 1 << peer;
     this.bytesSent += this.#link(peer).send(FRAME_KINDS.data, payload, this.key, step);
   }
 
@@ -75,6 +85,8 @@ export class Session implements Channel {
     if (inbox.waiting !== null) {
       return Promise.reject(new TrivetError('INTERNAL', 'Two receives wait for one peer.', this.workerName));
     }
+    // Where all three take turns, as in `securenn`, those who wait would keep cores from the one that works.
+    if ((this.#told & (this.#told - 1)) === 0) this.waits.begin();
     return new Promise((resolve, reject) => {
       inbox.waiting = { step, bytes, resolve, reject };
     });
@@ -89,6 +101,7 @@ export class Session implements Channel {
     if (waiting !== null) {
       if (waiting.step === step && waiting.bytes === payload.length) {
         inbox.waiting = null;
+        this.waits.end();
         inbox.taken = payload;
         this.#link(peer).hold(payload);
         waiting.resolve(payload);

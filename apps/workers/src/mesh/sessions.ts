@@ -1,15 +1,33 @@
 /** The sessions that run on this worker's links: starts them, hands them their frames, fails them with their link. */
 import type { PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
+import type { BusyPoll } from './busy-poll.js';
 import { FRAME_KINDS, type SessionKey } from './frames.js';
 import type { Link, Peer } from './link.js';
 import { decodeError } from './messages.js';
-import { Session } from './session.js';
+import { Session, type Waits } from './session.js';
+
+/** What is dealt ahead is not waited for. */
+const PATIENT: Waits = { begin() {}, end() {} };
 
 export class Sessions {
   readonly #running = new Map<SessionKey, Session>();
+  /** Those that do not deal ahead. */
+  readonly #batches = new Set<SessionKey>();
+  readonly #waits: Waits;
 
-  constructor(private readonly self: Peer) {}
+  constructor(
+    private readonly self: Peer,
+    busyPoll: BusyPoll,
+  ) {
+    this.#waits = {
+      // With more than one there is other work to do meanwhile.
+      begin: () => {
+        if (this.#batches.size === 1) busyPoll.begin();
+      },
+      end: () => busyPoll.end(),
+    };
+  }
 
   get size(): number {
     return this.#running.size;
@@ -18,9 +36,10 @@ export class Sessions {
   /**
    * Starts a session on two live links. Frames that came early are handed to it at once, so it may have failed
    * already when this returns.
+   * @param ahead whether it deals what later ones need
    * @throws TrivetError ABORTED when the id was used before on one of the links: its masks would repeat
    */
-  start(key: SessionKey, links: readonly [Link, Link]): Session {
+  start(key: SessionKey, links: readonly [Link, Link], ahead = false): Session {
     // Both ledgers must hear of it, so no short circuit.
     const accepted = links.map((link) => link.ledger.accept(key));
     if (accepted.includes(false)) {
@@ -32,7 +51,8 @@ export class Sessions {
     }
     const byIndex: (Link | undefined)[] = [undefined, undefined, undefined];
     for (const link of links) byIndex[link.peer.index] = link;
-    const session = new Session(key, this.self.index, this.self.name, byIndex);
+    const session = new Session(key, this.self.index, this.self.name, byIndex, ahead ? PATIENT : this.#waits);
+    if (!ahead) this.#batches.add(key);
     this.#running.set(key, session);
     for (const link of links) {
       for (const { kind, step, payload } of link.early.take(key)) {
@@ -58,6 +78,7 @@ export class Sessions {
   /** Forgets a session; frames of it that still arrive are dropped. */
   end(session: Session): void {
     this.#running.delete(session.key);
+    this.#batches.delete(session.key);
     session.end();
   }
 

@@ -279,7 +279,7 @@ export class Follower implements Role {
     }
     let session: Session;
     try {
-      session = sessions.start(key, [leader, third]);
+      session = sessions.start(key, [leader, third], true);
     } catch (error) {
       this.#decline([leader, third], key, undefined, [], error as TrivetError);
       return;

@@ -13,6 +13,7 @@ import {
 } from '@trivet/shared-types';
 import type { Access, Caller } from '../access/access.js';
 import type { WorkerConfig } from '../config/schema.js';
+import { BusyPoll } from '../mesh/busy-poll.js';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link, Peer } from '../mesh/link.js';
 import type { MeshHandler } from '../mesh/mesh.js';
@@ -67,7 +68,7 @@ export class Serving implements MeshHandler {
     const { config, party, protocols, models, links, metrics, log, onServed } = options;
     this.#self = { index: config.index, name: config.name };
     const others = config.mesh.peers.map(({ index, name }) => ({ index, name }) as Peer);
-    this.#sessions = new Sessions(this.#self);
+    this.#sessions = new Sessions(this.#self, new BusyPoll(config.mesh.busyPollMicros));
     this.peers = new Peers(this.#self, others, links);
     this.table = new RequestTable({
       worker: config.name,

@@ -14,6 +14,7 @@ import { join, resolve } from 'node:path';
 import { type Cluster, TrivetError, withHidden } from '@trivet/shared-types';
 import type { ClusterOptions } from '@trivet/workers';
 import { readCluster, readOwnerKey } from '../cluster-directory.js';
+import { coreOf } from './cores.js';
 import { findFreePorts } from './free-ports.js';
 import { waitUntilReady } from './ready.js';
 import { type WorkerExit, WorkerProcess } from './worker-process.js';
@@ -28,6 +29,8 @@ export interface LocalClusterOptions {
   readonly ports?: readonly [number, number, number];
   /** Further options of a cluster that is created: batching, limits, log level. */
   readonly options?: Omit<ClusterOptions, 'workers'>;
+  /** Whether the two evaluators are kept on cores of their own, where these are few: a digit takes an eighth less time. */
+  readonly evaluatorsApart?: boolean;
   /** Called when a worker ends without having been told to. */
   readonly onCrash?: (exit: WorkerExit) => void;
   /** For all three to be ready; 30,000 ms unless told. */
@@ -87,13 +90,14 @@ async function startOnce(options: LocalClusterOptions): Promise<LocalCluster> {
     await ensureCluster(directory, temporary, options);
     const cluster = await readCluster(directory);
     const ownerSecretKey = await readOwnerKey(directory);
-    for (const { name } of cluster.workers) {
+    for (const [index, { name }] of cluster.workers.entries()) {
       const folder = join(directory, name);
       const worker = new WorkerProcess(
         name,
         join(folder, `${name}.json`),
         join(folder, 'worker.log'),
         onExit,
+        options.evaluatorsApart ? await coreOf(index) : null,
       );
       workers.push(worker);
       worker.start();

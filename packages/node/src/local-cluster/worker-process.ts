@@ -8,6 +8,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { keepOn } from './cores.js';
 
 /** The worker's program, as built; its package's entry is in `dist`, or in `src` where sources are run. */
 const MAIN = join(dirname(createRequire(import.meta.url).resolve('@trivet/workers')), '../dist/main.js');
@@ -31,8 +32,17 @@ export class WorkerProcess {
   #child: ChildProcess | null = null;
   #expected = false;
 
-  /** @param onExit called when the process ends without having been told to */
-  constructor(name: string, configFile: string, logFile: string, onExit: (exit: WorkerExit) => void) {
+  /**
+   * @param onExit called when the process ends without having been told to
+   * @param core where its main thread is kept; null: anywhere
+   */
+  constructor(
+    name: string,
+    configFile: string,
+    logFile: string,
+    onExit: (exit: WorkerExit) => void,
+    private readonly core: number | null = null,
+  ) {
     this.name = name;
     this.configFile = configFile;
     this.logFile = logFile;
@@ -55,6 +65,7 @@ export class WorkerProcess {
       });
       this.#child = child;
       this.#expected = false;
+      if (this.core !== null && child.pid !== undefined) keepOn(this.core, child.pid);
       child.once('error', () => void this.#ended(child, null, null));
       child.once('exit', (code, signal) => void this.#ended(child, code, signal));
     } finally {

@@ -213,7 +213,7 @@ export class Dealer {
     if (links === undefined || followersLink === undefined || model === undefined) return false;
     if (peers.lacking(kind.digest).length > 0) return false;
     const key = this.hooks.nextKey();
-    const session = sessions.start(key, links);
+    const session = sessions.start(key, links, true);
     const stock = this.#stock(kind.digest, kind.protocol);
     const bytesBefore = this.#bytes();
     stock.dealing[kind.helper] += 1;
