@@ -12,8 +12,6 @@ const PATIENT: Waits = { begin() {}, end() {} };
 
 export class Sessions {
   readonly #running = new Map<SessionKey, Session>();
-  /** Those that do not deal ahead. */
-  readonly #batches = new Set<SessionKey>();
   readonly #waits: Waits;
 
   constructor(
@@ -21,9 +19,9 @@ export class Sessions {
     busyPoll: BusyPoll,
   ) {
     this.#waits = {
-      // With more than one there is other work to do meanwhile.
+      // With more than one there is other work to do meanwhile, here or at the helper.
       begin: () => {
-        if (this.#batches.size === 1) busyPoll.begin();
+        if (this.#running.size === 1) busyPoll.begin();
       },
       end: () => busyPoll.end(),
     };
@@ -52,7 +50,6 @@ export class Sessions {
     const byIndex: (Link | undefined)[] = [undefined, undefined, undefined];
     for (const link of links) byIndex[link.peer.index] = link;
     const session = new Session(key, this.self.index, this.self.name, byIndex, ahead ? PATIENT : this.#waits);
-    if (!ahead) this.#batches.add(key);
     this.#running.set(key, session);
     for (const link of links) {
       for (const { kind, step, payload } of link.early.take(key)) {
@@ -78,7 +75,6 @@ export class Sessions {
   /** Forgets a session; frames of it that still arrive are dropped. */
   end(session: Session): void {
     this.#running.delete(session.key);
-    this.#batches.delete(session.key);
     session.end();
   }
 
