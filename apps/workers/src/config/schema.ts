@@ -46,6 +46,9 @@ const DEFAULT_POOL: z.infer<typeof pool> = {
   rotateHelper: false,
 };
 
+/** As long as a wait between processes on one machine mostly takes, twice over: docs/decisions/0029-busy-polling.md. */
+const DEFAULT_BUSY_POLL_MICROS = 200;
+
 export const workerConfigSchema = z
   .strictObject({
     format: z.literal(1),
@@ -81,7 +84,7 @@ export const workerConfigSchema = z
       peerTimeoutMs: z.int().min(100).max(600_000),
       maxFrameBytes: z.int().min(65_536).max(2_000_000_000),
       /** How long a lone batch that waits for a frame keeps its core awake; 0: it sleeps at once. Files of earlier versions have none. */
-      busyPollMicros: z.int().min(0).max(10_000).default(200),
+      busyPollMicros: z.int().min(0).max(10_000).default(DEFAULT_BUSY_POLL_MICROS),
     }),
     store: z.strictObject({
       directory: path,
@@ -141,7 +144,12 @@ export type WorkerConfig = z.infer<typeof workerConfigSchema>;
 /** What `trivet init` writes where the operator has no wish of their own. */
 export const DEFAULT_SETTINGS = {
   origins: ['http://localhost:*', 'http://127.0.0.1:*', 'http://[::1]:*'],
-  mesh: { heartbeatMs: 250, peerTimeoutMs: 5000, maxFrameBytes: 268_435_456, busyPollMicros: 200 },
+  mesh: {
+    heartbeatMs: 250,
+    peerTimeoutMs: 5000,
+    maxFrameBytes: 268_435_456,
+    busyPollMicros: DEFAULT_BUSY_POLL_MICROS,
+  },
   batching: { maxBatchSize: 128, batchTimeoutMicros: 0, maxEnqueuedBatches: 100, maxBatchesInFlight: 2 },
   pool: DEFAULT_POOL,
   limits: {
