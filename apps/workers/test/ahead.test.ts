@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { EVENTS, type ProtocolName } from '@trivet/shared-types';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { withResolvers } from '../src/serving/with-resolvers.js';
 import {
   expectClose,
   type SharedTestModel,
@@ -94,6 +95,56 @@ describe('an announced request', () => {
       expectClose(logits, someInputs(1));
     }
     await askBobFirst(owner, next);
+  });
+
+  /**
+   * A request that worker 0 begins beside a long one, and the others after that; so what it announces is proposed in between.
+   * @param meanwhile is given what resolves when the long one runs
+   */
+  async function announceBusy(next: string, meanwhile = (_busy: Promise<void>) => {}): Promise<void> {
+    const other = await connect();
+    const ids = { id: await announce(owner), next };
+    await running(0, 0);
+    const busy = withResolvers();
+    meanwhile(busy.promise);
+    let long: Promise<number[]> | undefined;
+    const before = async (worker: number) => {
+      if (worker === 0) {
+        long = other.predict(model, someInputs(1000));
+        while ((await metric(0, 'trivet_batches_running')) === 0);
+        busy.resolve();
+      } else {
+        await busy.promise;
+        await long;
+      }
+    };
+    const inputs = someInputs(1);
+    expectClose((await owner.predictUnder(null, model, inputs, undefined, before, ids)).logits, inputs);
+    other.close();
+  }
+
+  it('is proposed as soon as its client has the workers to itself', async () => {
+    for (let round = 0; round < 3; round++) {
+      const next = newId();
+      await announceBusy(next);
+      await askBobFirst(owner, next);
+    }
+  });
+
+  it('may be here before it is proposed, and be of another kind', async () => {
+    const id = newId();
+    const inputs = someInputs(2);
+    const proposed = withResolvers();
+    let asked: ReturnType<TestClient['predictUnder']> | undefined;
+    await announceBusy(id, (busy) => {
+      const before = (worker: number) => (worker === 0 ? proposed.promise : busy);
+      asked = owner.predictUnder('securenn', model, inputs, undefined, before, { id });
+    });
+    proposed.resolve();
+    const { logits, protocols } = await asked!;
+    expectClose(logits, inputs);
+    expect(protocols).toEqual(['securenn', 'securenn', 'securenn']);
+    await askBobFirst(owner, await announce(owner));
   });
 
   it('uses what was dealt for it, once', async () => {

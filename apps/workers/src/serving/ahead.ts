@@ -38,7 +38,7 @@ export class ProposedAhead {
     const { peers, sessions, table } = this.context;
     const links = peers.both();
     if (requestId === null || links === undefined) return;
-    if (this.#one !== null && this.#one.client !== client) return;
+    if (this.#one !== null && (this.#one.client !== client || this.#one.requestId === requestId)) return;
     if (peers.oppositeLink() === undefined || table.get(requestId) !== undefined || table.isPast(requestId))
       return;
     const demand = { digest: model.digest, protocol: asked ?? defaultProtocol(model), images: 1 };

@@ -105,7 +105,9 @@ export class Follower implements Role {
       // that is parked must not keep them in it: there would be no room for what is dealt next.
       const material = this.context.pool.take(keys, { digest, protocol, helper });
       const proposed = { leader: link, key: session, proposal, view: viewOf(kind, payload), material };
-      if (!this.#parks(proposed)) this.#run(proposed);
+      if (this.#parks(proposed)) return;
+      if (this.#isOutdated(proposal)) this.#drop(proposed);
+      else this.#run(proposed);
     } else if (kind === FRAME_KINDS.recall) {
       this.#recall(session);
     } else if (kind === FRAME_KINDS.begun) {
@@ -159,6 +161,13 @@ export class Follower implements Role {
     const comes = requestIds.every((id) => table.get(id) === undefined && !table.isPast(id));
     if (asked === undefined || third === undefined || !comes) return false;
     return this.#parked.park(parked) && sessions.reserve(parked.key, [parked.leader, third]);
+  }
+
+  /** Whether what a client announced has come before its proposal, and is something else: the leader finds the same. */
+  #isOutdated(proposal: Proposal): boolean {
+    const { ahead, requestIds } = proposal;
+    const held = requestIds.map((id) => this.context.table.get(id));
+    return ahead && held.some((request) => request !== undefined && !fits(proposal, request));
   }
 
   /** The leader will not take part: it has told both followers so, and nobody else need hear of it. */

@@ -371,12 +371,21 @@ export class Leader implements Role {
   ): RunningBatch {
     for (const gathering of gatherings) gathering.running = true;
     const running = run(gatherings.map((gathering) => gathering.request!));
-    // After its own first messages, and if it has the workers to itself.
-    const isAlone = this.#runs.size === 1 && this.#queue.requests === 0;
-    if (gatherings.length === 1 && isAlone && this.options.batching.batchTimeoutMicros === 0) {
-      this.#ahead.propose(gatherings[0]!.request!);
-    }
+    // After its own first messages.
+    this.#proposeAhead();
     return running;
+  }
+
+  /**
+   * Proposes what the request that runs has announced, if it has the workers to itself. It may come to have them as it runs: the client
+   * has an answer, and asks again, before the followers' word that they are done is here.
+   */
+  #proposeAhead(): void {
+    const isAlone = this.#runs.size === 1 && this.#queue.requests === 0;
+    if (!isAlone || this.options.batching.batchTimeoutMicros > 0) return;
+    for (const { requests } of this.#runs.values()) {
+      if (requests.length === 1) this.#ahead.propose(requests[0]!);
+    }
   }
 
   /** Those of a batch that can still be answered, and that the owner's limit leaves room for; the others are refused. */
@@ -412,6 +421,7 @@ export class Leader implements Role {
       if (!answered && session.error !== null) this.#gatherings.refusals.add(request.id, session.error);
     }
     this.#pump();
+    this.#proposeAhead();
   }
 
   #sweepExpired(): void {
