@@ -1,6 +1,6 @@
 /** One worker: puts its parts together, starts them in order, and stops them in the other. */
 import { readSecretFile } from '@trivet/at-rest';
-import { createKernels, createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
+import { createParty, type Party, type PartyIndex } from '@trivet/mpc-core';
 import { TrivetError } from '@trivet/shared-types';
 import { Access } from './access/access.js';
 import { FailedAttempts } from './access/failed-attempts.js';
@@ -10,6 +10,7 @@ import { createStatus } from './clients/status.js';
 import { checkCertificate } from './config/certificate.js';
 import { readSealingKeys, readStoreKeys, readText } from './config/load.js';
 import type { WorkerConfig } from './config/schema.js';
+import { kernelThreads, startKernels } from './kernels/kernels.js';
 import type { Link } from './mesh/link.js';
 import { Mesh, type MeshPeer } from './mesh/mesh.js';
 import { createHttpListener } from './observe/http.js';
@@ -61,10 +62,13 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   const sealing = await readSealingKeys(config);
   const { tls } = config.client;
   const clientTls = tls && (await readCertificate(tls));
-  const party = options.party ?? createParty(config.index as PartyIndex, await createKernels());
   const store = new ModelStore(config.store.directory, await readStoreKeys(config.store.key));
   const storeKeys = new StoreKeys(config.store.key, store, log);
   const startedAt = performance.now();
+  const running = await startKernels(kernelThreads(config), (error) => {
+    log.warn({ reason: error.message }, 'a kernel thread has ended; the worker goes on without it');
+  });
+  const party = options.party ?? createParty(config.index as PartyIndex, running.kernels);
 
   const closedBytes = { sent: 0, received: 0 };
   const links = { link: (index: PartyIndex): Link | undefined => mesh.link(index) };
@@ -93,6 +97,8 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
       meshBytes,
       meshBuffers: () => mesh.buffersMade,
       kernelBytes: () => party.memoryBytes,
+      kernelThreads: () => running.threads,
+      kernelPiecesHelped: () => running.helped(),
       tokens: () => access.activeTokens,
       pool: () => serving.pool,
       models: () => {
@@ -206,6 +212,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await storeKeys.close();
     await access.close();
     await models.close();
+    await running.close();
     log.info('stopped');
   };
 
@@ -230,6 +237,7 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
     await endpoint.close();
     await mesh.close();
     await storeKeys.close();
+    await running.close();
     throw error;
   }
   log.info(

@@ -1,6 +1,6 @@
 // ChaCha20 (RFC 8439, section 2.3): key stream, four blocks at a time, one block a lane.
 
-const tail: usize = memory.data(256, 16);
+import { scratch } from './scratch';
 
 // @ts-ignore: decorator
 @inline
@@ -108,6 +108,7 @@ export function chacha20(dst: usize, key: usize, n0: u32, n1: u32, n2: u32, coun
     bytes -= 256;
   }
   if (bytes) {
+    const tail = scratch;
     fourBlocks(tail, key, n0, n1, n2, counter);
     memory.copy(dst, tail, bytes);
     memory.fill(tail, 0, 256);

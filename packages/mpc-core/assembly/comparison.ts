@@ -2,9 +2,11 @@
 // See src/protocols/replicated/comparison.ts for the algorithm. A plane holds one bit of every value: `words`
 // 64-bit words (a multiple of 2), value i in bit i mod 64 of word i / 64. All loops are independent of the data.
 
-const scratchA: usize = memory.data(512, 16); // up to 2^5 v128
-const scratchB: usize = memory.data(512, 16);
-const matrix: usize = memory.data(128, 16); // 16 words
+import { scratch } from './scratch';
+
+// Where these lie in the scratch: twice up to 2^5 v128.
+const FIRST: usize = 0;
+const SECOND: usize = 512;
 
 // @ts-ignore: decorator
 @inline
@@ -53,6 +55,7 @@ export function bitPlanes(dst: usize, src: usize, n: u32, shift: u32, bits: u32,
       sixteen(planes + (<usize>g << 1), stride, src + (<usize>g << 7), shift + done, wanted);
     }
     if (n & 15) {
+      const matrix = scratch; // 16 words
       memory.fill(matrix, 0, 128);
       memory.copy(matrix, src + (<usize>whole << 7), <usize>(n & 15) << 3);
       sixteen(planes + (<usize>whole << 1), stride, matrix, shift + done, wanted);
@@ -82,6 +85,7 @@ export function subsetProducts(dst: usize, planes: usize, m: u32, words: u32): v
 export function compareBlock(
   less: usize, equal: usize, c: usize, products: usize, m: u32, words: u32, one: u64,
 ): void {
+  const scratchA = scratch + FIRST, scratchB = scratch + SECOND;
   const stride: usize = <usize>words << 3;
   const unit = i64x2.splat(one);
   const ones = i64x2.splat(-1);
@@ -111,6 +115,7 @@ export function compareBlock(
 // dst: products of two or more epsilons in order of their bit set, then for each j the products of lambda_j with
 // every non-empty subset of epsilon_{j+1} .. epsilon_{g-1}.
 export function groupProducts(dst: usize, masks: usize, g: u32, low: u32, words: u32): void {
+  const scratchA = scratch + FIRST;
   const stride: usize = <usize>words << 3;
   const epsilons = g - low;
   const size: u32 = <u32>1 << epsilons;
@@ -143,6 +148,7 @@ export function combineGroup(
   less: usize, equal: usize, opened: usize, masks: usize, products: usize, lessTop: usize,
   g: u32, low: u32, words: u32, one: u64,
 ): void {
+  const scratchA = scratch + FIRST, scratchB = scratch + SECOND;
   const stride: usize = <usize>words << 3;
   const epsilons = g - low;
   const size: u32 = <u32>1 << epsilons;

@@ -3,6 +3,7 @@
 // sizes and on the opened value C only, never on R, a seed or a control bit.
 
 import { rotate, rotate16, rotate8 } from './chacha20';
+import { scratch } from './scratch';
 
 const ROUNDS = 8;
 // Bits of a comparison that one leaf decides.
@@ -10,15 +11,15 @@ const LEAF_BITS = 7;
 // A level's three corrections of 16 bytes.
 const LEVEL_BYTES: usize = 48;
 
-// A node of one party's tree for four gates, word j of the four at 16 j, and what the generator makes of it: words 4 j to
-// 4 j + 3 are child j. A node is a seed of 127 bits and, as bit 0 of word 0, its control bit.
-const leftNode: usize = memory.data(64, 16);
-const rightNode: usize = memory.data(64, 16);
-const leftOut: usize = memory.data(256, 16);
-const rightOut: usize = memory.data(256, 16);
+// Where these lie in the scratch. A node of one party's tree for four gates, word j of the four at 16 j, and what the generator
+// makes of it: words 4 j to 4 j + 3 are child j. A node is a seed of 127 bits and, as bit 0 of word 0, its control bit.
+const LEFT_NODE: usize = 0;
+const RIGHT_NODE: usize = 64;
+const LEFT_OUT: usize = 128;
+const RIGHT_OUT: usize = 384;
 // Corrections of the four children of a level, as the generator's output lies.
-const corrections: usize = memory.data(256, 16);
-const leaf: usize = memory.data(64, 16);
+const CORRECTIONS: usize = 640;
+const LEAF: usize = 896;
 
 // ChaCha with 128-bit keys (constants "expand 16-byte k", the key twice), one key a lane; words 12 to 15 are the tweak.
 function generate(out: usize, seed: usize, gate: v128, level: u32, salt0: u32, salt1: u32): void {
@@ -171,7 +172,7 @@ function correctionOf(key: usize, turn: u64): v128 {
 // Child 0's corrections from those of the other three; `parity` has bit 0 of word 0 flipped where it is odd.
 // @ts-ignore: decorator
 @inline
-function completeCorrections(parity: v128): void {
+function completeCorrections(corrections: usize, parity: v128): void {
   for (let at = corrections; at < corrections + 64; at += 16) {
     v128.store(at, v128.xor(v128.xor(v128.load(at, 64), v128.load(at, 128)), v128.load(at, 192)));
   }
@@ -187,12 +188,15 @@ function keyBytes(levels: u32): usize {
 
 // Keys for n comparisons of a public C with R: bits shift .. shift + k - 2 of the words at r. See Kernels.comparisonKeys.
 export function comparisonKeys(
-  dst: usize, r: usize, left: usize, right: usize, n: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32,
+  dst: usize, r: usize, left: usize, right: usize, n: u32, firstGate: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32,
 ): void {
+  const leftNode = scratch + LEFT_NODE, rightNode = scratch + RIGHT_NODE;
+  const leftOut = scratch + LEFT_OUT, rightOut = scratch + RIGHT_OUT, corrections = scratch + CORRECTIONS;
   const levels = (k - LEAF_BITS) >> 1;
   const stride = keyBytes(levels);
   const mask: u64 = (<u64>1 << <u64>(k - 1)) - 1;
   const last = n - 1;
+  const origin = i32x4.splat(firstGate);
   const ones = i32x4.splat(1);
   const noControl = i32x4.splat(-2);
   for (let i: u32 = 0; i < n; i += 4) {
@@ -210,7 +214,7 @@ export function comparisonKeys(
     const low = word4(r0 & 127, r1 & 127, r2 & 127, r3 & 127);
     const path = word4(r0 >> 7, r1 >> 7, r2 >> 7, r3 >> 7);
     const far = word4(r0 >> 39, r1 >> 39, r2 >> 39, r3 >> 39);
-    const gate = word4(i, i1, i2, i3);
+    const gate = i32x4.add(origin, word4(i, i1, i2, i3));
     let controls = i32x4.splat(0);
     let piece = LEVEL_BYTES * <usize>levels + 16;
     for (let level: u32 = 0; level < levels; level++) {
@@ -237,7 +241,7 @@ export function comparisonKeys(
         v128.store(corrections + at, v128.xor(x2, v128.and(sum, v128.andnot(turnHigh, turnLow))), 128);
         v128.store(corrections + at, v128.xor(x3, v128.and(sum, v128.and(turnHigh, turnLow))), 192);
       }
-      completeCorrections(parity);
+      completeCorrections(corrections, parity);
       const step = v128.or(
         v128.or(parity, i32x4.shl(v128.and(v128.load(corrections, 64), ones), 1)),
         v128.or(i32x4.shl(v128.and(v128.load(corrections, 128), ones), 2), i32x4.shl(v128.and(v128.load(corrections, 192), ones), 3)),
@@ -284,12 +288,14 @@ export function comparisonKeys(
 // In place: a root seed becomes child 0 of the root, a key's first three corrections children 1 to 3, and the first four of its
 // control bits theirs. See Kernels.expandRoots.
 export function expandRoots(
-  keys: usize, seeds: usize, n: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
+  keys: usize, seeds: usize, n: u32, firstGate: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
 ): void {
+  const leftNode = scratch + LEFT_NODE, leftOut = scratch + LEFT_OUT, corrections = scratch + CORRECTIONS;
   const levels = (k - LEAF_BITS) >> 1;
   const stride = keyBytes(levels);
   const steps = LEVEL_BYTES * <usize>levels + 16;
   const last = n - 1;
+  const origin = i32x4.splat(firstGate);
   const root = i32x4.splat(1 - <i32>isLeft);
   const on = i32x4.splat(<i32>isLeft - 1);
   for (let i: u32 = 0; i < n; i += 4) {
@@ -300,13 +306,13 @@ export function expandRoots(
     const s2 = seeds + (<usize>i2 << 4), s3 = seeds + (<usize>i3 << 4);
     load4(leftNode, s0, s1, s2, s3);
     v128.store(leftNode, v128.or(v128.and(v128.load(leftNode), i32x4.splat(-2)), root));
-    generate(leftOut, leftNode, word4(i, i1, i2, i3), tag, salt0, salt1);
+    generate(leftOut, leftNode, i32x4.add(origin, word4(i, i1, i2, i3)), tag, salt0, salt1);
     for (let child: usize = 1; child < 4; child++) {
       const at = LEVEL_BYTES / 3 * (child - 1);
       load4(corrections + (child << 6), k0 + at, k1 + at, k2 + at, k3 + at);
     }
     const step = word4(load<u32>(k0 + steps), load<u32>(k1 + steps), load<u32>(k2 + steps), load<u32>(k3 + steps));
-    completeCorrections(step);
+    completeCorrections(corrections, step);
     let controls = i32x4.splat(0);
     for (let child = 0; child < 4; child++) {
       const out = leftOut + (<usize>child << 6), at = corrections + (<usize>child << 6);
@@ -349,13 +355,16 @@ function controlsRightOf(high: v128, low: v128, one: v128, two: v128, three: v12
 // dst[i] = this party's share (0 or 1) of [t < 0] xor bits[i]. See Kernels.compareWithKeys.
 export function compareWithKeys(
   dst: usize, c: usize, keys: usize, seeds: usize, bits: usize,
-  n: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
+  n: u32, firstGate: u32, shift: u32, k: u32, tag: u32, salt0: u32, salt1: u32, isLeft: u32,
 ): void {
+  const leftNode = scratch + LEFT_NODE, leftOut = scratch + LEFT_OUT;
+  const corrections = scratch + CORRECTIONS, leaf = scratch + LEAF;
   const levels = (k - LEAF_BITS) >> 1;
   const stride = keyBytes(levels);
   const mask: u64 = (<u64>1 << <u64>k) - 1;
   const pathMask: u64 = (<u64>1 << <u64>(k - 1)) - 1;
   const last = n - 1;
+  const origin = i32x4.splat(firstGate);
   for (let i: u32 = 0; i < n; i += 4) {
     const i1 = min(i + 1, last), i2 = min(i + 2, last), i3 = min(i + 3, last);
     const k0 = keys + <usize>i * stride, k1 = keys + <usize>i1 * stride;
@@ -367,7 +376,7 @@ export function compareWithKeys(
     const p0 = c0 & pathMask, p1 = c1 & pathMask, p2 = c2 & pathMask, p3 = c3 & pathMask;
     const path = word4(p0 >> 7, p1 >> 7, p2 >> 7, p3 >> 7);
     const far = word4(p0 >> 39, p1 >> 39, p2 >> 39, p3 >> 39);
-    const gate = word4(i, i1, i2, i3);
+    const gate = i32x4.add(origin, word4(i, i1, i2, i3));
     const end = LEVEL_BYTES * <usize>levels;
     let piece = end + 16;
     let controls = word4(load<u32>(k0 + piece), load<u32>(k1 + piece), load<u32>(k2 + piece), load<u32>(k3 + piece));
@@ -417,10 +426,10 @@ export function compareWithKeys(
     for (let j: usize = 0; j < 64; j += 16) {
       v128.store(leaf + j, v128.xor(v128.load(leftNode + j), v128.and(on, v128.load(corrections + j))));
     }
-    put(dst, bits, i, 0, p0, i32x4.extract_lane(share, 0), c0 >> <u64>(k - 1), isLeft);
-    if (i + 1 < n) put(dst, bits, i1, 1, p1, i32x4.extract_lane(share, 1), c1 >> <u64>(k - 1), isLeft);
-    if (i + 2 < n) put(dst, bits, i2, 2, p2, i32x4.extract_lane(share, 2), c2 >> <u64>(k - 1), isLeft);
-    if (i + 3 < n) put(dst, bits, i3, 3, p3, i32x4.extract_lane(share, 3), c3 >> <u64>(k - 1), isLeft);
+    put(leaf, dst, bits, i, 0, p0, i32x4.extract_lane(share, 0), c0 >> <u64>(k - 1), isLeft);
+    if (i + 1 < n) put(leaf, dst, bits, i1, 1, p1, i32x4.extract_lane(share, 1), c1 >> <u64>(k - 1), isLeft);
+    if (i + 2 < n) put(leaf, dst, bits, i2, 2, p2, i32x4.extract_lane(share, 2), c2 >> <u64>(k - 1), isLeft);
+    if (i + 3 < n) put(leaf, dst, bits, i3, 3, p3, i32x4.extract_lane(share, 3), c3 >> <u64>(k - 1), isLeft);
   }
   memory.fill(leftNode, 0, 64);
   memory.fill(leftOut, 0, 256);
@@ -431,7 +440,7 @@ export function compareWithKeys(
 // Position p of a leaf is its bit p + 1; bit 0, where the control bit was, is 0 at both parties, and so is position 127.
 // @ts-ignore: decorator
 @inline
-function put(dst: usize, bits: usize, index: u32, column: usize, path: u64, share: i32, top: u64, isLeft: u32): void {
+function put(leaf: usize, dst: usize, bits: usize, index: u32, column: usize, path: u64, share: i32, top: u64, isLeft: u32): void {
   const position = (path + 1) & 127;
   const word = load<u32>(leaf + (<usize>(position >> 5) << 4) + (column << 2));
   const bit = (load<u64>(bits + (<usize>(index >> 6) << 3)) >> <u64>(index & 63)) & 1;

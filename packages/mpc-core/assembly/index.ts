@@ -10,6 +10,7 @@ export { compareDigits, permuteDigits, sampleDigits, sampleSwaps, shareDigits, z
 export { conv2dNarrow, prepareNarrow } from './narrow';
 export { comparisonKeys, compareWithKeys, expandRoots } from './distributed';
 export { addOdd, compareTargets, finishConvert, maskConvert, sampleOdd, shareOdd, sumCarry } from './odd-ring';
+export { scratchBytes, setScratch } from './scratch';
 export { select, selectMaterial, truncate, truncateMaterial } from './selection';
 
 export function heapBase(): usize {

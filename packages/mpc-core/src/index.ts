@@ -26,6 +26,7 @@ export { classCount, parseReveal, type Reveal, revealOf, revealsMore, topClasses
 export { PLAN_LIMITS, validatePlan } from './graph/validate.js';
 export * from './kernels/create.js';
 export type { Kernels } from './kernels/kernels.js';
+export * from './kernels/threads/shared.js';
 export { fss } from './protocols/fss/index.js';
 export { plaintext } from './protocols/plaintext/index.js';
 export type { Cost, Material, Protocol } from './protocols/protocol.js';

@@ -56,15 +56,15 @@ function run(kernels: Kernels, { n, shift, k, r, c, seeds, bits }: Gates) {
   memory.bytes.set(seeds[0], at[3]);
   memory.bytes.set(seeds[1], at[4]);
   memory.bytes.set(bits, at[5]);
-  kernels.comparisonKeys(at[0]!, at[1]!, at[3]!, at[4]!, n, shift, k, TAG, ...SALT);
+  kernels.comparisonKeys(at[0]!, at[1]!, at[3]!, at[4]!, n, 0, shift, k, TAG, ...SALT);
   const keys = memory.bytes.slice(at[0]!, at[0]! + keyBytes + 64);
   /** Keys and seeds as they are with the first level, of the left and of the right evaluator. */
   const expanded: Uint8Array[] = [];
   const shares = [true, false].map((isLeft) => {
     const seed = at[isLeft ? 3 : 4]!;
     memory.bytes.set(keys.subarray(0, keyBytes), at[0]!);
-    kernels.expandRoots(at[0]!, seed, n, k, TAG, ...SALT, isLeft);
-    kernels.compareWithKeys(at[1]!, at[2]!, at[0]!, seed, at[5]!, n, shift, k, TAG, ...SALT, isLeft);
+    kernels.expandRoots(at[0]!, seed, n, 0, k, TAG, ...SALT, isLeft);
+    kernels.compareWithKeys(at[1]!, at[2]!, at[0]!, seed, at[5]!, n, 0, shift, k, TAG, ...SALT, isLeft);
     expanded.push(
       memory.bytes.slice(at[0]!, at[0]! + keyBytes + 64),
       memory.bytes.slice(seed, seed + 16 * n + 64),

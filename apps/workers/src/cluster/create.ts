@@ -51,6 +51,7 @@ export interface ClusterOptions {
   >;
   readonly pool?: Partial<WorkerConfig['pool']>;
   readonly limits?: Partial<WorkerConfig['limits']>;
+  readonly kernelThreads?: WorkerConfig['kernelThreads'];
   readonly logLevel?: WorkerConfig['log']['level'];
 }
 
@@ -176,6 +177,7 @@ function workerConfig(
       ...options.mesh,
     },
     store: { directory: 'store', key: 'store.key' },
+    kernelThreads: options.kernelThreads ?? DEFAULT_SETTINGS.kernelThreads,
     batching: { ...DEFAULT_SETTINGS.batching, ...options.batching },
     pool: { ...DEFAULT_SETTINGS.pool, ...options.pool },
     limits: { ...DEFAULT_SETTINGS.limits, ...options.limits },

@@ -49,6 +49,9 @@ const DEFAULT_POOL: z.infer<typeof pool> = {
 /** As long as a wait between processes on one machine mostly takes, twice over: docs/decisions/0029-busy-polling.md. */
 const DEFAULT_BUSY_POLL_MICROS = 200;
 
+/** A call is cut into four pieces a thread, and 255 at most. */
+const MOST_KERNEL_THREADS = 32;
+
 export const workerConfigSchema = z
   .strictObject({
     format: z.literal(1),
@@ -105,6 +108,11 @@ export const workerConfigSchema = z
       maxEnqueuedBatches: z.int().min(1).max(100_000),
       maxBatchesInFlight: z.int().min(1).max(64),
     }),
+    /**
+     * On how many threads the kernels run; 'auto': the cores of the machine, shared among the workers that are on it, four at most.
+     * May be missing: files of earlier versions have none.
+     */
+    kernelThreads: z.union([z.literal('auto'), z.int().min(1).max(MOST_KERNEL_THREADS)]).default('auto'),
     /** May be missing: files of earlier versions have none. */
     pool: pool.default(DEFAULT_POOL),
     limits: z.strictObject({
@@ -151,6 +159,7 @@ export const DEFAULT_SETTINGS = {
     busyPollMicros: DEFAULT_BUSY_POLL_MICROS,
   },
   batching: { maxBatchSize: 128, batchTimeoutMicros: 0, maxEnqueuedBatches: 100, maxBatchesInFlight: 2 },
+  kernelThreads: 'auto',
   pool: DEFAULT_POOL,
   limits: {
     maxImagesPerRequest: CLIENT_LIMITS.maxImagesPerRequest,

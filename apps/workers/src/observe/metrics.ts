@@ -15,6 +15,10 @@ export interface Observed {
   meshBuffers(): number;
   /** Memory of the kernels, in bytes. */
   kernelBytes(): number;
+  /** Threads that the kernels run on. */
+  kernelThreads(): number;
+  /** Pieces of long kernel calls that other threads than the worker's own took. */
+  kernelPiecesHelped(): number;
   models(): { shared: number; serving: number };
   /** What was dealt ahead and waits for its request, and since this process began. */
   tokens(): number;
@@ -67,6 +71,10 @@ export function createMetrics(worker: string, observed: Observed, processMetrics
   );
   gauge('trivet_kernel_memory_bytes', 'Memory of the kernels: weights, and what runs.', () =>
     observed.kernelBytes(),
+  );
+  gauge('trivet_kernel_threads', 'Threads that the kernels run on.', () => observed.kernelThreads());
+  total('trivet_kernel_thread_pieces_total', 'Pieces of long kernel calls that other threads took.', () =>
+    observed.kernelPiecesHelped(),
   );
 
   function total(name: string, help: string, read: () => number): void {

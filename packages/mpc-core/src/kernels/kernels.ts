@@ -154,8 +154,8 @@ export interface Kernels {
   ): void;
   /**
    * Keys of n distributed comparisons with R = bits shift .. shift + k - 2 of r, `comparisonKeyBytes(k)` each, from the
-   * 16-byte root seeds of the left and the right evaluator. Tweaks are (gate, tag | level, salt0, salt1); tag's low 6
-   * bits are 0. See protocols/fss/comparison.ts.
+   * 16-byte root seeds of the left and the right evaluator. Tweaks are (gate, tag | level, salt0, salt1), the gates numbered
+   * from `firstGate`; tag's low 6 bits are 0. See protocols/fss/comparison.ts.
    */
   comparisonKeys(
     dst: Pointer,
@@ -163,6 +163,7 @@ export interface Kernels {
     leftSeeds: Pointer,
     rightSeeds: Pointer,
     n: number,
+    firstGate: number,
     shift: number,
     k: number,
     tag: number,
@@ -177,6 +178,7 @@ export interface Kernels {
     keys: Pointer,
     seeds: Pointer,
     n: number,
+    firstGate: number,
     k: number,
     tag: number,
     salt0: number,
@@ -194,6 +196,7 @@ export interface Kernels {
     seeds: Pointer,
     bits: Pointer,
     n: number,
+    firstGate: number,
     shift: number,
     k: number,
     tag: number,

@@ -90,6 +90,7 @@ export function comparisonKeys(
   leftSeeds: Pointer,
   rightSeeds: Pointer,
   n: number,
+  firstGate: number,
   shift: number,
   k: number,
   tag: number,
@@ -105,8 +106,8 @@ export function comparisonKeys(
     right.root(v, rightSeeds + 16 * gate, 1);
     for (let level = 0; level < levels; level++) {
       const keep = turn(value, levels, level);
-      left.expand(gate, tag | level, salt0, salt1);
-      right.expand(gate, tag | level, salt0, salt1);
+      left.expand(firstGate + gate, tag | level, salt0, salt1);
+      right.expand(firstGate + gate, tag | level, salt0, salt1);
       // Children that are left: both parties come to agree on them, so that they count for nothing. The one that is kept is
       // corrected by the sum of all four besides, and its control bit so that the parties differ in it.
       let parity = 0;
@@ -146,6 +147,7 @@ export function expandRoots(
   keys: Pointer,
   seeds: Pointer,
   n: number,
+  firstGate: number,
   k: number,
   tag: number,
   salt0: number,
@@ -160,7 +162,7 @@ export function expandRoots(
     completeCorrections(v.u32[control] & 1);
     v.u32[control] &= ~15;
     left.root(v, seed, isLeft ? 0 : 1);
-    left.expand(gate, tag, salt0, salt1);
+    left.expand(firstGate + gate, tag, salt0, salt1);
     for (let child = 0; child < CHILDREN; child++) {
       right.words.set(left.words);
       right.made.set(left.made);
@@ -187,6 +189,7 @@ export function compareWithKeys(
   seeds: Pointer,
   bits: Pointer,
   n: number,
+  firstGate: number,
   shift: number,
   k: number,
   tag: number,
@@ -210,7 +213,7 @@ export function compareWithKeys(
       corrections.set(v.u32.subarray(at, at + LEVEL_WORDS), NODE_WORDS);
       completeCorrections((v.u32[end + NODE_WORDS + (level >>> 3)] >>> (4 * (level & 7))) & 1);
       const child = turn(path, levels, level);
-      left.expand(gate, tag | level, salt0, salt1);
+      left.expand(firstGate + gate, tag | level, salt0, salt1);
       // What lies right of the path is greater than C.
       for (let other = child + 1; other < CHILDREN; other++) share ^= left.control(other, corrections);
       left.descend(child, corrections);

@@ -44,6 +44,7 @@ export function compare(
     roots,
     bits,
     n,
+    0,
     shift,
     activationBits,
     tweak.tag,

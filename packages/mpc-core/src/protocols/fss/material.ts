@@ -110,7 +110,7 @@ export class Dealing {
     if (keyBytes > 0) {
       const [salt0, salt1] = piece.tweak.salt;
       const { tag } = piece.tweak;
-      context.kernels.expandRoots(keys, piece.roots, n, activationBits, tag, salt0, salt1, roles.isLeft);
+      context.kernels.expandRoots(keys, piece.roots, n, 0, activationBits, tag, salt0, salt1, roles.isLeft);
     }
     return { keys, columns: piece.columns ?? keys + n * keyBytes };
   }
@@ -153,6 +153,7 @@ export class Dealing {
         left.roots,
         right.roots,
         n,
+        0,
         shift,
         activationBits,
         tag,
