@@ -5,34 +5,22 @@
  * A kernel at twice its bound is good; at five times it is worth a look.
  */
 import type { Conv2DGeometry, Kernels, PoolGeometry } from '@trivet/mpc-core';
+import {
+  align,
+  at,
+  BITS,
+  COLUMN,
+  type KernelCase,
+  lanes,
+  PLANE_WORDS,
+  SHIFT,
+  VALUES,
+  words,
+} from './case.js';
+import { DISTRIBUTED_CASES } from './cases-distributed.js';
+import { SECURENN_CASES } from './cases-securenn.js';
 
-export interface KernelCase {
-  readonly name: string;
-  readonly unit: string;
-  /** Units of one call. */
-  readonly units: number;
-  /** Clock cycles a unit, at best. */
-  readonly bound: number;
-  readonly because: string;
-  /** Bytes of memory from `base` on that the call uses. */
-  bytes(kernels: Kernels): number;
-  /** Runs once, unmeasured, on random memory. */
-  prepare?(kernels: Kernels, base: number): void;
-  /** @param base first free byte, aligned */
-  run(kernels: Kernels, base: number): void;
-}
-
-/** Values of the first ReLU of the tutorial's CNN, for one digit: 13 x 13 x 10. */
-const VALUES = 1690;
-/** 64-bit words of a plane of so many bits: whole 128-bit lanes. */
-const PLANE_WORDS = Math.ceil(VALUES / 128) * 2;
-const PLANE_BYTES = 8 * PLANE_WORDS;
-const LANES = PLANE_WORDS / 2;
-/** Bytes from one vector to the next in memory; no multiple of a page, or stores would wait for loads of other vectors. */
-const COLUMN = 8 * VALUES + 128;
-/** k and f of the tutorial's CNN, blocks of five bits and a group of five: as the comparison uses them. */
-const SHIFT = 16;
-const BITS = 24;
+/** Blocks of five bits and a group of five: as the comparison uses them. */
 const BLOCK = 5;
 const SUBSETS = 2 ** BLOCK - 1;
 const GROUP = 5;
@@ -89,45 +77,6 @@ function multiplyAdds(g: Conv2DGeometry, batch: number): number {
   return batch * g.outHeight * g.outWidth * g.outChannels * g.kernelHeight * g.kernelWidth * g.inChannels;
 }
 
-const at = (base: number, column: number): number => base + COLUMN * column;
-const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
-function words(
-  name: string,
-  bound: number,
-  because: string,
-  run: (kernels: Kernels, column: (index: number) => number) => void,
-): KernelCase {
-  return {
-    name,
-    unit: 'value',
-    units: VALUES,
-    bound,
-    because,
-    bytes: () => 16 * COLUMN,
-    run: (kernels, base) => run(kernels, (index) => at(base, index)),
-  };
-}
-
-/** @param planes the unit is 128 values of one plane */
-function lanes(
-  name: string,
-  planes: number,
-  bound: number,
-  because: string,
-  run: (kernels: Kernels, plane: (index: number) => number) => void,
-): KernelCase {
-  return {
-    name,
-    unit: 'lane',
-    units: LANES * planes,
-    bound,
-    because,
-    bytes: () => 256 * PLANE_BYTES,
-    run: (kernels, base) => run(kernels, (index) => base + PLANE_BYTES * index),
-  };
-}
-
 function convolution(name: string, g: Conv2DGeometry, batch: number): KernelCase {
   const inputs = 8 * batch * g.inHeight * g.inWidth * g.inChannels;
   const weights = 8 * g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels;
@@ -177,6 +126,39 @@ function narrowConvolution(name: string, g: Conv2DGeometry, batch: number): Kern
   };
 }
 
+/** The first convolution, channel by channel. */
+const DEPTHWISE: Conv2DGeometry = {
+  ...CONVOLUTION,
+  outChannels: CONVOLUTION.inChannels,
+};
+
+function depthwiseConvolution(name: string, g: Conv2DGeometry): KernelCase {
+  const inputs = align(8 * g.inHeight * g.inWidth * g.inChannels);
+  const weights = align(8 * g.kernelHeight * g.kernelWidth * g.inChannels);
+  return {
+    name,
+    unit: 'multiply-add',
+    units: multiplyAdds(g, 1) / g.inChannels,
+    bound: 1,
+    because: 'one 64-bit multiplication a cycle',
+    bytes: () => inputs + weights + 8 * g.outHeight * g.outWidth * g.outChannels,
+    run: (kernels, base) =>
+      kernels.depthwiseConv2d(base + inputs + weights, base, base + inputs, 1, g, false),
+  };
+}
+
+function stream(name: string, bytes: number): KernelCase {
+  return {
+    name,
+    unit: 'block',
+    units: bytes / 64,
+    bound: 107,
+    because: '320 vector operations a block (80 quarter-rounds of 16 for four blocks), three a cycle',
+    bytes: () => bytes + 64,
+    run: (kernels, base) => kernels.chacha20(base + 64, base, 1, 2, 3, 0, bytes),
+  };
+}
+
 export const CASES: readonly KernelCase[] = [
   convolution('conv2d, batch 1', CONVOLUTION, 1),
   convolution('conv2d, batch 100', CONVOLUTION, 100),
@@ -184,15 +166,19 @@ export const CASES: readonly KernelCase[] = [
   narrowConvolution('conv2dNarrow, batch 1', CONVOLUTION, 1),
   narrowConvolution('conv2dNarrow, batch 100', CONVOLUTION, 100),
   narrowConvolution('conv2dNarrow as dense, batch 1', DENSE, 1),
+  depthwiseConvolution('depthwiseConv2d, batch 1', DEPTHWISE),
   {
-    name: 'chacha20',
-    unit: 'block',
-    units: STREAM_BYTES / 64,
-    bound: 107,
-    because: '320 vector operations a block (80 quarter-rounds of 16 for four blocks), three a cycle',
-    bytes: () => STREAM_BYTES + 64,
-    run: (kernels, base) => kernels.chacha20(base + 64, base, 1, 2, 3, 0, STREAM_BYTES),
+    name: 'prepareNarrow',
+    unit: 'weight',
+    units:
+      CONVOLUTION.kernelHeight * CONVOLUTION.kernelWidth * CONVOLUTION.inChannels * CONVOLUTION.outChannels,
+    bound: 3,
+    because: 'three 16-bit stores, one a cycle; once a model',
+    bytes: (kernels) => 8 * 4 * 4 * 10 * 32 + kernels.narrowWeightBytes(CONVOLUTION),
+    run: (kernels, base) => kernels.prepareNarrow(base + 8 * 4 * 4 * 10 * 32, base, CONVOLUTION),
   },
+  stream('chacha20', STREAM_BYTES),
+  stream('chacha20, 1 MiB', 1 << 20),
   {
     name: 'addDigest',
     unit: '8 bytes',
@@ -296,4 +282,6 @@ export const CASES: readonly KernelCase[] = [
   words('truncate', 2.5, 'some ten operations a value, four a cycle', (kernels, c) =>
     kernels.truncate(c(5), c(0), c(2), VALUES, SHIFT, BITS, true),
   ),
+  ...DISTRIBUTED_CASES,
+  ...SECURENN_CASES,
 ];

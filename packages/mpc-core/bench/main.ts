@@ -1,10 +1,13 @@
 /**
  * `pnpm bench:kernels`: the time of every kernel, WASM and plain TypeScript, each beside its bound.
- * With --json, one line of JSON instead of the table.
+ * With --json, one line of JSON instead of the table. With --threads N, long calls on one thread and on N instead.
  */
-import { createKernels, type Kernels, randomBytes } from '@trivet/mpc-core';
-import { CASES, type KernelCase } from './cases.js';
+import { parseArgs } from 'node:util';
+import { createKernels, type Kernels } from '@trivet/mpc-core';
+import { type KernelCase, onRandomMemory } from './case.js';
+import { CASES } from './cases.js';
 import { type CallTime, nanosecondsPerCycle, timeCall } from './clock.js';
+import { compareThreads } from './threads.js';
 
 /** Nanoseconds a unit, medians of several batches; the best is what is left when nothing else wants the core. */
 interface Measured {
@@ -16,20 +19,10 @@ interface Measured {
   readonly because: string;
 }
 
-const RANDOM_CHUNK = 65_536;
-
-/** Nanoseconds of one unit, on random memory: no kernel's time may depend on data, but zeros must not help either. */
-function measure(kernels: Kernels, { units, bytes, prepare, run }: KernelCase): CallTime {
-  const { memory } = kernels;
-  const base = Math.ceil(memory.base / 64) * 64;
-  const end = base + bytes(kernels);
-  memory.ensure(end);
-  for (let at = base; at < end; at += RANDOM_CHUNK) {
-    memory.bytes.set(randomBytes(Math.min(RANDOM_CHUNK, end - at)), at);
-  }
-  prepare?.(kernels, base);
-  const { median, best } = timeCall(() => run(kernels, base));
-  return { median: median / units, best: best / units };
+/** Nanoseconds of one unit. */
+function measure(kernels: Kernels, one: KernelCase): CallTime {
+  const { median, best } = timeCall(onRandomMemory(kernels, one));
+  return { median: median / one.units, best: best / one.units };
 }
 
 function print(cycle: number, rows: readonly Measured[]): void {
@@ -58,20 +51,27 @@ function print(cycle: number, rows: readonly Measured[]): void {
   }
 }
 
-const [wasm, typescript] = [await createKernels('wasm'), await createKernels('typescript')];
-let cycle = nanosecondsPerCycle();
-const rows = CASES.map((one): Measured => {
-  // The clock changes with heat and neighbours: the best seen is the one to compare with.
-  cycle = Math.min(cycle, nanosecondsPerCycle());
-  return {
-    kernel: one.name,
-    unit: one.unit,
-    wasm: measure(wasm, one),
-    bound: one.bound * cycle,
-    typescript: measure(typescript, one),
-    because: one.because,
-  };
+async function compareWithBounds(json: boolean): Promise<void> {
+  const [wasm, typescript] = [await createKernels('wasm'), await createKernels('typescript')];
+  let cycle = nanosecondsPerCycle();
+  const rows = CASES.map((one): Measured => {
+    // The clock changes with heat and neighbours: the best seen is the one to compare with.
+    cycle = Math.min(cycle, nanosecondsPerCycle());
+    return {
+      kernel: one.name,
+      unit: one.unit,
+      wasm: measure(wasm, one),
+      bound: one.bound * cycle,
+      typescript: measure(typescript, one),
+      because: one.because,
+    };
+  });
+  if (json) console.log(JSON.stringify({ nanosecondsPerCycle: cycle, kernels: rows }));
+  else print(cycle, rows);
+}
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, threads: { type: 'string' } },
 });
-if (process.argv.includes('--json'))
-  console.log(JSON.stringify({ nanosecondsPerCycle: cycle, kernels: rows }));
-else print(cycle, rows);
+if (values.threads === undefined) await compareWithBounds(values.json);
+else await compareThreads(CASES, Number(values.threads), values.json);
