@@ -66,7 +66,10 @@ export async function startWorker(config: WorkerConfig, options: WorkerOptions =
   const storeKeys = new StoreKeys(config.store.key, store, log);
   const startedAt = performance.now();
   const running = await startKernels(kernelThreads(config), (error) => {
-    log.warn({ reason: error.message }, 'a kernel thread has ended; the worker goes on without it');
+    log.warn(
+      { reason: error.message },
+      'a kernel thread could not be had, or has ended; the worker goes on without it',
+    );
   });
   const party = options.party ?? createParty(config.index as PartyIndex, running.kernels);
 

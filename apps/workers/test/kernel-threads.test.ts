@@ -64,6 +64,25 @@ describe('startKernels', () => {
     expect(failures).toEqual([]);
   });
 
+  it('does without where memory cannot be shared, and says so', async () => {
+    const { Memory } = WebAssembly;
+    WebAssembly.Memory = class {
+      constructor(descriptor: WebAssembly.MemoryDescriptor) {
+        if (descriptor.shared) throw new RangeError('could not allocate memory');
+        // biome-ignore lint/correctness/noConstructorReturn: what is not shared is as ever
+        return new Memory(descriptor);
+      }
+    } as typeof Memory;
+    const failures: Error[] = [];
+    const running = await startKernels(THREADS, (error) => failures.push(error)).finally(() => {
+      WebAssembly.Memory = Memory;
+    });
+    expect(failures.map(({ message }) => message)).toEqual(['could not allocate memory']);
+    expect(running.threads).toBe(1);
+    expect(running.kernels.kind).toBe('wasm');
+    await running.close();
+  });
+
   it('starts none for one', async () => {
     const running = await startKernels(1, () => {});
     expect(running.threads).toBe(1);

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { createKernels, createSharedKernels, type Kernels } from '@trivet/mpc-core';
+import { createKernels, createSharedKernels, type Kernels, type SharedKernels } from '@trivet/mpc-core';
 import { isLoopbackAddress } from '../access/this-machine.js';
 import type { WorkerConfig } from '../config/schema.js';
 
@@ -38,19 +38,21 @@ export function kernelThreads(
 }
 
 /**
+ * Where the runtime cannot share memory between threads, there is one, and `threads` says so.
  * @param threads 1 or more
- * @param onFailure told when a thread has ended by itself; the kernels go on without it
- * @throws Error when the runtime has no WebAssembly threads and more than one is wanted
+ * @param onFailure told when a thread cannot be had, or has ended by itself; the kernels work without it
  */
 export async function startKernels(
   threads: number,
   onFailure: (error: Error) => void,
 ): Promise<RunningKernels> {
-  if (threads === 1)
-    return { kernels: await createKernels(), threads, helped: () => 0, close: async () => {} };
+  const shared = threads === 1 ? null : await sharedKernels(threads, onFailure);
+  if (shared === null) {
+    return { kernels: await createKernels(), threads: 1, helped: () => 0, close: async () => {} };
+  }
+  const { kernels, others, helped, stop } = shared;
   // By the package's own name: a thread runs what was built, also where this file is read as TypeScript.
   const program = pathToFileURL(createRequire(import.meta.url).resolve('@trivet/workers/kernel-thread'));
-  const { kernels, others, helped, stop } = await createSharedKernels(threads);
   const workers = others.map((thread) => {
     const worker = new Worker(program, { workerData: thread, execArgv: [], env: {} });
     worker.on('error', onFailure);
@@ -63,4 +65,16 @@ export async function startKernels(
     await Promise.all(workers.map((worker) => worker.terminate()));
   };
   return { kernels, threads, helped, close };
+}
+
+async function sharedKernels(
+  threads: number,
+  onFailure: (error: Error) => void,
+): Promise<SharedKernels | null> {
+  try {
+    return await createSharedKernels(threads);
+  } catch (error) {
+    onFailure(error as Error);
+    return null;
+  }
 }
