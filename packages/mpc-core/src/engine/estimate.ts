@@ -6,7 +6,7 @@
  * and its client asks for one after the other; what a request costs
  * whatever the model is; for each round, half a round trip and what its messages cost; the arithmetic of three workers on the
  * cores that they share; and the bytes that its busiest worker sends, on the network and through its processes. Rounds wait for
- * the network and not for each other, so nothing overlaps.
+ * the network and not for each other, so nothing overlaps. A worker counts as one thread, however many its kernels have.
  */
 import { simulate } from '../channel/simulate.js';
 import { multiplicationsOf } from '../graph/operations.js';
