@@ -86,14 +86,21 @@ describe('predictions', () => {
   });
 
   it('say at every worker how many were served', async () => {
-    const before = await owner.all((worker) => owner.status(worker));
+    // A batch ends a moment after its answers, and the followers are told what was served a moment after that.
+    let start = 0;
+    await until(async () => {
+      const { text } = await get('/metrics');
+      const statuses = await owner.all((worker) => owner.status(worker));
+      const counts = statuses.map(({ models }) => models[0]!.served!);
+      start = counts[0]!;
+      return /^trivet_batches_running\{.*\} 0$/m.test(text) && new Set(counts).size === 1;
+    }, 'one count at every worker');
     const events: number[][] = [[], [], []];
     owner.pushed = (worker, event, value) => {
       if (event === EVENTS.server.served) events[worker]!.push((value as ServedEvent).served);
     };
     const client = await connect();
     await client.predict(model, someInputs(3));
-    const start = before[0].models[0]!.served;
     await until(() => events.every((seen) => seen.length > 0), 'served events');
     for (const seen of events) expect(seen).toEqual([start + 3]);
     owner.pushed = () => {};
