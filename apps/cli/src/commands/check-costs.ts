@@ -29,26 +29,30 @@ export const NETWORKS: Readonly<Record<NetworkName, Network>> = {
   wan: { roundTripMs: 40, megabitsPerSecond: 100, cores: 3 },
 };
 
-/**
- * On loopback, with which medians of an idle machine come out (docs/benchmarks.md); for `fss` by its ratio to `replicated` in runs
- * on a busy one. `pnpm bench --predict` measures a machine's own.
- */
+/** On loopback, as `pnpm bench --predict` measured them on the machine of docs/benchmarks.md; it measures a machine's own. */
 export const OVERHEADS: Readonly<Record<ProtocolName, Overheads>> = {
   replicated: {
-    requestMs: 2.3,
-    sampleMs: 0.3,
-    roundMs: 0.06,
-    contention: 1,
-    loadedContention: 1,
+    requestMs: 2,
+    sampleMs: 0.13,
+    roundMs: 0.03,
+    contention: 3,
+    loadedContention: 2.9,
     byteNanos: 1.6,
   },
-  fss: { requestMs: 2.3, sampleMs: 0.3, roundMs: 0.1, contention: 1, loadedContention: 1, byteNanos: 1.6 },
+  fss: {
+    requestMs: 2,
+    sampleMs: 0.75,
+    roundMs: 0.06,
+    contention: 2.2,
+    loadedContention: 2.1,
+    byteNanos: 1.6,
+  },
   securenn: {
-    requestMs: 2.3,
-    sampleMs: 0.3,
-    roundMs: 0.18,
-    contention: 1,
-    loadedContention: 1,
+    requestMs: 2,
+    sampleMs: 0.16,
+    roundMs: 0.12,
+    contention: 1.5,
+    loadedContention: 1.5,
     byteNanos: 1.6,
   },
 };

@@ -151,7 +151,16 @@ function operationsTime(plan: Plan, speed: OperationSpeed, batch: number): numbe
 
 const MANY = 2048;
 const FEW = 64;
-const RUNS = 7;
+/** Beyond 24, of the third sample. */
+const MORE_BITS = 16;
+/** How long each part of a calibration takes, once around at least. */
+export interface Effort {
+  /** Nothing is counted: WASM is compiled anew, and better, as it runs. */
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+const CALIBRATION: Effort = { warmUpMs: 500, measureMs: 250 };
 const PRODUCT_GEOMETRY = {
   inHeight: 13,
   inWidth: 13,
@@ -172,35 +181,66 @@ const PRODUCT_GEOMETRY = {
 const PRODUCTS = 5;
 
 /**
- * Measures a protocol's arithmetic on this machine, all three parties in this thread; about a second.
- * @param runs of each operation, and as many before them that are not counted; 1 or more
+ * Measures a protocol's arithmetic on this machine, all three parties in this thread; one to two seconds.
+ * @param effort how long each part warms up and is measured
  */
-export async function calibrate(protocol: Protocol, runs = RUNS): Promise<Speed> {
+export async function calibrate(protocol: Protocol, effort: Effort = CALIBRATION): Promise<Speed> {
   const kernels = await Promise.all([createKernels(), createKernels(), createKernels()]);
-  const time = (ahead: boolean) =>
-    operationSpeed((kind, n, k) =>
-      timeOperation(protocol, kernels, { kind, n, activationBits: k, ahead, runs }),
+  const measure = async (ahead: boolean) =>
+    operationSpeed(
+      await fastest(
+        SAMPLES.map((sample) => () => timeOperation(protocol, kernels, { ...sample, ahead })),
+        effort,
+      ),
     );
-  const whole = await time(false);
-  const online = protocol.prepare === undefined ? whole : await time(true);
-  return { productNanos: timeProduct(kernels[0], runs), whole, online };
+  const whole = await measure(false);
+  const online = protocol.prepare === undefined ? whole : await measure(true);
+  const [productMs] = await fastest([productTimer(kernels[0])], effort);
+  return {
+    productNanos: (PRODUCTS * 1e6 * productMs!) / multiplicationsOf(PRODUCT_GEOMETRY, false),
+    whole,
+    online,
+  };
 }
 
-async function operationSpeed(
-  time: (kind: Operation['kind'], n: number, k: number) => Promise<number>,
-): Promise<OperationSpeed> {
-  const few = await time('rectify', FEW, 24);
-  const many = await time('rectify', MANY, 24);
-  const wide = await time('rectify', MANY, 40);
-  const truncated = (await time('truncate', MANY, 24)) - (await time('truncate', FEW, 24));
+/** Operations that are timed: few values and many, and many of more bits. */
+const SAMPLES = [
+  { kind: 'rectify', n: FEW, activationBits: 24 },
+  { kind: 'rectify', n: MANY, activationBits: 24 },
+  { kind: 'rectify', n: MANY, activationBits: 24 + MORE_BITS },
+  { kind: 'truncate', n: FEW, activationBits: 24 },
+  { kind: 'truncate', n: MANY, activationBits: 24 },
+] as const;
+
+/** The shortest time of each; in turn, so that all are measured on the same machine at the same time. */
+async function fastest(
+  timed: readonly (() => Promise<number> | number)[],
+  { warmUpMs, measureMs }: Effort,
+): Promise<readonly number[]> {
+  const best = timed.map(() => Number.POSITIVE_INFINITY);
+  const round = async () => {
+    for (const [index, time] of timed.entries()) best[index] = Math.min(best[index]!, await time());
+  };
+  for (const duration of [warmUpMs, measureMs]) {
+    const until = performance.now() + duration;
+    best.fill(Number.POSITIVE_INFINITY);
+    do await round();
+    while (performance.now() < until);
+  }
+  return best;
+}
+
+/** @param times of `SAMPLES`, in milliseconds */
+function operationSpeed(times: readonly number[]): OperationSpeed {
+  const [few, many, wide, truncatedFew, truncatedMany] = times as [number, number, number, number, number];
   // On a busy machine the larger may come out as the quicker.
   const each = Math.max(many / MANY / 10, (many - few) / (MANY - FEW));
   const operationMs = Math.max(0, few - FEW * each);
   return {
     operationMs,
     rectifyNanos: 1e6 * each,
-    bitNanos: Math.max(0, (1e6 * (wide - many)) / MANY / 16),
-    truncateNanos: Math.max(0, (1e6 * truncated) / (MANY - FEW)),
+    bitNanos: Math.max(0, (1e6 * (wide - many)) / MANY / MORE_BITS),
+    truncateNanos: Math.max(0, (1e6 * (truncatedMany - truncatedFew)) / (MANY - FEW)),
   };
 }
 
@@ -210,63 +250,56 @@ interface TimedOperation {
   readonly activationBits: number;
   /** With what is dealt ahead at hand. */
   readonly ahead: boolean;
-  readonly runs: number;
 }
 
+/** One run of one operation, in milliseconds. */
 async function timeOperation(
   protocol: Protocol,
   kernels: readonly Kernels[],
-  { kind, n, activationBits, ahead, runs }: TimedOperation,
+  { kind, n, activationBits, ahead }: TimedOperation,
 ): Promise<number> {
   const reduction = { shift: 16, activationBits, bits: 16 + activationBits };
-  const run = async (): Promise<number> => {
-    const keys = [randomSeed(), randomSeed(), randomSeed()];
-    const allocators = kernels.map(({ memory }) => new Allocator(memory));
-    const inSession = <T>(program: (context: SessionContext) => Promise<T>) => {
-      const sessionId = randomBytes(16);
-      return simulate((channel, party) =>
-        program({
-          party,
-          kernels: kernels[party]!,
-          arena: new Arena(allocators[party]!),
-          channel,
-          streams: new SessionStreams(sessionId, keys[party]!, keys[(party + 2) % 3]!),
-          fractionalBits: 16,
-        }),
-      );
-    };
-    const prepare = ahead ? protocol.prepare : undefined;
-    const prepared = prepare && (await inSession((context) => prepare(context, [{ kind, n, reduction }])));
-    const started = performance.now();
-    await inSession(async (context) => {
-      const session = protocol.open(context, prepared && [prepared.results[context.party]]);
-      const words = context.arena.words(n);
-      context.kernels.memory.bytes.fill(0, words, words + 8 * n);
-      await session[kind]({ words, n }, reduction);
-    });
-    return performance.now() - started;
+  const keys = [randomSeed(), randomSeed(), randomSeed()];
+  const allocators = kernels.map(({ memory }) => new Allocator(memory));
+  const inSession = <T>(program: (context: SessionContext) => Promise<T>) => {
+    const sessionId = randomBytes(16);
+    return simulate((channel, party) =>
+      program({
+        party,
+        kernels: kernels[party]!,
+        arena: new Arena(allocators[party]!),
+        channel,
+        streams: new SessionStreams(sessionId, keys[party]!, keys[(party + 2) % 3]!),
+        fractionalBits: 16,
+      }),
+    );
   };
-  for (let i = 0; i < runs; i++) await run();
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) times.push(await run());
-  return Math.min(...times);
+  const prepare = ahead ? protocol.prepare : undefined;
+  const prepared = prepare && (await inSession((context) => prepare(context, [{ kind, n, reduction }])));
+  const started = performance.now();
+  await inSession(async (context) => {
+    const session = protocol.open(context, prepared && [prepared.results[context.party]]);
+    const words = context.arena.words(n);
+    context.kernels.memory.bytes.fill(0, words, words + 8 * n);
+    await session[kind]({ words, n }, reduction);
+  });
+  return performance.now() - started;
 }
 
-function timeProduct({ memory, conv2d }: Kernels, runs: number): number {
+/** Runs a product on narrow multipliers, as nearly all are, and gives its milliseconds. */
+function productTimer(kernels: Kernels): () => number {
+  const { memory } = kernels;
   const g = PRODUCT_GEOMETRY;
   const x = Math.ceil(memory.base / 64) * 64;
   const w = x + 8 * g.inHeight * g.inWidth * g.inChannels;
-  const y = w + 8 * g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels;
-  memory.ensure(y + 8 * g.outHeight * g.outWidth * g.outChannels);
-  const times: number[] = [];
-  for (let i = 0; i < 2 * runs; i++) {
+  const prepared = w + 8 * g.kernelHeight * g.kernelWidth * g.inChannels * g.outChannels;
+  const y = prepared + kernels.narrowWeightBytes(g);
+  const scratch = y + 8 * g.outHeight * g.outWidth * g.outChannels;
+  memory.ensure(scratch + kernels.narrowScratchBytes(g, 1));
+  kernels.prepareNarrow(prepared, w, g);
+  return () => {
     const started = performance.now();
-    conv2d(y, x, w, 1, g, false);
-    times.push(performance.now() - started);
-  }
-  return (PRODUCTS * 1e6 * median(times.slice(runs))) / multiplicationsOf(g, false);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+    kernels.conv2dNarrow(y, x, prepared, scratch, 1, g, false);
+    return performance.now() - started;
+  };
 }
