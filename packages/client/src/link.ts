@@ -11,6 +11,7 @@ import {
   openChannel,
   outcomeSchema,
   parseStrict,
+  TransientMap,
   TrivetError,
 } from '@trivet/shared-types';
 import { io, type Socket } from 'socket.io-client';
@@ -71,7 +72,9 @@ export class WorkerLink {
   readonly #hooks: LinkHooks;
   readonly #listeners = new Map<string, Set<(value: unknown) => void>>();
   #channel: ClientChannel | null = null;
-  readonly #inFlight = new Set<(error: TrivetError) => void>();
+  /** What fails a call that is not answered yet, by its number. */
+  readonly #inFlight = new TransientMap<number, (error: TrivetError) => void>();
+  #calls = 0;
   readonly #waiting = new Set<() => void>();
   #ready = false;
   #failure: TrivetError | null = null;
@@ -133,9 +136,10 @@ export class WorkerLink {
       if (signal?.aborted) return reject(abortError(signal));
       const channel = this.#channel;
       if (channel === null) return reject(this.#failure ?? this.#unreachable());
+      const call = this.#calls++;
       const settle = (finish: () => void) => {
         clearTimeout(timer);
-        this.#inFlight.delete(fail);
+        this.#inFlight.delete(call);
         signal?.removeEventListener('abort', abort);
         finish();
       };
@@ -143,7 +147,7 @@ export class WorkerLink {
       const abort = () => fail(abortError(signal!));
       const late = `Worker "${this.name}" did not answer within ${timeoutMs} ms.`;
       const timer = setTimeout(() => fail(new TrivetError('DEADLINE_EXCEEDED', late, this.name)), timeoutMs);
-      this.#inFlight.add(fail);
+      this.#inFlight.set(call, fail);
       signal?.addEventListener('abort', abort, { once: true });
       channel.send(event, payload, (answer) => {
         settle(() => {
@@ -250,7 +254,7 @@ export class WorkerLink {
     this.#channel = null;
     // A reason that says more than "the connection was closed" stays until the next success.
     if (this.#failure === null || error.code !== 'UNAVAILABLE') this.#failure = error;
-    for (const fail of [...this.#inFlight]) fail(error);
+    for (const fail of [...this.#inFlight.values()]) fail(error);
     this.#changed();
   }
 

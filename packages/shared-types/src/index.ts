@@ -16,3 +16,4 @@ export * from './sealing/index.js';
 export * from './serving-order.js';
 export * from './signed-text.js';
 export * from './signing.js';
+export * from './transient-map.js';

@@ -20,6 +20,7 @@ import {
   shareBeginSchema,
   shareChunkSchema,
   shareCommitSchema,
+  TransientMap,
   TrivetError,
   tokenProofSchema,
   type WorkerChannel,
@@ -68,7 +69,7 @@ export interface ConnectionOptions extends ConnectionContext {
 
 export class ClientConnection {
   watching = false;
-  readonly #requests = new Map<string, OpenRequest>();
+  readonly #requests = new TransientMap<string, OpenRequest>();
   readonly #uploads = new Map<string, Upload>();
   /** Names of the models for which this connection has given an order. */
   readonly #served = new Set<string>();

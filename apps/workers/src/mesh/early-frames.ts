@@ -2,6 +2,7 @@
  * Frames of sessions that have not started here yet: a peer may hear of a batch, and begin, a moment earlier.
  * Kept within limits, far above what honest peers need.
  */
+import { TransientMap } from '@trivet/shared-types';
 import type { SessionKey } from './frames.js';
 
 export interface EarlyFrame {
@@ -23,7 +24,7 @@ const MAX_AGE_MS = 30_000;
 const FRAME_OVERHEAD_BYTES = 256;
 
 export class EarlyFrames {
-  readonly #sessions = new Map<SessionKey, EarlySession>();
+  readonly #sessions = new TransientMap<SessionKey, EarlySession>();
   #bytes = 0;
 
   /** Whether it fitted; the link is beyond repair when it did not. */

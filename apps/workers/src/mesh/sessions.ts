@@ -1,6 +1,6 @@
 /** The sessions that run on this worker's links: starts them, hands them their frames, fails them with their link. */
 import type { PartyIndex } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
+import { TransientMap, TrivetError } from '@trivet/shared-types';
 import type { BusyPoll } from './busy-poll.js';
 import { FRAME_KINDS, type SessionKey } from './frames.js';
 import type { Link, Peer } from './link.js';
@@ -11,7 +11,7 @@ import { Session, type Waits } from './session.js';
 const PATIENT: Waits = { begin() {}, end() {} };
 
 export class Sessions {
-  readonly #running = new Map<SessionKey, Session>();
+  readonly #running = new TransientMap<SessionKey, Session>();
   readonly #waits: Waits;
 
   constructor(

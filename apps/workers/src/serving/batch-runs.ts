@@ -1,5 +1,5 @@
 /** The leader's batches that run: their part on this worker, until the followers have ended theirs, and what they count. */
-import { TrivetError } from '@trivet/shared-types';
+import { TransientMap, TrivetError } from '@trivet/shared-types';
 import { FRAME_KINDS, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import { encodeServed } from '../mesh/messages.js';
@@ -27,7 +27,7 @@ export interface RunningBatch {
 }
 
 export class BatchRuns {
-  readonly #running = new Map<SessionKey, RunningBatch>();
+  readonly #running = new TransientMap<SessionKey, RunningBatch>();
 
   /** @param onEnded a batch has ended, on this worker and the others; whether its requests were answered */
   constructor(

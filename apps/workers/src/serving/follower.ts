@@ -8,7 +8,7 @@
  * the proposal: the request waits for another one then, under another session id.
  */
 import { nextParty, type PartyIndex, previousParty } from '@trivet/mpc-core';
-import { TrivetError } from '@trivet/shared-types';
+import { TransientMap, TrivetError } from '@trivet/shared-types';
 import { FRAME_KINDS, type FrameKind, type SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import {
@@ -42,7 +42,7 @@ export class Follower implements Role {
   readonly queuedBatches = 0;
   readonly #third: PartyIndex;
   /** What began with a proposal ahead, which the leader may recall until it says that it has begun. */
-  readonly #recallable = new Map<SessionKey, Recallable>();
+  readonly #recallable = new TransientMap<SessionKey, Recallable>();
   /** Requests that were recalled: once is enough. */
   readonly #recalled = new WeakSet<OpenRequest>();
   readonly #parked = new ParkedProposals((parked) => {

@@ -1,6 +1,6 @@
 /** The requests that the leader has heard of, and which workers hold them: what all three hold may run. */
 import type { PartyIndex } from '@trivet/mpc-core';
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TransientMap, TrivetError } from '@trivet/shared-types';
 import { FRAME_KINDS } from '../mesh/frames.js';
 import { type Arrived, encodeRefusal } from '../mesh/messages.js';
 import type { Batchable, BatchQueue } from './batch-queue.js';
@@ -32,7 +32,7 @@ export interface Queued extends Batchable {
 }
 
 export class Gatherings {
-  readonly #all = new Map<string, Gathering>();
+  readonly #all = new TransientMap<string, Gathering>();
   /** Of requests that are not here any more, or have not been yet. */
   readonly refusals = new RecentRefusals();
 

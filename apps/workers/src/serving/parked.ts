@@ -4,6 +4,7 @@
  * before anybody has it. Few, and for a short while.
  */
 import type { Material } from '@trivet/mpc-core';
+import { TransientMap } from '@trivet/shared-types';
 import type { SessionKey } from '../mesh/frames.js';
 import type { Link } from '../mesh/link.js';
 import type { Proposal } from '../mesh/messages.js';
@@ -38,7 +39,7 @@ interface Waiting extends Parked {
 }
 
 export class ParkedProposals {
-  readonly #byRequest = new Map<string, Waiting>();
+  readonly #byRequest = new TransientMap<string, Waiting>();
 
   /** @param onExpired the request has not come */
   constructor(private readonly onExpired: (parked: Parked) => void) {}

@@ -3,7 +3,13 @@
  * repetition is refused while the request is open and long after, for a request that ran twice would be answered twice.
  */
 import type { InputShare } from '@trivet/mpc-core';
-import { type PredictRequest, type ProtocolName, type TokenGrant, TrivetError } from '@trivet/shared-types';
+import {
+  type PredictRequest,
+  type ProtocolName,
+  type TokenGrant,
+  TransientMap,
+  TrivetError,
+} from '@trivet/shared-types';
 import { FairShare } from './fair-share.js';
 import type { Model } from './models.js';
 
@@ -51,7 +57,7 @@ export interface RequestTableOptions {
 }
 
 export class RequestTable {
-  readonly #open = new Map<string, Entry>();
+  readonly #open = new TransientMap<string, Entry>();
   /** Ids of the past, oldest first, and until when they are remembered. */
   readonly #past = new Map<string, number>();
   readonly #places: FairShare;

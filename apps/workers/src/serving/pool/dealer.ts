@@ -6,7 +6,7 @@
  * all three have it, and a proposal names the items of its batch.
  */
 import type { PartyIndex } from '@trivet/mpc-core';
-import { type ProtocolName, TrivetError } from '@trivet/shared-types';
+import { type ProtocolName, TransientMap, TrivetError } from '@trivet/shared-types';
 import type { WorkerConfig } from '../../config/schema.js';
 import { FRAME_KINDS, type SessionKey } from '../../mesh/frames.js';
 import type { Link } from '../../mesh/link.js';
@@ -76,7 +76,7 @@ export interface DealerHooks {
 
 export class Dealer {
   readonly #stocks = new Map<string, Stock>();
-  readonly #dealing = new Map<SessionKey, Dealing>();
+  readonly #dealing = new TransientMap<SessionKey, Dealing>();
   /** Items that the followers still have to drop. */
   #toDrop: SessionKey[] = [];
   #timer: NodeJS.Timeout | undefined;

@@ -7,7 +7,7 @@
  * the old ones.
  */
 import type { Material, PartyIndex } from '@trivet/mpc-core';
-import type { ProtocolName } from '@trivet/shared-types';
+import { type ProtocolName, TransientMap } from '@trivet/shared-types';
 import type { SessionKey } from '../../mesh/frames.js';
 import type { Link } from '../../mesh/link.js';
 
@@ -26,7 +26,7 @@ export interface MaterialItem extends MaterialKind {
 }
 
 export class MaterialPool {
-  readonly #items = new Map<SessionKey, MaterialItem>();
+  readonly #items = new TransientMap<SessionKey, MaterialItem>();
   #bytes = 0;
   dealt = 0;
   used = 0;
