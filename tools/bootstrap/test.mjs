@@ -16,6 +16,10 @@ const COMPUTING = [
   'apps/web',
   'tools',
 ];
+/** They run commands, mostly one after the other, and time nothing: about a core, as what computes. */
+const COMMANDS = ['check', 'commands', 'encryption', 'reveal', 'store-keys', 'verify'].map(
+  (name) => `apps/cli/test/${name}.test.ts`,
+);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 function add(passed, failed, skipped = 0) {
@@ -87,7 +91,7 @@ await run(async () => {
     );
   };
 
-  // Tests that only compute take one core and do not mind company; the soak takes about the other.
+  // What only computes, and commands, take one core and do not mind company; the soak takes about the other.
   const soaked = beside('Soak', process.execPath, [
     'apps/cli/dist/soak/main.js',
     '--minutes',
@@ -99,10 +103,12 @@ await run(async () => {
   await check('Import rules', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'apps']);
   await check('Dependencies', process.execPath, ['tools/bootstrap/audit.mjs']);
   await units('Tests that compute', [...COMPUTING, '--maxWorkers=1']);
+  await units('Tests of commands', [...COMMANDS, '--maxWorkers=1']);
   await soaked();
   // They wait more than they compute: two files at a time.
   await units('Tests of processes', [
     ...COMPUTING.map((folder) => `--exclude=${folder}/**`),
+    ...COMMANDS.map((file) => `--exclude=${file}`),
     '--maxWorkers=2',
   ]);
   const chromium = await ensureChromium();
